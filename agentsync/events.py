@@ -1,0 +1,282 @@
+"""The vocabulary: what can stand in the ledger, and how one record becomes one line and back.
+
+A record is a stamp (who wrote it, where in the order) and an event (what happened). On disk both lie in one flat JSON
+object; `docs/ledger-format.md` describes every field. Nothing here reads a clock, a file or git.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+
+from agentsync.lean import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, ClassVar
+
+VERSION = 1
+WRITER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+EVENT_TYPES = ("created", "modified", "deleted")
+TRIGGERS = ("manual", "threshold", "time_based")
+
+
+@frozen
+class Stamp:
+    """A record's place in the ledger. `seq` counts 1, 2, 3 per writer; `prev` is the SHA-256 (hex) of the line before."""
+
+    writer: str
+    seq: int
+    prev: str
+    clock: str
+
+
+@frozen
+class Change:
+    """Somebody changed a watched document (the seed's SyncEvent). Blobs and checksums are of the clean content."""
+
+    kind: ClassVar[str] = "change"
+    id: str
+    timestamp: str
+    recorded: str
+    file_path: str
+    file_type: str
+    event_type: str
+    old_checksum: str | None
+    new_checksum: str | None
+    agent_owner: str | None
+    evidence: list[dict[str, str]]
+    confidence: float
+    also: list[str]
+    author: str | None
+    source: str
+    worktree: str | None
+    branch: str | None
+    commit: str | None
+    old_blob: str | None
+    new_blob: str | None
+
+
+@frozen
+class Attribution:
+    """A commit that carries changes which stand in the ledger already (`event_ids`).
+
+    `reason`: "own" (the worktree's own edit, committed) or "carried" (rebased, cherry-picked, squashed, ...;
+    `carried_from` are the commits whose edits it repeats).
+    """
+
+    kind: ClassVar[str] = "attribution"
+    id: str
+    timestamp: str
+    recorded: str
+    file_path: str
+    event_ids: list[str]
+    reason: str
+    carried_from: list[str]
+    agent_owner: str | None
+    evidence: list[dict[str, str]]
+    confidence: float
+    also: list[str]
+    author: str | None
+    committed_by: str | None
+    source: str
+    worktree: str | None
+    branch: str | None
+    commit: str
+    old_blob: str | None
+    new_blob: str | None
+
+
+@frozen
+class Baseline:
+    """Content known without anybody's edit. `files` maps a path to {"blob", "checksum", "dirty"}; dirty: not as in HEAD.
+
+    The baseline of `init` also has `tips`: the commits from which everything is seen.
+    """
+
+    kind: ClassVar[str] = "baseline"
+    id: str
+    timestamp: str
+    recorded: str
+    worktree: str
+    branch: str | None
+    commit: str | None
+    source: str
+    files: dict[str, dict[str, Any]]
+    tips: list[str] | None = None
+
+
+@frozen
+class Consolidation:
+    """A rule fired: the changes named by `event_ids` are no longer pending."""
+
+    kind: ClassVar[str] = "consolidation"
+    id: str
+    timestamp: str
+    recorded: str
+    trigger_type: str
+    conditions_met: dict[str, int]
+    event_ids: list[str]
+    source: str
+
+
+Event = Change | Attribution | Baseline | Consolidation
+KINDS: tuple[type[Event], ...] = (Change, Attribution, Baseline, Consolidation)
+BY_KIND: dict[str, type[Event]] = {event.kind: event for event in KINDS}
+
+
+class DamagedError(ValueError):
+    """A line that is no record; the text says what is wrong with it."""
+
+
+def encode(stamp: Stamp, event: Event) -> bytes:
+    """One record as one line, with its newline."""
+    flat: dict[str, object] = {"v": VERSION, "kind": event.kind, "id": event.id, **_fields(stamp)}
+    flat.update(_fields(event))
+    return json.dumps(flat, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def decode(line: bytes) -> tuple[Stamp, Event | None]:
+    """The record of a line (without its newline). The event is None where its kind is one that this version doesn't know.
+
+    Raises DamagedError.
+    """
+    flat = parse(line)
+    check_fields(flat, _STAMP_TYPES)
+    stamp = Stamp(flat["writer"], flat["seq"], flat["prev"], flat["clock"])
+    if flat["kind"] not in BY_KIND:
+        return stamp, None
+    return stamp, event_of(flat)
+
+
+def event_of(flat: Mapping[str, Any]) -> Event:
+    """The event in a flat record; fields that are not known are left out, missing ones are None. Raises DamagedError."""
+    cls = BY_KIND[flat["kind"]]
+    check_fields(flat, _EVENT_TYPES[cls.kind])
+    return cls(*map(flat.get, _FIELDS[cls.kind]))
+
+
+def parse(line: bytes) -> dict[str, Any]:
+    """The JSON object of a line. Raises DamagedError for anything that is not exactly one."""
+    try:
+        flat = json.loads(line.decode(), parse_constant=_no_constant)
+        if b"\\u" in line:  # a lone surrogate is no text
+            json.dumps(flat, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"not JSON: {error}") from None
+    if not isinstance(flat, dict):
+        raise DamagedError("not a JSON object")
+    return flat
+
+
+def check_fields(flat: Mapping[str, Any], types: Mapping[str, str]) -> None:
+    """Raise DamagedError for the first field that has not its type."""
+    for name, text in types.items():
+        if not _IS[text](flat.get(name)):
+            raise DamagedError(f"field {name!r} is not {text}: {flat.get(name)!r:.60}")
+
+
+def new_id(now: float) -> str:
+    """A UUIDv7 (RFC 9562): 48 bits of milliseconds, the rest random."""
+    bits = int(now * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
+    bits = bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
+    text = f"{bits:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def tick(clock: str, now: float) -> str:
+    """The hybrid logical clock after `clock` at wall time `now` (seconds): sorts as text and never goes back.
+
+    Source: Kulkarni et al., "Logical Physical Clocks", 2014. 12 hex digits of milliseconds, 4 of a counter.
+    """
+    last, count = (int(part, 16) for part in clock.split("."))
+    wall = max(int(now * 1000), 0)
+    if wall > last:
+        return f"{wall:012x}.0000"
+    last, count = (last, count + 1) if count < 0xFFFF else (last + 1, 0)
+    return f"{last:012x}.{count:04x}"
+
+
+CLOCK_ZERO = "000000000000.0000"
+
+
+def to_rfc3339(seconds: float) -> str:
+    """Seconds since 1970 as RFC 3339, UTC, whole seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def from_rfc3339(text: str) -> int:
+    """Seconds since 1970. Raises ValueError."""
+    from datetime import datetime  # late: not every hook needs it
+
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone: {text}")
+    return int(moment.timestamp())
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _fields(value: Any) -> dict[str, object]:
+    return dict(zip(value._fields, value, strict=True))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_null(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_evidence(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(e, dict) and all(map(_is_text, e.values())) for e in value)
+
+
+def _is_files(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(file, dict)
+        and _is_text_or_null(file.get("blob"))
+        and _is_text_or_null(file.get("checksum"))
+        and type(file.get("dirty")) is bool
+        for file in value.values()
+    )
+
+
+def _is_counts(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_whole, value.values()))
+
+
+# What an annotation above means in JSON: a field with a new type is one line here.
+_IS: dict[str, Callable[[object], bool]] = {
+    "str": _is_text,
+    "str | None": _is_text_or_null,
+    "int": _is_whole,
+    "float": _is_number,
+    "list[str]": _is_texts,
+    "list[str] | None": lambda value: value is None or _is_texts(value),
+    "list[dict[str, str]]": _is_evidence,
+    "dict[str, dict[str, Any]]": _is_files,
+    "dict[str, int]": _is_counts,
+}
+_STAMP_TYPES = {"v": "int", "kind": "str", "id": "str", "writer": "str", "seq": "int", "prev": "str", "clock": "str"}
+_FIELDS: dict[str, tuple[str, ...]] = {cls.kind: cls._fields for cls in KINDS}  # type: ignore[union-attr]
+_EVENT_TYPES = {cls.kind: {name: cls.__annotations__[name] for name in _FIELDS[cls.kind]} for cls in KINDS}
