@@ -95,7 +95,8 @@ class Attribution:
 class Baseline:
     """Content known without anybody's edit. `files` maps a path to {"blob", "checksum", "dirty"}; dirty: not as in HEAD.
 
-    The baseline of `init` also has `tips`: the commits from which everything is seen.
+    Where watching begins, it also has `tips` (all that is reachable from these commits is seen) and `watch` (the paths
+    and globs watched from now on).
     """
 
     kind: ClassVar[str] = "baseline"
@@ -108,6 +109,7 @@ class Baseline:
     source: str
     files: dict[str, dict[str, Any]]
     tips: list[str] | None = None
+    watch: list[str] | None = None
 
 
 @frozen

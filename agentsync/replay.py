@@ -1,0 +1,235 @@
+"""State is a fold of the ledger: `apply(event, state)`, `replay(events, state)`. Pure.
+
+What grows with the number of records (which edit is known from which commit, where a record lies) is not state but an
+index (`checkpoint.py`), so that a hook costs the same at 100 and at 1,000,000 records.
+"""
+
+from __future__ import annotations
+
+from agentsync.lean import frozen, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from agentsync.events import Attribution, Baseline, Change, Consolidation, Event
+
+SHELF = 64  # contents kept per worktree and path; a stash older than that many others counts as a new edit
+
+
+@frozen
+class Known:
+    """The content that a path of a worktree is known to have. `dirty`: not committed; `edits` are the changes that made it so."""
+
+    blob: str | None
+    checksum: str | None
+    dirty: bool
+    edits: tuple[str, ...]
+
+
+@frozen
+class Shelved:
+    """A content that was known, never committed, and is not there now: stashed, reset or undone."""
+
+    blob: str | None
+    edits: tuple[str, ...]
+
+
+@frozen
+class Pending:
+    """A change that no consolidation covers yet."""
+
+    file_path: str
+    file_type: str
+    event_type: str
+    timestamp: str
+    old_checksum: str | None
+    new_checksum: str | None
+    agent_owner: str | None
+    author: str | None
+
+
+@frozen
+class Latest:
+    """The newest change of a path."""
+
+    id: str
+    timestamp: str
+    event_type: str
+    agent_owner: str | None
+    author: str | None
+
+
+@frozen
+class Consolidated:
+    """The newest consolidation."""
+
+    id: str
+    timestamp: str
+    recorded: str
+    trigger_type: str
+    changes: int
+
+
+@frozen
+class State:
+    """Everything that the ledger says now, but for its history. Maps are nested by worktree, then path."""
+
+    known: dict[str, dict[str, Known]] = {}
+    shelf: dict[str, dict[str, tuple[Shelved, ...]]] = {}
+    pending: dict[str, Pending] = {}
+    latest: dict[str, Latest] = {}
+    last: Consolidated | None = None
+    since: str | None = None  # when the first baseline was recorded
+    tips: tuple[str, ...] = ()  # all that is reachable from these commits was seen when watching began
+    watch: tuple[str, ...] = ()  # the paths and globs that have a baseline
+    changes: dict[str, dict[str, int]] = {}  # file type, owner ("" for unknown)
+    consolidations: dict[str, int] = {}  # trigger type
+    sources: dict[str, int] = {}  # who saw the changes
+
+
+def apply(event: Event, state: State) -> State:
+    """The state after one more event."""
+    return replay((event,), state)
+
+
+def replay(events: Iterable[Event], state: State) -> State:
+    """The state after these events."""
+    fold = Fold(state)
+    for event in events:
+        fold.add(event)
+    return fold.state()
+
+
+class Fold:
+    """A state under construction: its own copies of the maps, changed in place."""
+
+    def __init__(self, state: State) -> None:
+        self.fixed = state
+        self.known = {worktree: dict(paths) for worktree, paths in state.known.items()}
+        self.shelf = {worktree: dict(paths) for worktree, paths in state.shelf.items()}
+        self.pending = dict(state.pending)
+        self.latest = dict(state.latest)
+        self.changes = {file_type: dict(owners) for file_type, owners in state.changes.items()}
+        self.consolidations = dict(state.consolidations)
+        self.sources = dict(state.sources)
+
+    def add(self, event: Event) -> None:
+        """Take one event in."""
+        _FOLDS[event.kind](self, event)
+
+    def state(self) -> State:
+        """What has come of it."""
+        return replace(
+            self.fixed,
+            known=self.known,
+            shelf=self.shelf,
+            pending=self.pending,
+            latest=self.latest,
+            changes=self.changes,
+            consolidations=self.consolidations,
+            sources=self.sources,
+        )
+
+    def change(self, event: Change) -> None:
+        """Somebody's edit: pending from now on, and the content of its worktree is known."""
+        path, owner = event.file_path, event.agent_owner
+        self.pending[event.id] = Pending(
+            path,
+            event.file_type,
+            event.event_type,
+            event.timestamp,
+            event.old_checksum,
+            event.new_checksum,
+            owner,
+            event.author,
+        )
+        self.latest[path] = Latest(event.id, event.timestamp, event.event_type, owner, event.author)
+        _count(self.changes.setdefault(event.file_type, {}), owner or "")
+        _count(self.sources, event.source)
+        if event.worktree is None:
+            return
+        if event.commit is None:
+            before = self._known(event.worktree, path)
+            edits = (*before.edits, event.id) if before and before.dirty else (event.id,)
+            self._know(event.worktree, path, Known(event.new_blob, event.new_checksum, True, edits))
+        else:
+            self._settle(event.worktree, path, Known(event.new_blob, event.new_checksum, False, ()))
+
+    def attribution(self, event: Attribution) -> None:
+        """A commit carries known edits: they are not uncommitted any more, and may have found their owner."""
+        if event.worktree is not None and event.reason == "own":
+            known = self._known(event.worktree, event.file_path)
+            if known and known.blob == event.new_blob:
+                self._know(event.worktree, event.file_path, replace(known, dirty=False, edits=()))
+            else:
+                self._unshelve(event.worktree, event.file_path, event.new_blob)
+        if event.agent_owner is None:
+            return
+        for id_ in event.event_ids:
+            pending = self.pending.get(id_)
+            if pending and pending.agent_owner is None:
+                self.pending[id_] = replace(pending, agent_owner=event.agent_owner)
+            latest = self.latest.get(event.file_path)
+            if latest and latest.id == id_ and latest.agent_owner is None:
+                self.latest[event.file_path] = replace(latest, agent_owner=event.agent_owner)
+
+    def baseline(self, event: Baseline) -> None:
+        """Known content, by nobody's edit."""
+        for path, file in event.files.items():
+            edits: tuple[str, ...] = ()
+            if file["dirty"]:
+                shelved = self._unshelve(event.worktree, path, file["blob"])
+                edits = shelved.edits if shelved else ()
+            self._settle(event.worktree, path, Known(file["blob"], file["checksum"], file["dirty"], edits))
+        if event.tips is not None:
+            self.fixed = replace(self.fixed, tips=tuple(event.tips), since=self.fixed.since or event.recorded)
+        if event.watch is not None:
+            self.fixed = replace(self.fixed, watch=tuple(event.watch))
+
+    def consolidation(self, event: Consolidation) -> None:
+        """What it covers is no longer pending."""
+        for id_ in event.event_ids:
+            self.pending.pop(id_, None)
+        _count(self.consolidations, event.trigger_type)
+        last = Consolidated(event.id, event.timestamp, event.recorded, event.trigger_type, len(event.event_ids))
+        self.fixed = replace(self.fixed, last=last)
+
+    def _known(self, worktree: str, path: str) -> Known | None:
+        return self.known.get(worktree, {}).get(path)
+
+    def _know(self, worktree: str, path: str, known: Known) -> None:
+        self.known.setdefault(worktree, {})[path] = known
+
+    def _settle(self, worktree: str, path: str, known: Known) -> None:
+        """Replace what is known; an uncommitted content that vanishes by this goes on the shelf."""
+        before = self._known(worktree, path)
+        if before and before.dirty and before.blob != known.blob:
+            self._unshelve(worktree, path, before.blob)
+            paths = self.shelf.setdefault(worktree, {})
+            paths[path] = (*paths.get(path, ()), Shelved(before.blob, before.edits))[-SHELF:]
+        self._know(worktree, path, known)
+
+    def _unshelve(self, worktree: str, path: str, blob: str | None) -> Shelved | None:
+        """Take a content off the shelf; None if it does not lie there."""
+        lying = self.shelf.get(worktree, {}).get(path, ())
+        found = next((shelved for shelved in lying if shelved.blob == blob), None)
+        if found:
+            left = tuple(shelved for shelved in lying if shelved is not found)
+            self.shelf[worktree].pop(path)
+            if left:
+                self.shelf[worktree][path] = left
+        return found
+
+
+_FOLDS: dict[str, Callable[[Fold, Any], None]] = {
+    "change": Fold.change,
+    "attribution": Fold.attribution,
+    "baseline": Fold.baseline,
+    "consolidation": Fold.consolidation,
+}
+
+
+def _count(counts: dict[str, int], key: str) -> None:
+    counts[key] = counts.get(key, 0) + 1
