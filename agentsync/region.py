@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MARKER = b"<!-- agentsync:"
 _BEGIN = b"<!-- agentsync:begin "
 _END = b"<!-- agentsync:end -->"
-_CONFLICT = (b"<<<<<<<", b"|||||||", b">>>>>>>")
+_OURS, _BASE, _THEIRS = _CONFLICT = (b"<<<<<<<", b"|||||||", b">>>>>>>")
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
@@ -184,16 +184,23 @@ def _pair(text: bytes, markers: list[tuple[int, int, bytes]]) -> list[tuple[int,
 
 def _refuse_conflict(text: bytes, start: int, inner: int, outer: int, end: int) -> None:
     """Raise BrokenRegionError where a conflict that git left is inside the region or around it."""
-    body = text[inner - 1 : outer]
-    if inside := [at for at in (body.find(b"\n" + mark) for mark in _CONFLICT) if at >= 0]:
-        raise _broken(text, inner + min(inside), "a conflict marker of git inside the report region")
-    ours, _, theirs = (b"\n" + mark for mark in _CONFLICT)
-    opened = (b"\n" + text[:start]).rfind(ours)
-    if opened < 0 or (b"\n" + text[:start]).rfind(theirs) > opened:
+    inside = (text.find(b"\n" + mark, inner - 1, outer) for mark in _CONFLICT)
+    if found := [at + 1 for at in inside if at >= 0]:
+        raise _broken(text, min(found), "a conflict marker of git inside the report region")
+    opened = _last_line(text, _OURS, start)
+    if opened < 0 or _last_line(text, _THEIRS, start) > opened:
         return
-    closed, reopened = text.find(theirs, end - 1), text.find(ours, end - 1)
+    closed, reopened = text.find(b"\n" + _THEIRS, end - 1), text.find(b"\n" + _OURS, end - 1)
     if closed >= 0 and not 0 <= reopened < closed:
         raise _broken(text, opened, "a conflict that git left encloses the report region")
+
+
+def _last_line(text: bytes, mark: bytes, end: int) -> int:
+    """Where the last line before `end` begins that begins with `mark`, or -1."""
+    at = text.rfind(b"\n" + mark, 0, end)
+    if at >= 0:
+        return at + 1
+    return 0 if text.startswith(mark) else -1
 
 
 def _broken(text: bytes, at: int, what: str) -> BrokenRegionError:

@@ -103,26 +103,28 @@ def _event(fact: Fact, phrases: Phrases) -> str:
 # Not str.isprintable(): its answer for a new emoji changes with the version of Python, and two clones have to write the
 # same bytes. Control characters, everything that is drawn as nothing or turns the text around, half characters.
 # What emoji and Persian need (U+200C, U+200D, U+FE0F) stays.
-_HIDDEN = re.compile(
+_HIDDEN = (  # compiled when a name needs it, which costs 0.7 ms
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\u2800\u3164\ud800-\udfff\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_EDGE = re.compile(r"^\s+|\s+$")
 # An underscore between letters or digits is one in Markdown too, and most names are like that.
 _SPECIAL = re.compile(r"[\\`*\[\]~|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_ENTITY = re.compile(r"[&<>]")
 _NAME = re.compile(r"[a-z][a-z_]{0,62}[a-z]")
 _TIME = re.compile(r"[0-9][0-9T:.+-]{0,40}Z?")
 
 
 def _path(path: str) -> str:
-    text = _HIDDEN.sub(_visible, _markdown(path))
-    return _EDGE.sub(lambda found: "".join(f"&#{ord(character)};" for character in found[0]), text)
+    text = _markdown(path)
+    if text.isascii() and text.isprintable() and not text.startswith(" ") and not text.endswith(" "):
+        return text
+    text = re.sub(_HIDDEN, _visible, text)
+    # Spaces at the edge would take the strength from `**`.
+    return re.sub(r"^\s+|\s+$", lambda found: "".join(f"&#{ord(character)};" for character in found[0]), text)
 
 
 def _markdown(text: str) -> str:
-    return _SPECIAL.sub(r"\\\g<0>", _ENTITY.sub(lambda found: _ENTITIES[found[0]], text))
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\g<0>", text)
 
 
 def _visible(found: re.Match[str]) -> str:
