@@ -75,6 +75,7 @@ def test_under_the_heading_of_any_language_the_region_comes_first_and_older_repo
         f"```markdown\n{HEADING}\n```",
         f"~~~\n```\n{HEADING}\n~~~",
         f"````\n```\n{HEADING}\n```\n````",
+        f"```\n``` text\n{HEADING}\n```",
         f"``` `no fence\n```\n{HEADING}\n```",
     ],
 )
@@ -104,7 +105,9 @@ def test_the_section_tells_its_language() -> None:
 
 
 def test_markers_that_somebody_placed_are_where_the_region_goes() -> None:
-    content = put(f"top\n<!-- agentsync:begin -->\n{END}\nbottom\n".encode(), BODY, ID, HEADING)
+    placed = f"top\n<!-- agentsync:begin -->\n{END}\nbottom\n".encode()
+    assert find(placed).intact  # type: ignore[union-attr]
+    content = report(placed)
     assert content.startswith(b"top\n<!-- agentsync:begin digest=")
     assert content.endswith(f"{BODY}{END}\nbottom\n".encode())
 
@@ -313,6 +316,10 @@ def test_a_region_from_which_somebody_only_deleted_is_rendered_anew() -> None:
     assert report(edited(content, "---\n" + END, END)) == content
 
 
+def test_an_untouched_report_in_words_of_another_version_is_replaced() -> None:
+    assert report(report(b"x\n", "# Words that no report has\n")) == report(b"x\n")
+
+
 def test_a_report_in_the_other_language_is_no_typed_text() -> None:
     english = put(b"x\n", body_of("2025-10-10T15:30:00Z", language="en"), ID, PHRASES["en"].heading)
     assert report(edited(english, "digest=", "digest=00")) == report(b"x\n")
@@ -388,7 +395,14 @@ def test_what_is_not_a_whole_marker_line_is_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     "around",
-    ["<<<<<<< HEAD\na\n=======\nb\n>>>>>>> other\n{}", "{}<<<<<<< HEAD\na\n=======\n>>>>>>> x\n", "<<<<<<< HEAD\n{}"],
+    [
+        "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> other\n{}",
+        "{}<<<<<<< HEAD\na\n=======\n>>>>>>> x\n",
+        "<<<<<<< HEAD\n{}",
+        "{}>>>>>>> x\n",
+        "<<<<<<< a\n=======\n>>>>>>> b\n{}>>>>>>> x\n",
+        "<<<<<<< a\n{}<<<<<<< b\n=======\n>>>>>>> c\n",
+    ],
 )
 def test_a_conflict_elsewhere_does_not_break_the_region(around: str) -> None:
     assert find(around.format(REPORT).encode()) is not None

@@ -128,6 +128,7 @@ def test_events_that_are_counted_but_not_at_hand_are_said_to_be_more() -> None:
         ("a\u200b\u2028\U000e0041.md", r"a\u200b\u2028\U000e0041.md"),
         ("latin-\udce9.md", r"latin-\xe9.md"),
         (" edge ", "&#32;edge&#32;"),
+        ("~~a~~ $b$ |c|", r"\~\~a\~\~ \$b\$ \|c\|"),
         ("back\\slash", r"back\\slash"),
     ],
 )
