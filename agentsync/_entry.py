@@ -1,0 +1,13 @@
+"""The main script of a git hook: so small because Python compiles a main script anew each time."""
+
+import os
+import sys
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+try:
+    from agentsync.hook import main
+
+    main(sys.argv[1:])
+except BaseException:  # whatever it is, git goes on
+    if os.environ.get("AGENTSYNC_TRACE", "0") != "0":
+        raise

@@ -1,0 +1,76 @@
+# shellcheck shell=sh disable=SC2154
+# What every hook shares. `agentsync init` puts it into each of them, so that an installed hook needs no other file.
+# Above it stand agentsync_name, agentsync_python, agentsync_entry, agentsync_common and agentsync_saved. The names are
+# long because a variable that git's caller exported under the same name would reach the saved hook changed.
+
+agentsync_status=0
+trap 'exit "$agentsync_status"' EXIT # also where the shell itself gives up, as when it cannot fork
+
+trace() {
+    [ "${AGENTSYNC_TRACE:-0}" = 0 ] || echo "agentsync: $agentsync_name: $*" >&2
+}
+
+# The hook that stood here before gets git's arguments, input and environment; its exit status becomes ours.
+run_saved() {
+    if [ -f "$agentsync_saved" ] && [ -x "$agentsync_saved" ]; then
+        "$agentsync_saved" "$@"
+        agentsync_status=$?
+    fi
+    return "$agentsync_status"
+}
+
+awake() {
+    if [ "${AGENTSYNC:-1}" = 0 ]; then
+        trace "switched off by AGENTSYNC=0"
+    elif ! [ -x "$agentsync_python" ] || ! [ -r "$agentsync_entry" ]; then
+        trace "the interpreter or agentsync is gone; 'agentsync init' repairs this hook"
+    else
+        return 0
+    fi
+    return 1
+}
+
+# Not `config -nt list`: where a file system keeps whole seconds, both may be of the same one.
+list_is_current() {
+    if [ -f "$agentsync_common/agentsync/pathspecs" ]; then
+        [ -e .agentsync/config.toml ] || return 0
+        [ "$agentsync_common/agentsync/pathspecs" -nt .agentsync/config.toml ] && return 0
+    fi
+    trace "the list of watched paths is missing, or not newer than the configuration: looking"
+    return 1
+}
+
+# ask COMMAND...: what git says of the watched paths. `read`, because a path may contain anything that sh would expand.
+ask() {
+    set -- "$@" --
+    while IFS= read -r agentsync_line || [ -n "$agentsync_line" ]; do
+        set -- "$@" "$agentsync_line"
+    done <"$agentsync_common/agentsync/pathspecs"
+    GIT_NO_LAZY_FETCH=1 git --no-replace-objects --no-literal-pathspecs "$@" 2>/dev/null
+}
+
+# differs OLD NEW: is a watched path another in NEW? Whatever goes wrong means yes, here and below.
+differs() {
+    list_is_current || return 0
+    ask diff-tree --quiet -r "$1" "$2"
+    answer $?
+}
+
+# touched REVISION...: does one of these commits touch a watched path? Dearer than `differs`, by 1 ms and by the walk.
+touched() {
+    list_is_current || return 0
+    agentsync_found=$(ask rev-list -1 --full-history "$@") && [ -z "$agentsync_found" ]
+    answer $?
+}
+
+answer() {
+    case $1 in
+        0) trace "no watched path was touched" && return 1 ;;
+        1) trace "a watched path was touched: looking" ;;
+        *) trace "git could not tell what was touched: looking" ;;
+    esac
+}
+
+look() {
+    "$agentsync_python" -I -S "$agentsync_entry" "$agentsync_name" "$@" || trace "looking ended with status $?"
+}
