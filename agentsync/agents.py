@@ -219,7 +219,7 @@ def _generic(environ: Mapping[str, str]) -> Iterable[Signal]:
 def _generic_name(value: str, strict: bool) -> str | None:
     """The agent in `claude-code_2.1.0_cli` or `goose@1.9`: what stands before the version."""
     words: list[str] = []
-    for word in value.lower().replace("_", " ").replace("@", " ").replace("/", " ").replace("-", " ").split():
+    for word in value.lower().replace("_", " ").replace("@", " ").replace("/", " ").split():
         if word.removeprefix("v")[:1].isdigit():
             break
         words.append(word)
@@ -227,9 +227,10 @@ def _generic_name(value: str, strict: bool) -> str | None:
     if known or strict:
         return known
     # An unknown name goes into the ledger, so it has to look like one: letters, three short words at the most.
-    plain = all(word.isascii() and word.isalpha() and 1 < len(word) <= 16 for word in words)
     name = "-".join(words)
-    return name if plain and 0 < len(words) <= 3 and name not in ("true", "yes", "on", "human") else None
+    parts = name.split("-")
+    plain = len(parts) <= 3 and all(part.isascii() and part.isalpha() and 1 < len(part) <= 16 for part in parts)
+    return name if plain and name not in ("true", "yes", "on", "human") else None
 
 
 def _person(kind: str, text: str) -> Iterable[Signal]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 
 from agentsync.lean import frozen
+from agentsync.settings import is_glob
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_PATH = 1000  # characters
 SEPARATOR, ONE, STAR, DEEP = "separator", "one", "star", "deep"
 NEVER = b"(?!)"
 _SPECIAL = re.compile(rb"[*?\[\\]")
@@ -51,6 +53,37 @@ def compiled(glob: str) -> re.Pattern[bytes]:
 def is_whole(glob: str) -> bool:
     """Whether each `[` is closed and no backslash stands at the end; a glob that isn't whole matches nothing."""
     return all(token.expression != NEVER for token in tokens(glob.encode(errors="surrogateescape")))
+
+
+def path_problem(path: str) -> tuple[str, str] | None:
+    """What is wrong with the spelling of a watched path, and what to write instead; None if nothing is."""
+    rules = (
+        (not path, "empty", "write the path from the repository's root, such as docs/x.md"),
+        (len(path) > MAX_PATH, f"longer than {MAX_PATH} characters", "watch its folder with a glob"),
+        ("\0" in path, "has a NUL, which no file name has", "take it out"),
+        (path.startswith("/"), "outside the repository", "write it from the repository's root, with no / before it"),
+        (
+            _stray_backslash(path),
+            "has a \\ before a plain character",
+            "write / between folders; \\ only before * ? [ ] \\",
+        ),
+        (path.endswith("/"), "a folder", f"write {path[:100]}** for all that is in it"),
+        (".." in path.split("/"), "may lead out of the repository", "write it without .. from the repository's root"),
+        (
+            not all(path.split("/")) or "." in path.split("/"),
+            "has an empty part",
+            "write one / between names, and no .",
+        ),
+        (".git" in path.lower().split("/"), "inside .git", "git's own files are no shared documents"),
+        (path.lower().split("/")[0] == ".agentsync", "agentsync's own folder", "watch your own documents"),
+        (
+            is_glob(path) and not is_whole(path),
+            "has a [ that is not closed",
+            "close it with ], or write \\[ for a bracket",
+        ),
+        (is_glob(path) and "\n" in path, "has a newline beside a wildcard", "write ? for the newline"),
+    )
+    return next(((what, hint) for broken, what, hint in rules if broken), None)
 
 
 def on_one_line(glob: str) -> str:
@@ -179,3 +212,9 @@ def _block(pieces: list[Token]) -> bytes:
         else:
             run += token.expression
     return result + (b"[^/]*" if starred else b"") + run
+
+
+def _stray_backslash(path: str) -> bool:
+    # Before a dot or a slash it could hide ".." and "//" from the rules.
+    rest = path.replace("\\\\", "")
+    return any(char == "\\" and rest[at + 1 : at + 2] not in tuple("*?[]!^-") for at, char in enumerate(rest))
