@@ -167,7 +167,7 @@ def _text(data: bytes, where: str) -> str:
             f"{where}:1: larger than {MAX_BYTES >> 10} KiB", hint="watch folders with a glob instead of each file"
         )
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{where}:{line}: not UTF-8", hint="save the file as UTF-8") from None

@@ -314,6 +314,8 @@ def test_what_ran_here_by_its_environment_ran_here() -> None:
 
 def test_a_cloud_is_not_beside_itself() -> None:
     assert attribute(Clues(environ={"CLAUDE_CODE_REMOTE": "true"}, trailers=(CLAUDE,))).also == []
+    cloud = ("Co-authored-by", "x <199175422+x[bot]@users.noreply.github.com>")
+    assert attribute(Clues(environ={"CODEX_THREAD_ID": "1"}, trailers=(cloud,))).also == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentsync.config import default_text, load, parse
@@ -172,6 +172,7 @@ WATCHES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Settings,
@@ -183,8 +184,8 @@ WATCHES = st.lists(
         WATCHES.filter(lambda all_: len({one.path.replace("\\", "") for one in all_}) == len(all_)).map(tuple),
     )
 )
-def test_what_init_writes_says_exactly_the_settings(settings: Settings) -> None:
-    assert parse(default_text(settings).encode(), "c.toml") == settings
+def test_what_init_writes_says_exactly_the_settings(one: Settings) -> None:
+    assert parse(default_text(one).encode(), "c.toml") == one
 
 
 def test_what_init_writes_explains_each_key() -> None:
