@@ -30,7 +30,7 @@ _CLASSES = {
     b"lower": rb"[a-z]",
     b"print": rb"[ -~]",
     b"punct": rb"[!-/:-@\[-`{-~]",
-    b"space": rb"[ \t-\r]",
+    b"space": rb"[ \t\n\r]",
     b"upper": rb"[A-Z]",
     b"xdigit": rb"[0-9A-Fa-f]",
 }

@@ -214,3 +214,17 @@ def test_a_path_that_can_be_watched_is_fine(path: str) -> None:
 def test_settings_survive_json() -> None:
     one = Settings(7, 8, 9, False, Report("R.md", "en", 0), (Watch("a", "b"), Watch("**", "c")))
     assert from_json(json.loads(json.dumps(to_json(one)))) == one
+
+
+CLASSES = ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_named_class_has_the_characters_that_git_gives_it(tmp_path: Path, name: str) -> None:
+    git(tmp_path, "init", "-q")
+    blob = git(tmp_path, "hash-object", "-w", "--stdin").strip()
+    names = [f"p{chr(code)}q" for code in range(1, 128) if chr(code) != "/"]
+    git(tmp_path, "update-index", "-z", "--index-info", stdin="".join(f"100644 {blob}\t{one}\0" for one in names))
+    for glob in (f"p[[:{name}:]]q", f"p[![:{name}:]]q"):
+        found = {one for one in names if type_of(settings(glob), one)}
+        assert found == found_by_git(tmp_path, [f":(top,glob){glob}"])
