@@ -27,7 +27,7 @@ TRIGGERS = ("manual", "threshold", "time_based")
 
 @frozen
 class Stamp:
-    """A record's place in the ledger. `seq` counts 1, 2, 3 per writer; `prev` is the SHA-256 (hex) of the line before."""
+    """A record's place: `seq` counts 1, 2, 3 per writer, `prev` is the SHA-256 (hex) of the line before."""
 
     writer: str
     seq: int
@@ -93,7 +93,7 @@ class Attribution:
 
 @frozen
 class Baseline:
-    """Content known without anybody's edit. `files` maps a path to {"blob", "checksum", "dirty"}; dirty: not as in HEAD.
+    """Content known without anybody's edit. `files`: path to {"blob", "checksum", "dirty"}; dirty is not as in HEAD.
 
     Where watching begins, it also has `tips` (all that is reachable from these commits is seen) and `watch` (the paths
     and globs watched from now on).
@@ -131,19 +131,30 @@ KINDS: tuple[type[Event], ...] = (Change, Attribution, Baseline, Consolidation)
 BY_KIND: dict[str, type[Event]] = {event.kind: event for event in KINDS}
 
 
+def event_type(old_blob: str | None, new_blob: str | None) -> str:
+    """What happened to a path whose content was the one and is the other; None stands for no file."""
+    if old_blob is None:
+        return "created"
+    return "deleted" if new_blob is None else "modified"
+
+
 class DamagedError(ValueError):
     """A line that is no record; the text says what is wrong with it."""
 
 
 def encode(stamp: Stamp, event: Event) -> bytes:
     """One record as one line, with its newline."""
-    flat: dict[str, object] = {"v": VERSION, "kind": event.kind, "id": event.id, **_fields(stamp)}
-    flat.update(_fields(event))
+    flat = {"v": VERSION, "kind": event.kind, "id": event.id, **_fields(stamp), **_fields(event)}
     return json.dumps(flat, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
+def flatten(event: Event) -> dict[str, object]:
+    """An event as a JSON object, without a stamp; `event_of` is the inverse."""
+    return {"kind": event.kind, **_fields(event)}
+
+
 def decode(line: bytes) -> tuple[Stamp, Event | None]:
-    """The record of a line (without its newline). The event is None where its kind is one that this version doesn't know.
+    """The record of a line (without its newline). The event is None where this version does not know its kind.
 
     Raises DamagedError.
     """
@@ -156,10 +167,13 @@ def decode(line: bytes) -> tuple[Stamp, Event | None]:
 
 
 def event_of(flat: Mapping[str, Any]) -> Event:
-    """The event in a flat record; fields that are not known are left out, missing ones are None. Raises DamagedError."""
-    cls = BY_KIND[flat["kind"]]
+    """The event in a flat record; unknown fields are left out, missing ones are None. Raises DamagedError."""
+    cls = BY_KIND.get(flat.get("kind", ""))
+    if cls is None:
+        raise DamagedError("no kind of event")
     check_fields(flat, _EVENT_TYPES[cls.kind])
-    return cls(*map(flat.get, _FIELDS[cls.kind]))
+    values: dict[str, Any] = {name: flat.get(name) for name in _FIELDS[cls.kind]}
+    return cls(**values)
 
 
 def parse(line: bytes) -> dict[str, Any]:

@@ -45,7 +45,11 @@ def read_document(root: str, path: str) -> bytes | None:
         os.close(fd)
 
 
-_WHY = {errno.ELOOP: "a symbolic link", errno.ENOTDIR: "behind a symbolic link or a file", errno.ENXIO: "not a regular file"}
+_WHY = {
+    errno.ELOOP: "a symbolic link",
+    errno.ENOTDIR: "behind a symbolic link or a file",
+    errno.ENXIO: "not a regular file",
+}
 
 
 def _open_below(root: str, path: str) -> int:
@@ -116,3 +120,68 @@ def locked(fd: int, timeout: float, what: str) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def exchange(root: str, path: str, expected: bytes, data: bytes) -> bool:
+    """Put `data` in the place of a file that holds `expected`. False, with nothing changed, if it holds another thing.
+
+    The new file and the old one swap names in one step; if what came out is not what was read, they swap back.
+    Comparing first and renaming then would lose an edit made in between. Raises OSError.
+    """
+    name = os.path.basename(path)
+    temporary = f"{root}/.agentsync/{name}.{os.getpid()}.new"
+    os.makedirs(os.path.dirname(temporary), exist_ok=True)
+    folder = os.path.dirname(f"{root}/{path}")
+    mode = stat.S_IMODE(os.stat(f"{root}/{path}", follow_symlinks=False).st_mode)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(fd, mode)
+        write_all(fd, data)
+    finally:
+        os.close(fd)
+    try:
+        _swap(temporary, f"{folder}/{name}")
+        with open(temporary, "rb") as file:
+            if file.read() == expected:
+                return True
+        _swap(temporary, f"{folder}/{name}")
+        return False
+    finally:
+        os.unlink(temporary)
+
+
+def _swap(one: str, other: str) -> None:
+    """Exchange two files' names in one step: `renameat2` of Linux, `renamex_np` of macOS."""
+    import ctypes  # late: only who writes a report comes here
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(one), os.fsencode(other)
+    if hasattr(libc, "renameat2"):
+        failed = libc.renameat2(-100, names[0], -100, names[1], 2)  # AT_FDCWD, RENAME_EXCHANGE
+    elif hasattr(libc, "renamex_np"):
+        failed = libc.renamex_np(*names, 2)  # RENAME_SWAP
+    else:
+        raise OSError(errno.ENOSYS, "this system cannot exchange two files in one step")
+    if failed:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), other)
+
+
+def create(root: str, path: str, data: bytes) -> bool:
+    """Make a file that is not there yet, and the folders above it. False if something stands there."""
+    folder = root
+    for part in path.split("/")[:-1]:
+        folder = f"{folder}/{part}"
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
+        if os.path.islink(folder):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
+    temporary = f"{root}/.agentsync/{os.path.basename(path)}.{os.getpid()}.new"
+    os.makedirs(os.path.dirname(temporary), exist_ok=True)
+    replace_file(temporary, data)
+    try:
+        os.link(temporary, f"{root}/{path}", follow_symlinks=False)
+        return True
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(temporary)

@@ -49,19 +49,18 @@ class GitError(AgentsyncError):
 
 
 def run(args: list[str], *, cwd: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> bytes:
-    """What `git ARGS` prints when started in `cwd`. Raises GitError on any exit status but 0, or after TIMEOUT seconds."""
-    status, out, err = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, {**_environment(), **(env or {})})
+    """What `git ARGS` prints when started in `cwd`. Raises GitError on any status but 0, and after TIMEOUT seconds."""
+    environment = {**_environment(), **(env or {})}
+    status, out, err = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, environment)
     if status:
         raise GitError(args, status, err)
     return out
 
 
-def succeeds(args: list[str], *, cwd: str) -> bool:
-    """Whether git answers with 0 (True) or 1 (False). Raises GitError on anything else."""
-    status, _, err = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], b"", _environment())
-    if status not in (0, 1):
-        raise GitError(args, status, err)
-    return status == 0
+def answer(args: list[str], *, cwd: str) -> tuple[int, bytes]:
+    """Exit status and output of a git whose status is its answer (merge-base, merge-file, config)."""
+    status, out, _ = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], b"", _environment())
+    return status, out
 
 
 def _environment() -> dict[str, str]:
@@ -152,7 +151,7 @@ class Clone:
 
 
 def locate(start: str) -> Clone:
-    """The clone around the folder `start`, found as git finds it. In a hook, GIT_DIR says it. Raises NotARepositoryError."""
+    """The clone around the folder `start`, found as git finds it (GIT_DIR in a hook). Raises NotARepositoryError."""
     start = os.path.realpath(start)
     told = os.environ.get("GIT_DIR")
     if told:
@@ -244,14 +243,14 @@ class Operation:
     since: float
 
 
-def operation(git_dir: str, ending: str | None = None) -> Operation | None:
-    """The operation going on in a worktree. `ending`: the one whose last hook is running, its state is still there."""
+def operation(git_dir: str, ending: tuple[str, ...] = ()) -> Operation | None:
+    """The operation going on in a worktree. `ending`: those whose last hook is running; their state is still there."""
     for part, name in OPERATIONS:
         try:
             since = os.stat(f"{git_dir}/{part}").st_mtime
         except OSError:
             continue
-        if name == ending or (part == "rebase-apply" and os.path.exists(f"{git_dir}/rebase-apply/applying")):
+        if name in ending or (part == "rebase-apply" and os.path.exists(f"{git_dir}/rebase-apply/applying")):
             continue
         return Operation(name, since)
     return None

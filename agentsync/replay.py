@@ -20,7 +20,7 @@ SHELF = 64  # contents kept per worktree and path; a stash older than that many 
 
 @frozen
 class Known:
-    """The content that a path of a worktree is known to have. `dirty`: not committed; `edits` are the changes that made it so."""
+    """The content that a path of a worktree is known to have; `dirty`: uncommitted, by the changes `edits`."""
 
     blob: str | None
     checksum: str | None

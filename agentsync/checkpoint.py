@@ -1,0 +1,298 @@
+"""The ledger seen from its newest line: folded state, the cursor it is valid for, and an index of what is not state.
+
+The checkpoint (`checkpoint.json`: cursor and state; `index.sqlite`: where a record lies) saves the replay of old lines.
+It may be deleted at any time. It is never what makes the program correct: a checkpoint that does not fit the ledger is
+thrown away and made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+
+from agentsync import files
+from agentsync.events import CLOCK_ZERO, Attribution, Change, Consolidation, DamagedError, Event, decode
+from agentsync.lean import frozen
+from agentsync.ledger import NO_LINE, crash, line_hash
+from agentsync.replay import Consolidated, Fold, Known, Latest, Pending, Shelved, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+    from typing import Any
+
+    from agentsync.ledger import Ledger
+
+FORMAT = 1  # of both files; another one is thrown away
+STRIDE = 64  # records after which a checkpoint is worth writing
+CHUNK = 50_000  # records between two checkpoints of a long catching up
+PROBLEMS = 20  # damaged lines kept by offset; `verify` lists them all
+
+
+@frozen
+class Cursor:
+    """How far the ledger is folded: bytes, the last line's hash and length, and what the next record's stamp needs."""
+
+    offset: int = 0
+    prev: str = NO_LINE
+    length: int = 0
+    clock: str = CLOCK_ZERO
+    writers: dict[str, int] = {}  # the last `seq` of each
+    records: int = 0
+    damaged: tuple[int, ...] = ()  # offsets of lines that are no records
+    unknown: int = 0  # records of kinds that this version does not know
+
+
+class View:
+    """State and index after every line up to `cursor.offset`. `with_index=False` for those who only show the state."""
+
+    def __init__(self, ledger: Ledger, *, with_index: bool = True) -> None:
+        self.ledger = ledger
+        self.cursor, self.state = _load(ledger, with_index) or (Cursor(), State())
+        self.saved = self.cursor
+        self.index = Index(ledger) if with_index else None
+
+    def catch_up(self) -> View:
+        """Fold what has been appended since. Long stretches are checkpointed on the way."""
+        if self.ledger.size() < self.cursor.offset:
+            self._begin_anew()
+        while self._fold(self.ledger.lines(self.cursor.offset)) == CHUNK:
+            self.save()
+        return self
+
+    def _begin_anew(self) -> None:
+        self.cursor, self.state = Cursor(), State()
+        if self.index:
+            self.index.forget()
+
+    def _fold(self, lines: Iterable[tuple[int, bytes]]) -> int:
+        fold, tally = Fold(self.state), _Tally(self.cursor)
+        taken = 0
+        for offset, line in lines:
+            event = tally.add(offset, line)
+            if event:
+                fold.add(event)
+                if self.index:
+                    self.index.add(event, offset)
+            taken += 1
+            if taken == CHUNK and self.index:
+                break
+        self.cursor, self.state = tally.cursor(), fold.state()
+        return taken
+
+    def worth_saving(self) -> bool:
+        """Whether so much has come since the last checkpoint that the next reader would feel it."""
+        return self.cursor.records - self.saved.records >= STRIDE
+
+    def save(self) -> None:
+        """Write the checkpoint; index first, so that it is never behind. Failing costs time, nothing else."""
+        if self.index is None or not self.index.save(self.saved.offset, self.cursor.offset):
+            return
+        crash("checkpoint")
+        stat = os.stat(self.ledger.path)
+        flat = {"format": FORMAT, "inode": stat.st_ino, "cursor": self.cursor._asdict(), "state": self.state._asdict()}  # type: ignore[attr-defined]
+        with contextlib.suppress(OSError):
+            files.replace_file(_path(self.ledger), json.dumps(flat, separators=(",", ":")).encode())
+            self.saved = self.cursor
+
+    def events(self, *key: str, newest: int = -1) -> list[Event]:
+        """The events under an index key (see `keys`), newest first."""
+        if self.index is None:
+            raise ValueError("this view has no index")
+        found = []
+        for offset in self.index.offsets(key, newest):
+            event = decode(self.ledger.line_at(offset))[1]
+            if event and key in keys(event):  # the index holds hashes of keys
+                found.append(event)
+        return found
+
+
+class _Tally:
+    """A cursor under construction."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.start = cursor
+        self.offset, self.last, self.clock = cursor.offset, b"", cursor.clock
+        self.writers, self.damaged = dict(cursor.writers), list(cursor.damaged)
+        self.records, self.unknown = cursor.records, cursor.unknown
+
+    def add(self, offset: int, line: bytes) -> Event | None:
+        """Take a line in; its event, if it is one that has not been there and that this version knows."""
+        self.offset, self.last = offset + len(line) + 1, line
+        try:
+            stamp, event = decode(line)
+        except DamagedError:
+            self.damaged = [*self.damaged, offset][:PROBLEMS]
+            return None
+        self.clock = max(self.clock, stamp.clock)
+        if stamp.seq <= self.writers.get(stamp.writer, 0):
+            return None  # stands twice: a writer counts upwards
+        self.writers[stamp.writer] = stamp.seq
+        self.records += 1
+        self.unknown += event is None
+        return event
+
+    def cursor(self) -> Cursor:
+        """How far it has come."""
+        if self.offset == self.start.offset:
+            return self.start
+        return Cursor(
+            self.offset,
+            line_hash(self.last),
+            len(self.last),
+            self.clock,
+            self.writers,
+            self.records,
+            tuple(self.damaged),
+            self.unknown,
+        )
+
+
+def keys(event: Event) -> list[tuple[str, ...]]:
+    """Under which keys an event can be found again. A new question to the ledger's past is one line here."""
+    found: list[tuple[str, ...]] = [("id", event.id)]
+    if isinstance(event, (Change, Attribution)) and event.commit is not None:
+        found.append(("commit", event.commit, event.file_path))
+        found.append(("from", event.file_path, event.old_blob or ""))
+        found.append(("at", event.file_path, event.timestamp))
+    if isinstance(event, Attribution):
+        found.extend(("attributed", id_) for id_ in event.event_ids)
+        found.extend(("carried", commit, event.file_path) for commit in event.carried_from)
+    if isinstance(event, Consolidation):
+        found.append(("consolidation",))
+    return found
+
+
+class Index:
+    """Key to offsets: what is new in memory, what is old in SQLite, which is not even imported before it is asked."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.path = f"{ledger.store}/index.sqlite"
+        self.new: dict[tuple[str, ...], list[int]] = {}
+        self.base: sqlite3.Connection | None = None
+
+    def add(self, event: Event, offset: int) -> None:
+        """Remember where an event lies."""
+        for key in keys(event):
+            self.new.setdefault(key, []).append(offset)
+
+    def offsets(self, key: tuple[str, ...], newest: int = -1) -> list[int]:
+        """Where events under the key may lie, newest first; `newest` of them, -1 for all."""
+        found = set(self.new.get(key, ()))
+        if os.path.exists(self.path):
+            self.base = self.base or _open(self.path, "ro")
+            query = "SELECT position FROM positions WHERE hash = ? ORDER BY position DESC LIMIT ?"
+            found.update(position for (position,) in self.base.execute(query, (_hash(key), newest)))
+        ordered = sorted(found, reverse=True)
+        return ordered if newest < 0 else ordered[:newest]
+
+    def save(self, since: int, until: int) -> bool:
+        """Move what is new into the file, which reaches to `since` and will to `until`. False: others are at it."""
+        import sqlite3
+
+        rows = sorted({(_hash(key), offset) for key, offsets in self.new.items() for offset in offsets})
+        try:
+            if since == 0:
+                _remove(self.path)
+            connection = _open(self.path, "rwc")
+            with contextlib.closing(connection), connection:
+                connection.execute("BEGIN IMMEDIATE")
+                if connection.execute("SELECT until FROM reach").fetchone() not in ((since,), (until,)):
+                    return False
+                connection.executemany("INSERT OR IGNORE INTO positions VALUES (?, ?)", rows)
+                connection.execute("UPDATE reach SET until = ?", (until,))
+        except (sqlite3.Error, OSError):
+            return False
+        self.new.clear()
+        return True
+
+    def forget(self) -> None:
+        """Everything: the ledger is not the one that was indexed."""
+        self.new.clear()
+        if self.base:
+            self.base.close()
+            self.base = None
+        with contextlib.suppress(OSError):
+            _remove(self.path)
+
+
+def _hash(key: tuple[str, ...]) -> int:
+    digest = hashlib.blake2b("\0".join(key).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _open(path: str, mode: str) -> sqlite3.Connection:
+    import sqlite3  # late: a quarter of a hook's imports
+
+    from_root = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    connection = sqlite3.connect(f"file:{from_root}?mode={mode}", uri=True, timeout=2.0, isolation_level=None)
+    if mode != "ro":
+        # Not durable on purpose: a power cut may lose or spoil it, and `_load` finds that out.
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS positions (hash, position, PRIMARY KEY (hash, position)) WITHOUT ROWID"
+        )
+        connection.execute("CREATE TABLE IF NOT EXISTS reach (until)")
+        connection.execute("INSERT INTO reach SELECT 0 WHERE NOT EXISTS (SELECT * FROM reach)")
+    return connection
+
+
+def _remove(path: str) -> None:
+    for suffix in ("", "-journal"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + suffix)
+
+
+def _path(ledger: Ledger) -> str:
+    return f"{ledger.store}/checkpoint.json"
+
+
+def _load(ledger: Ledger, with_index: bool) -> tuple[Cursor, State] | None:
+    """The checkpoint, if it fits the ledger: same file, and the line it ends with is still there."""
+    try:
+        with open(_path(ledger), encoding="utf-8") as file:
+            flat = json.load(file)
+        cursor = Cursor(**{**flat["cursor"], "damaged": tuple(flat["cursor"]["damaged"])})
+        if flat["format"] != FORMAT or flat["inode"] != os.stat(ledger.path).st_ino or not _ends_there(ledger, cursor):
+            return None
+        if with_index and not os.path.exists(f"{ledger.store}/index.sqlite"):
+            return None
+        return cursor, _state(flat["state"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _ends_there(ledger: Ledger, cursor: Cursor) -> bool:
+    with open(ledger.path, "rb") as file:
+        file.seek(max(0, cursor.offset - cursor.length - 1))
+        line = file.read(cursor.length + 1)
+    return line[-1:] == b"\n" and line_hash(line[:-1]) == cursor.prev
+
+
+def _state(flat: dict[str, Any]) -> State:
+    """A state out of JSON, where each frozen value is an array."""
+    return State(
+        **{
+            **flat,
+            "known": {w: {p: _known(k) for p, k in paths.items()} for w, paths in flat["known"].items()},
+            "shelf": {w: {p: tuple(map(_shelved, s)) for p, s in paths.items()} for w, paths in flat["shelf"].items()},
+            "pending": {id_: Pending(*values) for id_, values in flat["pending"].items()},
+            "latest": {path: Latest(*values) for path, values in flat["latest"].items()},
+            "last": Consolidated(*flat["last"]) if flat["last"] else None,
+            "tips": tuple(flat["tips"]),
+            "watch": tuple(flat["watch"]),
+        }
+    )
+
+
+def _known(values: list[Any]) -> Known:
+    blob, checksum, dirty, edits = values
+    return Known(blob, checksum, dirty, tuple(edits))
+
+
+def _shelved(values: list[Any]) -> Shelved:
+    blob, edits = values
+    return Shelved(blob, tuple(edits))

@@ -1,0 +1,110 @@
+"""What the scripts in `hooks/` start: "look now". Never blocks git, never speaks but for one line a day.
+
+A missed or doubled hook costs nothing but time and the environment's evidence: the rules of `observe/` say what is new.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from agentsync import git
+from agentsync.errors import AgentsyncError
+from agentsync.observe.look import Request
+from agentsync.prepared import current
+from agentsync.sync import sync
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentsync.sync import Synced
+
+# Whose state is still there when these hooks run, although the worktree is in order again.
+ENDING = {
+    "post-commit": ("cherry-pick", "revert", "sequencer"),
+    "post-merge": ("merge",),
+    "post-applypatch": ("am",),
+}
+DAY = 86_400  # seconds
+
+
+def main(argv: list[str]) -> int:
+    """`NAME ARGS...` as git calls the hook NAME. Always 0."""
+    if os.environ.get("AGENTSYNC") == "0":
+        return 0
+    try:
+        run(argv[0], argv[1:], time.time())
+    except KeyboardInterrupt:
+        pass
+    except Exception as error:
+        _note(argv, error, time.time())
+    return 0
+
+
+def run(name: str, args: list[str], now: float) -> Synced:
+    """Look, and write the report if one is owed."""
+    clone = git.locate(os.getcwd())
+    here = clone.here
+    settings = current(f"{here.root if here else clone.common_dir}/.agentsync/config.toml", clone.store)[0]
+    ending = ENDING.get(name, ())
+    rewritten: dict[str, list[str]] = {}
+    if name == "post-rewrite" and args[:1] == ["rebase"]:
+        ending = ("rebase",)
+        rewritten = _pairs(sys.stdin.read())
+    makes = name == "post-commit" and here is not None and not _picking(here)
+    bare = os.environ.get("PRE_COMMIT") == "1"  # its stash is no edit, and a file changed under it fails the commit
+    request = Request(
+        clone=clone,
+        settings=settings,
+        source="hook",
+        worktrees=[here] if here and not bare else [],
+        now=now,
+        ending=ending,
+        rewritten=rewritten,
+        environ=os.environ if makes else None,
+    )
+    return sync(request, pay=not bare)
+
+
+def _picking(worktree: git.Worktree) -> bool:
+    return os.path.exists(f"{worktree.git_dir}/CHERRY_PICK_HEAD") or git.rebasing(worktree.git_dir) is not None
+
+
+def _pairs(text: str) -> dict[str, list[str]]:
+    """New commit to the old ones it replaces, from post-rewrite's lines "old new"."""
+    pairs: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        words = line.split(" ")
+        if len(words) >= 2:
+            pairs.setdefault(words[1], []).append(words[0])
+    return pairs
+
+
+def _note(argv: list[str], error: Exception, now: float) -> None:
+    """Write down what went wrong, where `doctor` finds it; say so once a day."""
+    message = f"{error}" if isinstance(error, AgentsyncError) else f"{type(error).__name__}: {error}"
+    cause = getattr(error, "cause", "")
+    line = f"{_utc(now)} {argv[0] if argv else '?'}: {message}" + (f" ({cause})" if cause else "")
+    line = "".join(char if char.isprintable() else "?" for char in line)[:1000]
+    if os.environ.get("AGENTSYNC_TRACE") == "1":
+        import traceback
+
+        traceback.print_exc()
+    try:
+        store = git.locate(os.getcwd()).store
+        told = f"{store}/hook-errors.told"
+        with open(f"{store}/hook-errors.log", "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        if not os.path.exists(told) or now - os.stat(told).st_mtime > DAY:
+            with open(told, "w", encoding="utf-8"):
+                pass
+            print(
+                f"agentsync: {line.partition(' ')[2]}; your git command is not affected, see agentsync doctor",
+                file=sys.stderr,
+            )
+    except (OSError, AgentsyncError):
+        pass  # nowhere to write it down, so nothing would stop it from being said each time
+
+
+def _utc(now: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))

@@ -1,0 +1,156 @@
+"""What a document holds, in the form in which contents are compared: as git would store it, without the report region.
+
+A content is told by git's blob id of that form; its MD5 is the seed's checksum. Equal documents have equal contents in
+every worktree and on every branch, whatever line endings or filters are set there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from agentsync import git, region
+from agentsync.files import MAX_DOCUMENT
+from agentsync.lean import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@frozen
+class Content:
+    """Blob id and MD5 of a clean content. Both None: no such file. Only the MD5 None: the blob is not in this clone."""
+
+    blob: str | None
+    checksum: str | None
+
+
+NOTHING = Content(None, None)
+
+
+class Contents:
+    """Clean contents of blobs and files of one clone; asks git for many at once and remembers the answers."""
+
+    def __init__(self, root: str, report_path: str, hex_length: int) -> None:
+        self.root = root  # any worktree or git directory of the clone
+        self.report_path = report_path
+        self.sha = hashlib.sha256 if hex_length == 64 else hashlib.sha1
+        self._known: dict[tuple[str, str], Content] = {}  # by path and raw blob id
+        self._bytes: dict[str, bytes | None] = {}
+
+    def blob_id(self, data: bytes) -> str:
+        """git's id of these bytes."""
+        digest = self.sha(b"blob %d\0" % len(data), usedforsecurity=False)
+        digest.update(data)
+        return digest.hexdigest()
+
+    def clean(self, path: str, data: bytes) -> bytes:
+        """The bytes without the report region, where the path is the report's."""
+        return region.strip(data) if path == self.report_path else data
+
+    def of(self, path: str, blob: str | None) -> Content | None:
+        """The clean content of a blob in git's store; None if it has not been fetched with `ask` yet."""
+        return NOTHING if blob is None else self._known.get((path, blob))
+
+    def learn(self, path: str, raw: bytes, content: Content) -> None:
+        """Remember what a file held, so that git need not be asked for the same bytes."""
+        self._known[path, self.blob_id(raw)] = content
+
+    def ask(self, wanted: Iterable[tuple[str, str | None]]) -> None:
+        """Make `of` answer for these paths and blobs."""
+        missing = {(path, blob) for path, blob in wanted if blob is not None and (path, blob) not in self._known}
+        data = self.read({blob for _, blob in missing})
+        for path, blob in missing:
+            self._known[path, blob] = self._content(path, blob, data[blob])
+
+    def _content(self, path: str, blob: str, data: bytes | None) -> Content:
+        if data is None:
+            return Content(blob, None)
+        clean = self.clean(path, data)
+        return Content(blob if clean is data else self.blob_id(clean), md5(clean))
+
+    def read(self, blobs: set[str]) -> dict[str, bytes | None]:
+        """The bytes of blobs; None for one that is not here (a partial clone) or larger than a document may be."""
+        wanted = sorted(blobs - self._bytes.keys())
+        if wanted:
+            sizes = self._cat("--batch-check", wanted).splitlines()
+            small = [blob for blob, line in zip(wanted, sizes, strict=True) if _size(line) <= MAX_DOCUMENT]
+            self._bytes.update(dict.fromkeys(wanted))
+            self._bytes.update(_contents(self._cat("--batch", small), small) if small else {})
+        return {blob: self._bytes[blob] for blob in blobs}
+
+    def _cat(self, mode: str, blobs: list[str]) -> bytes:
+        return git.run(["cat-file", mode], cwd=self.root, stdin="".join(f"{blob}\n" for blob in blobs).encode())
+
+
+def _size(line: bytes) -> int:
+    _, kind, *rest = line.split(b" ")
+    return int(rest[0]) if kind == b"blob" and rest else MAX_DOCUMENT + 1
+
+
+def _contents(out: bytes, blobs: list[str]) -> dict[str, bytes]:
+    found, at = {}, 0
+    for blob in blobs:
+        end = out.index(b"\n", at)
+        size = int(out[at:end].rsplit(b" ", 1)[1])
+        found[blob] = out[end + 1 : end + 1 + size]
+        at = end + size + 2
+    return found
+
+
+def md5(data: bytes) -> str:
+    """The seed's checksum, in hex."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def of_file(contents: Contents, root: str, path: str, raw: bytes, expected: Iterable[Content]) -> Content:
+    """The clean content of a file's bytes. `expected`: what it probably is; then git need not be asked."""
+    data = contents.clean(path, raw)
+    unix = data.replace(b"\r\n", b"\n")
+    probable = {content.blob: content for content in expected}
+    forms = (data,) if unix == data else (data, unix)
+    for form in forms:
+        content = probable.get(contents.blob_id(form))
+        if content:
+            return Content(content.blob, content.checksum or md5(form))
+    if unix == data and not _converted(root, path):
+        return Content(contents.blob_id(data), md5(data))
+    return _as_git_stores(contents, root, path, forms)
+
+
+def _converted(root: str, path: str) -> bool:
+    """Whether an attribute makes git store other bytes than the file has (line endings apart)."""
+    names = ["filter", "ident", "working-tree-encoding"]
+    said = git.run(["check-attr", "-z", *names, "--", path], cwd=root).split(b"\0")[2::3]
+    return any(value not in (b"unspecified", b"unset") for value in said)
+
+
+def _as_git_stores(contents: Contents, root: str, path: str, forms: tuple[bytes, ...]) -> Content:
+    data = forms[0]
+    blob = git.run(["hash-object", "--stdin", f"--path={path}"], cwd=root, stdin=data).decode().strip()
+    for form in forms:
+        if contents.blob_id(form) == blob:
+            return Content(blob, md5(form))
+    return Content(blob, _checksum_behind_filter(root, path, data))
+
+
+def _checksum_behind_filter(root: str, path: str, data: bytes) -> str:
+    """The MD5 of what a filter makes of the file: a loose object in a folder of its own, never in git's store."""
+    import tempfile  # late: only for files behind a filter
+
+    with tempfile.TemporaryDirectory() as folder:
+        env = {"GIT_OBJECT_DIRECTORY": folder}
+        blob = (
+            git.run(["hash-object", "-w", "--stdin", f"--path={path}"], cwd=root, stdin=data, env=env).decode().strip()
+        )
+        return md5(git.run(["cat-file", "blob", blob], cwd=root, env=env))
+
+
+def hex_length(git_dir: str) -> int:
+    """40 in a SHA-1 repository, 64 in a SHA-256 one."""
+    if not os.path.exists(f"{git_dir}/config"):
+        return 40
+    with open(f"{git_dir}/config", "rb") as file:
+        said = file.read().lower().replace(b" ", b"").replace(b"\t", b"")
+    return 64 if b"objectformat=sha256" in said else 40

@@ -1,0 +1,222 @@
+"""Commits that have not been looked at yet, read in one git process whatever their number."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+
+from agentsync import files, git
+from agentsync.lean import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agentsync.ledger import Ledger
+
+PRUNE = 64  # seen tips after which those that are ancestors of others are dropped
+
+_SETTINGS = {
+    "diff.orderFile": "/dev/null",
+    "log.showSignature": "false",
+    "log.showRoot": "true",
+    "log.follow": "false",
+    "log.mailmap": "false",
+    "i18n.logOutputEncoding": "UTF-8",
+}
+_FORMAT = "%x00".join(("%H", "%P", "%an <%ae>", "%at", "%cn <%ce>", "%ct", "%(trailers:only,unfold)", "%s"))
+_LOG = [
+    *"log --stdin --raw -z --no-abbrev --no-renames --no-ext-diff --no-textconv --no-color --no-notes".split(),
+    *"--no-decorate --ignore-submodules=none --full-history --topo-order --reverse --diff-merges=combined".split(),
+    f"--format={_FORMAT}",
+]
+
+
+@frozen
+class Touch:
+    """A commit made a path's blob another one. `before`: the blob in each parent; None: no regular file there."""
+
+    path: str
+    before: tuple[str | None, ...]
+    after: str | None
+
+
+@frozen
+class Commit:
+    """A commit that touches a watched path. Times in seconds since 1970; `trailers`: "Key: value" lines."""
+
+    sha: str
+    parents: tuple[str, ...]
+    author: str
+    author_time: int
+    committer: str
+    commit_time: int
+    trailers: str
+    subject: str
+    touches: tuple[Touch, ...]
+
+
+@frozen
+class Walk:
+    """What a walk found, oldest first, and from where to where it went."""
+
+    commits: tuple[Commit, ...]
+    tips: tuple[str, ...]  # everything reachable from these is seen, once `commits` are judged
+    heads: dict[str, str]  # worktree name to the commit of its HEAD
+    shallow: frozenset[str]
+    seen: tuple[str, ...]
+
+
+class Seen:
+    """The tips up to which history has been judged: local, may be deleted; the walk is safe to repeat."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.path = f"{ledger.store}/seen.json"
+        self.inode = os.stat(ledger.path).st_ino if os.path.exists(ledger.path) else 0
+
+    def read(self) -> list[str]:
+        """The tips; none where the file is gone or belongs to another ledger."""
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                said = json.load(file)
+            return [str(tip) for tip in said["tips"]] if said["inode"] == self.inode else []
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+    def write(self, tips: Iterable[str]) -> None:
+        """Remember; where that fails, the next walk is longer."""
+        with contextlib.suppress(OSError):
+            files.replace_file(self.path, json.dumps({"inode": self.inode, "tips": sorted(tips)}).encode())
+
+
+def walk(
+    clone: git.Clone, worktrees: list[git.Worktree], pathspecs: list[str], seen: list[str], ending: tuple[str, ...]
+) -> Walk:
+    """The commits that touch the pathspecs, from every branch and worktree, without those reachable from `seen`.
+
+    `ending`: the operations whose last hook is running in `clone.here`. While a worktree is in a rebase, its HEAD and
+    its branch are left out: only when it ends is it known which commit replaces which.
+    """
+    refs = branches(clone.common_dir)
+    heads, left_out = {}, set()
+    for worktree in worktrees:
+        branch = git.branch_of(worktree.git_dir)
+        head = refs.get(f"refs/heads/{branch}") if branch else _detached(worktree.git_dir)
+        if head:
+            heads[worktree.name] = head
+        moving = git.rebasing(worktree.git_dir)
+        if moving is not None and not (worktree == clone.here and "rebase" in ending):
+            left_out.add(worktree.name)
+            refs.pop(moving, None)
+    tips = {*refs.values(), *(head for name, head in heads.items() if name not in left_out)}
+    new = sorted(tips - set(seen))
+    if not new or not pathspecs:
+        return Walk((), tuple(sorted(tips)), heads, frozenset(), tuple(seen))
+    seen, out = _log(clone.common_dir, new, seen, pathspecs)
+    return Walk(tuple(_commits(out)), tuple(sorted(tips)), heads, _shallow(clone.common_dir), tuple(seen))
+
+
+def branches(common_dir: str) -> dict[str, str]:
+    """The commit of each branch, by full name."""
+    out = git.run(["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads"], cwd=common_dir)
+    return {name: sha for sha, _, name in (line.partition(" ") for line in _text(out).splitlines())}
+
+
+def prune(common_dir: str, seen: list[str], tips: tuple[str, ...]) -> list[str]:
+    """`seen` and `tips`, and when they are many, without those that are ancestors of others."""
+    every = sorted({*seen, *tips})
+    if len(every) <= PRUNE + len(tips):
+        return every
+    alive = _existing(common_dir, every)
+    asked = "".join(f"{sha}\n" for sha in alive if sha not in tips) + "".join(f"^{tip}\n" for tip in tips)
+    apart = set(_text(git.run(["rev-list", "--stdin"], cwd=common_dir, stdin=asked.encode())).split())
+    return sorted({*tips, *(sha for sha in alive if sha in apart)})
+
+
+def _log(common_dir: str, new: list[str], seen: list[str], pathspecs: list[str]) -> tuple[list[str], bytes]:
+    args = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    args += [*_LOG, "--", *pathspecs]
+    for attempt in (1, 2):
+        asked = "".join((*(f"{tip}\n" for tip in new), *(f"^{tip}\n" for tip in seen)))
+        try:
+            return seen, git.run(args, cwd=common_dir, stdin=asked.encode())
+        except git.GitError:
+            if attempt == 2:
+                raise
+            seen = _existing(common_dir, seen)  # one that was pruned from git's store is fatal
+    raise AssertionError
+
+
+def _existing(common_dir: str, shas: list[str]) -> list[str]:
+    asked = "".join(f"{sha}\n" for sha in shas).encode()
+    out = _text(git.run(["cat-file", "--batch-check"], cwd=common_dir, stdin=asked)).splitlines()
+    return [sha for sha, line in zip(shas, out, strict=True) if line.split(" ")[1] == "commit"]
+
+
+def _detached(git_dir: str) -> str | None:
+    with open(f"{git_dir}/HEAD", encoding="ascii", errors="replace") as file:
+        head = file.readline().strip()
+    return None if head.startswith("ref:") else head
+
+
+def _shallow(common_dir: str) -> frozenset[str]:
+    try:
+        with open(f"{common_dir}/shallow", encoding="ascii") as file:
+            return frozenset(file.read().split())
+    except OSError:
+        return frozenset()
+
+
+def _commits(out: bytes) -> Iterator[Commit]:
+    """git's NUL-separated tokens as commits: eight fields of `_FORMAT`, then a raw entry and a path for each touch."""
+    tokens = iter(_text(out).split("\0"))
+    header: list[str] = []
+    touches: list[Touch] = []
+    for token in tokens:
+        token = token.lstrip("\n")
+        if token.startswith(":"):
+            path = next(tokens)
+            if _is_text(path):
+                touches.append(_touch(token, path))
+        elif token:
+            if header:
+                yield _commit(header, touches)
+            header, touches = [token, *(next(tokens) for _ in range(7))], []
+    if header:
+        yield _commit(header, touches)
+
+
+def _touch(raw: str, path: str) -> Touch:
+    """`:mode mode blob blob M`; of a merge one colon, one mode and one blob more for each further parent."""
+    parents = len(raw) - len(raw.lstrip(":"))
+    words = raw.lstrip(":").split(" ")
+    modes, blobs = words[: parents + 1], words[parents + 1 : 2 * parents + 2]
+    regular = [blob if mode.startswith("100") else None for mode, blob in zip(modes, blobs, strict=True)]
+    return Touch(path, tuple(regular[:-1]), regular[-1])
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path is UTF-8; one that is not can stand neither in the configuration nor in the ledger."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _commit(fields: list[str], touches: list[Touch]) -> Commit:
+    header = [field.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for field in fields]
+    sha, parents, author, at, committer, ct, trailers, subject = header
+    return Commit(
+        sha, tuple(parents.split()), author, _seconds(at), committer, _seconds(ct), trailers, subject, tuple(touches)
+    )
+
+
+def _seconds(text: str) -> int:
+    """git takes any number for a date; ours must fit a calendar."""
+    return min(max(int(text), 0), 253402300799) if text.lstrip("-").isdigit() else 0
+
+
+def _text(out: bytes) -> str:
+    return out.decode("utf-8", "surrogateescape")

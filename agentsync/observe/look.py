@@ -1,0 +1,292 @@
+"""One look: ask git, read files, judge, and append what is new, as one step.
+
+git is asked and files are read before the ledger is locked, because no git process may run while it is. Under the lock
+everything is judged again against what the ledger says by then, and only if HEAD and the files are still what was
+read. So twenty looks at one edit give one record, and a slow look never records old content over new.
+"""
+
+from __future__ import annotations
+
+from agentsync import git, spool
+from agentsync.checkpoint import View
+from agentsync.decide import Trigger, decide
+from agentsync.errors import LedgerError, LockedError
+from agentsync.events import Consolidation, Stamp, encode, new_id, tick, to_rfc3339
+from agentsync.lean import frozen, replace
+from agentsync.ledger import LOCK_TIMEOUT, Ledger, ReplacedError, crash, line_hash
+from agentsync.observe import commits, history, worktree
+from agentsync.observe.contents import Content, Contents, hex_length
+from agentsync.observe.drafts import Drafts
+from agentsync.observe.merges import Merges
+from agentsync.observe.ties import NotAskedError, Ties
+from agentsync.observe.witness import Witness, agent_setting
+from agentsync.settings import pathspecs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agentsync.events import Event
+    from agentsync.ledger import Transaction
+    from agentsync.settings import Settings
+
+TRIES = 50  # looks at files that change while they are looked at
+
+
+@frozen
+class Request:
+    """What to look at, for whom.
+
+    `worktrees`: those whose files are read (history is walked from all of them). `ending`: the operations whose last
+    hook is running. `rewritten`: new commits to those they replace. `environ`: of the process that has just made the
+    commit at HEAD, else None. `said`: what AGENTSYNC_AGENT says of the files here, where somebody asked explicitly.
+    `asked`: consolidate by the manual rule. `begin`: the first look of all, which takes the baseline.
+    """
+
+    clone: git.Clone
+    settings: Settings
+    source: str
+    worktrees: Sequence[git.Worktree]
+    now: float
+    ending: tuple[str, ...] = ()
+    rewritten: Mapping[str, list[str]] = {}
+    environ: Mapping[str, str] | None = None
+    said: str | None = None
+    asked: bool = False
+    begin: bool = False
+    timeout: float = LOCK_TIMEOUT
+
+
+@frozen
+class Seen:
+    """What a look found out, and what came of it."""
+
+    view: View
+    scenes: Mapping[str, worktree.Scene]
+    events: Sequence[Event]
+    consolidation: Consolidation | None
+
+
+def look(request: Request) -> Seen:
+    """Look once. Raises LockedError, LedgerError; what could not be appended is in the spool then."""
+    ledger = Ledger(request.clone.store)
+    view = View(ledger)
+    for _ in range(TRIES):
+        facts = gather(request, view.catch_up())
+        drafts = draft(request, facts, view)
+        if not drafts.events and not facts.waiting and trigger_of(request, drafts) is None:
+            facts.finish(view)
+            return Seen(view, facts.scenes, (), None)
+        try:
+            with ledger.transaction(request.timeout) as transaction:
+                seen = settle(request, facts, view, transaction)
+        except (NotAskedError, ReplacedError):
+            continue
+        except (LockedError, OSError) as error:
+            raise _spooled(request, drafts, facts, error) from error
+        if seen:
+            spool.remove(facts.waiting)
+            facts.finish(view)
+            return seen
+    raise LedgerError("the files change faster than they can be looked at", hint="try again")
+
+
+class Facts:
+    """All that git and the files said."""
+
+    def __init__(self, request: Request, view: View) -> None:
+        every = git.worktrees(request.clone)
+        specs = pathspecs(request.settings)
+        self.request = request
+        self.waiting = spool.waiting(every)
+        self.seen_tips = history.Seen(view.ledger)
+        seen = [*view.state.tips, *self.seen_tips.read()]
+        self.walk = history.walk(request.clone, every, specs, seen, request.ending)
+        self.contents = Contents(
+            request.clone.common_dir, request.settings.report.path, hex_length(request.clone.common_dir)
+        )
+        self.looks = worktree.Looks(request.clone.store)
+        self.scenes = self._scan(view)
+        new = [] if request.begin else [c for c in self.walk.commits if not _recorded(view, c)]
+        self.contents.ask((t.path, blob) for c in new for t in c.touches for blob in (*t.before[:1], t.after))
+        self.merges = Merges(request.clone.common_dir, self.contents)
+        self.merges.ask(new, specs)
+        self.ties = Ties(request.clone, self.walk, specs)
+        self.witness = _witness(request, every, self.walk)
+        self.commits = commits.Facts(
+            replace(self.walk, commits=tuple(new)),
+            request.settings,
+            self.contents,
+            self.merges,
+            self.ties,
+            self.witness,
+            request.rewritten,
+            self.scenes,
+        )
+
+    def _scan(self, view: View) -> dict[str, worktree.Scene]:
+        request = self.request
+        probable: dict[str, list[Content]] = {}
+        for commit in self.walk.commits:
+            for touch in commit.touches:
+                likely = probable.setdefault(touch.path, [])
+                if touch.path != request.settings.report.path and touch.after:
+                    likely.append(Content(touch.after, None))
+        scanner = worktree.Scanner(request.clone, request.settings, self.contents, self.looks)
+        scenes = {}
+        for one in request.worktrees:
+            ending = request.ending if one == request.clone.here else ()
+            known = None if request.begin else view.state.known.get(one.name)
+            scenes[one.name] = scanner.scan(one, self.walk.heads.get(one.name), known, probable, ending)
+        return scenes
+
+    def still_true(self) -> bool:
+        """Whether every file and HEAD are the ones that were read."""
+        return all(scene.still_true(self.request.clone.common_dir) for scene in self.scenes.values())
+
+    def finish(self, view: View) -> None:
+        """Remember how far this has come, for the next look."""
+        self.looks.save()
+        tips = history.prune(self.request.clone.common_dir, list(self.walk.seen), self.walk.tips)
+        if set(tips) != set(self.walk.seen):
+            history.Seen(view.ledger).write(tips)
+        if view.worth_saving():
+            view.save()
+
+
+def _witness(request: Request, every: Sequence[git.Worktree], walk: history.Walk) -> Witness:
+    here = request.clone.here.name if request.clone.here else None
+    return Witness(
+        source=request.source,
+        here=here,
+        made_now=walk.heads.get(here) if here and request.environ is not None else None,
+        said=request.said,
+        environ=request.environ or {},
+        settings={one.name: agent_setting(one) for one in every},
+        branches={one.name: git.branch_of(one.git_dir) for one in every},
+    )
+
+
+def _recorded(view: View, commit: history.Commit) -> bool:
+    return all(view.events("commit", commit.sha, touch.path) for touch in commit.touches)
+
+
+def gather(request: Request, view: View) -> Facts:
+    """Ask git and read the files."""
+    return Facts(request, view)
+
+
+def draft(request: Request, facts: Facts, view: View) -> Drafts:
+    """Judge everything against what the ledger says."""
+    drafts = Drafts(view)
+    if request.begin or view.state.since is None:
+        _begin(request, facts, drafts)
+        return drafts
+    spool.take_in(facts.waiting, drafts)
+    commits.judge(facts.commits, drafts, request.now)
+    for scene in facts.scenes.values():
+        worktree.judge(scene, drafts, request.settings, facts.witness, request.now)
+    _watch_more(request, facts, drafts)
+    return drafts
+
+
+def _begin(request: Request, facts: Facts, drafts: Drafts) -> None:
+    """The baseline: what is reachable is seen, and uncommitted edits are nobody's."""
+    watch = [watch.path for watch in request.settings.watch]
+    for scene in facts.scenes.values():
+        first = scene.worktree == request.clone.here or len(facts.scenes) == 1
+        drafts.add(
+            worktree.baseline(
+                scene,
+                scene.files,
+                "init",
+                request.now,
+                list(facts.walk.tips) if first else None,
+                watch if first else None,
+            )
+        )
+
+
+def _watch_more(request: Request, facts: Facts, drafts: Drafts) -> None:
+    """Paths that the configuration names anew have a baseline from now on."""
+    already = drafts.fold.fixed.watch
+    new = [watch.path for watch in request.settings.watch if watch.path not in already]
+    scene = next((scene for scene in facts.scenes.values() if not scene.paused), None)
+    if new and scene:
+        tips = list(facts.walk.tips)
+        drafts.add(worktree.baseline(scene, {}, request.source, request.now, tips, [*already, *new]))
+
+
+def trigger_of(request: Request, drafts: Drafts) -> Trigger | None:
+    """The rule that fires once the drafts are in the ledger."""
+    return decide(drafts.fold.state(), request.now, request.settings, asked=request.asked)
+
+
+def settle(request: Request, facts: Facts, view: View, transaction: Transaction) -> Seen | None:
+    """Under the lock: judge again, append. None if what was read is not there any more."""
+    view.catch_up()
+    facts.ties.offline = True
+    try:
+        drafts = draft(request, facts, view)
+    finally:
+        facts.ties.offline = False
+    if not facts.still_true():
+        return None
+    trigger = trigger_of(request, drafts)
+    events = list(drafts.events)
+    consolidation = None
+    if trigger:
+        consolidation = _consolidation(trigger, list(drafts.fold.pending), request)
+        events.append(consolidation)
+        crash("consolidate")
+    if events:
+        record(transaction, view, events, request.now)
+    return Seen(view, facts.scenes, events, consolidation)
+
+
+def _consolidation(trigger: Trigger, ids: list[str], request: Request) -> Consolidation:
+    return Consolidation(
+        id=new_id(request.now),
+        timestamp=to_rfc3339(request.now),
+        recorded="",
+        trigger_type=trigger.trigger_type,
+        conditions_met=trigger.conditions_met,
+        event_ids=ids,
+        source=request.source,
+    )
+
+
+def record(transaction: Transaction, view: View, events: Sequence[Event], now: float) -> None:
+    """Stamp the events and append them in one write; the view has to be at the ledger's end."""
+    writer = transaction.writer()
+    cursor = view.cursor
+    seq, prev, clock = cursor.writers.get(writer, 0), cursor.prev, cursor.clock
+    lines = []
+    for event in events:
+        seq, clock = seq + 1, tick(clock, now)
+        line = encode(Stamp(writer, seq, prev, clock), replace(event, recorded=to_rfc3339(now)))
+        prev = line_hash(line[:-1])
+        lines.append(line)
+    transaction.append(b"".join(lines))
+    view.catch_up()
+
+
+def _spooled(request: Request, drafts: Drafts, facts: Facts, error: OSError | LockedError) -> LedgerError:
+    """Keep what could not be appended; the error to tell."""
+    already = {event.id for spooled in facts.waiting for event in spooled.events}
+    new = [event for event in drafts.events if event.id not in already]
+    here = request.clone.here or next(iter(request.worktrees), None)
+    kept = ""
+    if new and here:
+        try:
+            spool.put(here, new, request.now)
+            kept = f"; {len(new)} observation(s) kept in {spool.FOLDER}"
+        except OSError as second:
+            kept = f"; nor could they be kept in {spool.FOLDER}: {second.strerror}"
+    if isinstance(error, LockedError):
+        return LockedError(error.message + kept, cause=error.cause, hint=error.hint)
+    return LedgerError(
+        f"cannot append to the ledger{kept}",
+        cause=error.strerror or str(error),
+        hint="agentsync doctor says what is wrong; nothing is lost",
+    )

@@ -1,0 +1,34 @@
+"""What every door does: look once, then write the reports that are owed."""
+
+from __future__ import annotations
+
+from agentsync.lean import frozen
+from agentsync.observe.look import Request, Seen, look
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentsync.consolidate import Payment
+
+
+@frozen
+class Synced:
+    """What was seen, and what became of each worktree's report."""
+
+    seen: Seen
+    payments: tuple[Payment, ...] = ()
+
+
+def sync(request: Request, *, pay: bool = True) -> Synced:
+    """Look, decide, append, and render into the worktrees of the request. Raises LockedError, LedgerError."""
+    seen = look(request)
+    if not pay or seen.view.state.last is None:
+        return Synced(seen)
+    from agentsync import consolidate  # late: most commits do not consolidate
+
+    payments = []
+    for worktree in request.worktrees:
+        ending = request.ending if worktree == request.clone.here else ()
+        payments.append(
+            consolidate.pay(request.clone, worktree, seen.view, request.settings, asked=request.asked, ending=ending)
+        )
+    return Synced(seen, tuple(payments))
