@@ -19,7 +19,7 @@ _RECORDER = """\
 {{
     for argument in {name} "$@"; do printf '%s\\0' "$argument"; done
     printf '\\035'
-    env | grep '^GIT_' | sort
+    env | grep '^\\(GIT_\\|PRE_COMMIT\\)' | sort
     printf '\\035'
     cat
     printf '\\036'
@@ -30,7 +30,7 @@ exit {status}
 
 @dataclass(frozen=True)
 class Call:
-    """How a recorder was called; `git_env` are the GIT_* variables that it saw."""
+    """How a recorder was called; `git_env` are the variables of git and pre-commit that it saw."""
 
     name: str
     args: tuple[str, ...]
