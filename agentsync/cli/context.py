@@ -1,0 +1,81 @@
+"""Where a command works: the clone around the current folder, the settings in force, the ledger."""
+
+from __future__ import annotations
+
+import os
+
+from agentsync import git
+from agentsync.checkpoint import View
+from agentsync.errors import AgentsyncError
+from agentsync.ledger import Ledger
+from agentsync.prepared import current
+from agentsync.settings import CONFIG_PATH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentsync.settings import Settings
+
+
+class Session:
+    """The clone that a command is about. Raises NotARepositoryError."""
+
+    def __init__(self) -> None:
+        self.clone = git.locate(os.getcwd())
+        self.problem: str | None = None
+        self._settings: Settings | None = None
+
+    @property
+    def here(self) -> git.Worktree | None:
+        """The worktree asked from; None in a bare repository."""
+        return self.clone.here
+
+    @property
+    def config_path(self) -> str:
+        """The configuration file of the worktree asked from."""
+        return f"{self.here.root if self.here else self.clone.common_dir}/{CONFIG_PATH}"
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; where the file is wrong these are the last valid ones, and `problem` says so."""
+        if self._settings is None:
+            self._settings, self.problem = current(self.config_path, self.clone.store)
+        return self._settings
+
+    def valid_settings(self) -> Settings:
+        """The settings of a file without a mistake. Raises ConfigError."""
+        settings = self.settings
+        self.check_config()
+        return settings
+
+    def check_config(self) -> None:
+        """Raise ConfigError if the configuration that was used has a mistake."""
+        if self.problem:
+            from agentsync.config import load  # late: TOML, and only to tell of a mistake
+
+            load(self.config_path)
+
+    def view(self, *, with_index: bool = False) -> View:
+        """The ledger, replayed. Raises AgentsyncError where nothing was set up."""
+        view = View(Ledger(self.clone.store), with_index=with_index).catch_up()
+        if view.state.since is None:
+            raise not_set_up()
+        return view
+
+
+def not_set_up() -> AgentsyncError:
+    """The error for a repository in which agentsync knows nothing yet."""
+    return AgentsyncError(
+        "agentsync is not set up in this repository",
+        cause="the ledger has no baseline yet",
+        hint="agentsync init",
+    )
+
+
+def enter(directory: str) -> None:
+    """Work in another folder. What git told a hook about its own repository does not hold there."""
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise AgentsyncError(f"cannot enter {directory}", cause=error.strerror or "", hint="name a folder") from None
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"):
+        os.environ.pop(name, None)

@@ -1,0 +1,76 @@
+"""The one place where an error becomes text on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from agentsync.cli.output import clean
+from agentsync.errors import ERROR, OK, AgentsyncError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def guarded(run: Callable[[list[str]], int], argv: list[str]) -> int:
+    """The exit code of `run(argv)`, whatever it raises."""
+    try:
+        code = run(argv)
+        sys.stdout.flush()
+        return code
+    except AgentsyncError as error:
+        tell(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read has enough. Python flushes once more at its end, and that would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _other(error, argv)
+
+
+def tell(error: AgentsyncError) -> None:
+    """Message, cause and hint of an expected failure."""
+    lines = [f"error: {_lines(error.message)}"]
+    if error.cause:
+        lines.append(f"cause: {_lines(error.cause)}")
+    if error.hint:
+        lines.append(f"hint: {_lines(error.hint)}")
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+def _lines(text: str) -> str:
+    """Several lines (git's own words) stay several, indented below the first."""
+    return "\n       ".join(clean(line) for line in text.split("\n"))
+
+
+def _other(error: Exception, argv: list[str]) -> int:
+    click = sys.modules.get("click")
+    if click and isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if click and isinstance(error, click.Abort):
+        return 130
+    _report(error, argv)
+    return ERROR
+
+
+def _report(error: Exception, argv: list[str]) -> None:
+    """All that is needed to find a bug, ready to paste; the arguments may name files, nothing else is told."""
+    import platform
+    import traceback
+
+    from agentsync import __version__
+
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    lines = [
+        "error: this is a bug in agentsync; please report what follows",
+        "",
+        f"agentsync {__version__}, Python {platform.python_version()}, {platform.platform()}",
+        f"arguments: {argv!r}",
+        *trace.split("\n"),
+    ]
+    sys.stderr.write("".join(f"{clean(line)}\n" for line in lines))
