@@ -33,7 +33,7 @@ from agentsync.agent_signals import (
     Address,
     Variables,
 )
-from agentsync.events import AGENT
+from agentsync.events import is_agent
 from agentsync.lean import frozen, replace
 
 TYPE_CHECKING = False
@@ -110,13 +110,13 @@ def parse_trailers(text: str) -> tuple[tuple[str, str], ...]:
 
 def said(clues: Clues) -> Iterable[Signal]:
     """Somebody said so for this one command."""
-    if clues.said and AGENT.fullmatch(clues.said):
+    if clues.said and is_agent(clues.said):
         yield Signal("said", "AGENTSYNC_AGENT", clues.said, WEIGHTS["said"])
 
 
 def setting(clues: Clues) -> Iterable[Signal]:
     """Somebody said so for this worktree."""
-    if clues.setting and AGENT.fullmatch(clues.setting):
+    if clues.setting and is_agent(clues.setting):
         yield Signal("setting", "agentsync agent", clues.setting, WEIGHTS["setting"])
 
 

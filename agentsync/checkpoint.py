@@ -7,14 +7,13 @@ thrown away and made anew.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import os
 
-from agentsync import files
+from agentsync import files, jsontext
+from agentsync.digests import blake2b
+from agentsync.errors import LockedError
 from agentsync.events import CLOCK_ZERO, Attribution, Change, Consolidation, DamagedError, Event, decode
-from agentsync.lean import frozen
+from agentsync.lean import frozen, suppress
 from agentsync.ledger import NO_LINE, crash, line_hash
 from agentsync.replay import Consolidated, Fold, Known, Latest, Pending, Shelved, State
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from agentsync.ledger import Ledger
 
 FORMAT = 1  # of both files; another one is thrown away
+LOCK = "checkpoint.lock"
 STRIDE = 64  # records after which a checkpoint is worth writing
 CHUNK = 50_000  # records between two checkpoints of a long catching up
 PROBLEMS = 20  # damaged lines kept by offset; `verify` lists them all
@@ -46,27 +46,34 @@ class Cursor:
     unknown: int = 0  # records of kinds that this version does not know
 
 
+class IndexLostError(Exception):
+    """The index on disk is gone, damaged, or knows less than the checkpoint says."""
+
+
 class View:
     """State and index after every line up to `cursor.offset`. `with_index=False` for those who only show the state."""
 
     def __init__(self, ledger: Ledger, *, with_index: bool = True) -> None:
         self.ledger = ledger
-        self.cursor, self.state = _load(ledger, with_index) or (Cursor(), State())
+        self.inode = ledger.inode()
+        self.cursor, self.state = _load(ledger, self.inode) or (Cursor(), State())
         self.saved = self.cursor
-        self.index = Index(ledger) if with_index else None
+        self.index = Index(ledger, self.cursor.offset) if with_index else None
 
     def catch_up(self) -> View:
         """Fold what has been appended since. Long stretches are checkpointed on the way."""
-        if self.ledger.size() < self.cursor.offset:
+        inode = self.ledger.inode()
+        if inode != self.inode or self.ledger.size() < self.cursor.offset:
+            self.inode = inode
             self._begin_anew()
         while self._fold(self.ledger.lines(self.cursor.offset)) == CHUNK:
             self.save()
         return self
 
     def _begin_anew(self) -> None:
-        self.cursor, self.state = Cursor(), State()
+        self.cursor, self.state, self.saved = Cursor(), State(), Cursor()
         if self.index:
-            self.index.forget()
+            self.index = Index(self.ledger, 0)
 
     def _fold(self, lines: Iterable[tuple[int, bytes]]) -> int:
         fold, tally = Fold(self.state), _Tally(self.cursor)
@@ -89,25 +96,55 @@ class View:
 
     def save(self) -> None:
         """Write the checkpoint; index first, so that it is never behind. Failing costs time, nothing else."""
-        if self.index is None or not self.index.save(self.saved.offset, self.cursor.offset):
+        if self.index is None:
+            return
+        try:
+            # Two at once would pull the index from under each other. Whoever comes second leaves it to the first.
+            with files.Locked(f"{self.ledger.store}/{LOCK}", 0, "the checkpoint"):
+                self._save(self.index)
+        except (OSError, LockedError):
+            return
+
+    def _save(self, index: Index) -> None:
+        if not index.save(self.saved.offset, self.cursor.offset):
             return
         crash("checkpoint")
-        stat = os.stat(self.ledger.path)
-        flat = {"format": FORMAT, "inode": stat.st_ino, "cursor": self.cursor._asdict(), "state": self.state._asdict()}  # type: ignore[attr-defined]
-        with contextlib.suppress(OSError):
-            files.replace_file(_path(self.ledger), json.dumps(flat, separators=(",", ":")).encode())
-            self.saved = self.cursor
+        flat = {"format": FORMAT, "inode": self.inode, "cursor": self.cursor._asdict(), "state": self.state._asdict()}  # type: ignore[attr-defined]
+        files.replace_file(_path(self.ledger), jsontext.dumps(flat).encode())
+        self.saved = self.cursor
 
     def events(self, *key: str, newest: int = -1) -> list[Event]:
         """The events under an index key (see `keys`), newest first."""
         if self.index is None:
             raise ValueError("this view has no index")
+        try:
+            return self._events(self.index, key, newest)
+        except IndexLostError:
+            self.index = self._reindexed()
+            return self._events(self.index, key, newest)
+
+    def _events(self, index: Index, key: tuple[str, ...], newest: int) -> list[Event]:
         found = []
-        for offset in self.index.offsets(key, newest):
-            event = decode(self.ledger.line_at(offset))[1]
+        for offset in index.offsets(key, newest):
+            try:
+                event = decode(self.ledger.line_at(offset))[1]
+            except (DamagedError, StopIteration):
+                raise IndexLostError from None  # no record begins where the index says
             if event and key in keys(event):  # the index holds hashes of keys
                 found.append(event)
         return found
+
+    def _reindexed(self) -> Index:
+        """An index made from the ledger alone, up to where the state is; the next `save` replaces the one on disk."""
+        index, tally = Index(self.ledger, 0), _Tally(Cursor())
+        for offset, line in self.ledger.lines():
+            if offset >= self.cursor.offset:
+                break
+            event = tally.add(offset, line)
+            if event:
+                index.add(event, offset)
+        self.saved = Cursor()
+        return index
 
 
 class _Tally:
@@ -167,10 +204,14 @@ def keys(event: Event) -> list[tuple[str, ...]]:
 
 
 class Index:
-    """Key to offsets: what is new in memory, what is old in SQLite, which is not even imported before it is asked."""
+    """Key to offsets: what is new in memory, what is old in SQLite, which is not even imported before it is asked.
 
-    def __init__(self, ledger: Ledger) -> None:
+    `old`: every line before this offset is found in the file alone.
+    """
+
+    def __init__(self, ledger: Ledger, old: int) -> None:
         self.path = f"{ledger.store}/index.sqlite"
+        self.old = old
         self.new: dict[tuple[str, ...], list[int]] = {}
         self.base: sqlite3.Connection | None = None
 
@@ -180,69 +221,92 @@ class Index:
             self.new.setdefault(key, []).append(offset)
 
     def offsets(self, key: tuple[str, ...], newest: int = -1) -> list[int]:
-        """Where events under the key may lie, newest first; `newest` of them, -1 for all."""
+        """Where events under the key may lie, newest first; `newest` of them, -1 for all. Raises IndexLostError."""
         found = set(self.new.get(key, ()))
-        if os.path.exists(self.path):
-            self.base = self.base or _open(self.path, "ro")
-            query = "SELECT position FROM positions WHERE hash = ? ORDER BY position DESC LIMIT ?"
-            found.update(position for (position,) in self.base.execute(query, (_hash(key), newest)))
+        if self.old:
+            found.update(self._stored(_hash(key), newest))
         ordered = sorted(found, reverse=True)
         return ordered if newest < 0 else ordered[:newest]
 
+    def _stored(self, hash_: int, newest: int) -> list[int]:
+        import sqlite3  # late: a quarter of a hook's imports
+
+        try:
+            if self.base is None:
+                self.base = _open(self.path, "rw")
+                if _reach(self.base) < self.old:
+                    raise IndexLostError
+            query = "SELECT position FROM positions WHERE hash = ? ORDER BY position DESC LIMIT ?"
+            return [int(position) for (position,) in self.base.execute(query, (hash_, newest))]
+        except (sqlite3.Error, TypeError, ValueError):
+            raise IndexLostError from None
+
     def save(self, since: int, until: int) -> bool:
-        """Move what is new into the file, which reaches to `since` and will to `until`. False: others are at it."""
+        """Move what is new, which begins at `since`, into the file. False if that was not possible.
+
+        The file may reach beyond `since`: somebody was killed before the checkpoint was written.
+        """
         import sqlite3
 
         rows = sorted({(_hash(key), offset) for key, offsets in self.new.items() for offset in offsets})
+        self._close()
         try:
             if since == 0:
                 _remove(self.path)
             connection = _open(self.path, "rwc")
-            with contextlib.closing(connection), connection:
+            try:
+                _make(connection)
                 connection.execute("BEGIN IMMEDIATE")
-                if connection.execute("SELECT until FROM reach").fetchone() not in ((since,), (until,)):
+                reach = _reach(connection)
+                if reach < since:
                     return False
                 connection.executemany("INSERT OR IGNORE INTO positions VALUES (?, ?)", rows)
-                connection.execute("UPDATE reach SET until = ?", (until,))
-        except (sqlite3.Error, OSError):
+                connection.execute("UPDATE reach SET until = ?", (max(reach, until),))
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+        except (sqlite3.Error, OSError, TypeError, ValueError):
             return False
         self.new.clear()
+        self.old = until
         return True
 
-    def forget(self) -> None:
-        """Everything: the ledger is not the one that was indexed."""
-        self.new.clear()
+    def _close(self) -> None:
         if self.base:
             self.base.close()
             self.base = None
-        with contextlib.suppress(OSError):
-            _remove(self.path)
 
 
 def _hash(key: tuple[str, ...]) -> int:
-    digest = hashlib.blake2b("\0".join(key).encode(), digest_size=8).digest()
+    digest = blake2b("\0".join(key).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
 def _open(path: str, mode: str) -> sqlite3.Connection:
-    import sqlite3  # late: a quarter of a hook's imports
+    import sqlite3
 
     from_root = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    connection = sqlite3.connect(f"file:{from_root}?mode={mode}", uri=True, timeout=2.0, isolation_level=None)
-    if mode != "ro":
-        # Not durable on purpose: a power cut may lose or spoil it, and `_load` finds that out.
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS positions (hash, position, PRIMARY KEY (hash, position)) WITHOUT ROWID"
-        )
-        connection.execute("CREATE TABLE IF NOT EXISTS reach (until)")
-        connection.execute("INSERT INTO reach SELECT 0 WHERE NOT EXISTS (SELECT * FROM reach)")
-    return connection
+    return sqlite3.connect(f"file:{from_root}?mode={mode}", uri=True, timeout=2.0, isolation_level=None)
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    # Not durable on purpose: a power cut may lose or spoil it, and whoever asks it finds that out.
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS positions (hash, position, PRIMARY KEY (hash, position)) WITHOUT ROWID"
+    )
+    connection.execute("CREATE TABLE IF NOT EXISTS reach (until)")
+    connection.execute("INSERT INTO reach SELECT 0 WHERE NOT EXISTS (SELECT * FROM reach)")
+
+
+def _reach(connection: sqlite3.Connection) -> int:
+    """Up to which offset the index knows every line."""
+    return int(connection.execute("SELECT until FROM reach").fetchone()[0])
 
 
 def _remove(path: str) -> None:
     for suffix in ("", "-journal"):
-        with contextlib.suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
             os.unlink(path + suffix)
 
 
@@ -250,18 +314,15 @@ def _path(ledger: Ledger) -> str:
     return f"{ledger.store}/checkpoint.json"
 
 
-def _load(ledger: Ledger, with_index: bool) -> tuple[Cursor, State] | None:
+def _load(ledger: Ledger, inode: int) -> tuple[Cursor, State] | None:
     """The checkpoint, if it fits the ledger: same file, and the line it ends with is still there."""
     try:
-        with open(_path(ledger), encoding="utf-8") as file:
-            flat = json.load(file)
+        flat = jsontext.load(_path(ledger))
         cursor = Cursor(**{**flat["cursor"], "damaged": tuple(flat["cursor"]["damaged"])})
-        if flat["format"] != FORMAT or flat["inode"] != os.stat(ledger.path).st_ino or not _ends_there(ledger, cursor):
-            return None
-        if with_index and not os.path.exists(f"{ledger.store}/index.sqlite"):
+        if flat["format"] != FORMAT or flat["inode"] != inode or not _ends_there(ledger, cursor):
             return None
         return cursor, _state(flat["state"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

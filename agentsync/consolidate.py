@@ -6,12 +6,12 @@ markers are broken, the file is missing) is owed, and paid by the next hook, com
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from agentsync import files, git, region
+from agentsync.errors import LockedError
 from agentsync.events import Attribution, Change, Consolidation
-from agentsync.lean import frozen
+from agentsync.lean import frozen, suppress
 from agentsync.ledger import crash
 from agentsync.phrases import PHRASES
 from agentsync.render import Fact, Report, render
@@ -78,15 +78,13 @@ def pay(
     if reason:
         return Payment(worktree.name, "owed", reason)
     try:
-        fd = os.open(f"{clone.store}/report.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # The lock keeps an older rendering from coming after a newer one.
+        with files.Locked(f"{clone.store}/report.lock", LOCK_TIMEOUT, "the report"):
+            return _write(worktree, view.catch_up(), settings, asked=asked)
+    except LockedError:
+        return Payment(worktree.name, "owed", "another process is writing reports")
     except OSError:
         return _write(worktree, view, settings, asked=asked)  # a read-only .git; whoever writes is alone with it
-    try:
-        # The lock keeps an older rendering from coming after a newer one.
-        with files.locked(fd, LOCK_TIMEOUT, "the report"):
-            return _write(worktree, view.catch_up(), settings, asked=asked)
-    finally:
-        os.close(fd)
 
 
 def _obstacle(worktree: git.Worktree, settings: Settings, ending: tuple[str, ...]) -> str:
@@ -145,5 +143,5 @@ def _paid(worktree: git.Worktree) -> str:
 
 
 def _mark_paid(worktree: git.Worktree, id_: str) -> None:
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         files.replace_file(f"{worktree.git_dir}/agentsync-report", f"{id_}\n".encode())

@@ -6,11 +6,10 @@ object; `docs/ledger-format.md` describes every field. Nothing here reads a cloc
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import time
 
+from agentsync import jsontext
 from agentsync.lean import frozen
 
 TYPE_CHECKING = False
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
 VERSION = 1
-WRITER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 EVENT_TYPES = ("created", "modified", "deleted")
 TRIGGERS = ("manual", "threshold", "time_based")
 
@@ -138,6 +135,23 @@ def event_type(old_blob: str | None, new_blob: str | None) -> str:
     return "deleted" if new_blob is None else "modified"
 
 
+def is_writer(name: str) -> bool:
+    """Whether a text may name a writer: `[a-z0-9][a-z0-9-]{0,62}`."""
+    return _is_name(name, 63, _ALNUM | {"-"})
+
+
+def is_agent(name: str) -> bool:
+    """Whether a text may name an agent: `[a-z0-9][a-z0-9._-]{0,63}`."""
+    return _is_name(name, 64, _ALNUM | set("._-"))
+
+
+_ALNUM = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+
+
+def _is_name(name: str, longest: int, letters: frozenset[str]) -> bool:
+    return 0 < len(name) <= longest and name[0] in _ALNUM and letters.issuperset(name)
+
+
 class DamagedError(ValueError):
     """A line that is no record; the text says what is wrong with it."""
 
@@ -145,7 +159,7 @@ class DamagedError(ValueError):
 def encode(stamp: Stamp, event: Event) -> bytes:
     """One record as one line, with its newline."""
     flat = {"v": VERSION, "kind": event.kind, "id": event.id, **_fields(stamp), **_fields(event)}
-    return json.dumps(flat, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return jsontext.dumps(flat).encode() + b"\n"
 
 
 def flatten(event: Event) -> dict[str, object]:
@@ -179,9 +193,9 @@ def event_of(flat: Mapping[str, Any]) -> Event:
 def parse(line: bytes) -> dict[str, Any]:
     """The JSON object of a line. Raises DamagedError for anything that is not exactly one."""
     try:
-        flat = json.loads(line.decode(), parse_constant=_no_constant)
+        flat = jsontext.loads(line.decode())
         if b"\\u" in line:  # a lone surrogate is no text
-            json.dumps(flat, ensure_ascii=False).encode()
+            jsontext.dumps(flat).encode()
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"not JSON: {error}") from None
     if not isinstance(flat, dict):
@@ -233,10 +247,6 @@ def from_rfc3339(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"no time zone: {text}")
     return int(moment.timestamp())
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _fields(value: Any) -> dict[str, object]:

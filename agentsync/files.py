@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -10,10 +9,7 @@ import stat
 import time
 
 from agentsync.errors import LockedError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from agentsync.lean import suppress
 
 MAX_DOCUMENT = 16 << 20  # bytes; a larger "document" is reported, not read
 
@@ -95,9 +91,8 @@ def write_all(fd: int, data: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@contextlib.contextmanager
-def locked(fd: int, timeout: float, what: str) -> Iterator[None]:
-    """Hold the OS lock of an open file; the kernel releases it whatever happens to the process. Raises LockedError.
+def lock(fd: int, timeout: float, what: str) -> None:
+    """Take the OS lock of an open file; closing it or dying gives it back. Raises LockedError after `timeout` seconds.
 
     `flock`, not `lockf`: a POSIX lock is dropped when another descriptor of the file closes in the same process.
     """
@@ -106,20 +101,34 @@ def locked(fd: int, timeout: float, what: str) -> Iterator[None]:
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
+            return
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise LockedError(
                     f"{what} is locked",
-                    cause=f"another process has held the lock for {timeout:g} s",
+                    cause="another process has held the lock for too long",
                     hint="try again; `agentsync doctor` says who holds it",
                 ) from None
             time.sleep(pause)
             pause = min(pause * 1.5, 0.02)
-    try:
-        yield
-    finally:
-        fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+class Locked:
+    """A lock file, made if it is missing and held in a `with`, which may raise LockedError or OSError."""
+
+    def __init__(self, path: str, timeout: float, what: str) -> None:
+        self.path, self.timeout, self.what = path, timeout, what
+
+    def __enter__(self) -> None:
+        self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            lock(self.fd, self.timeout, self.what)
+        except BaseException:
+            os.close(self.fd)
+            raise
+
+    def __exit__(self, *failure: object) -> None:
+        os.close(self.fd)
 
 
 def exchange(root: str, path: str, expected: bytes, data: bytes) -> bool:
@@ -171,7 +180,7 @@ def create(root: str, path: str, data: bytes) -> bool:
     folder = root
     for part in path.split("/")[:-1]:
         folder = f"{folder}/{part}"
-        with contextlib.suppress(FileExistsError):
+        with suppress(FileExistsError):
             os.mkdir(folder)
         if os.path.islink(folder):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)

@@ -1,13 +1,10 @@
-"""Frozen value classes for the way of a commit.
+"""Frozen value classes for the way of a commit, and two more things whose standard modules cost too much there.
 
-Importing the standard library's `dataclasses` costs 25 ms, `typing` 15 ms: more than all the rest of a hook. Type
-checkers see the real `dataclasses.dataclass`; at run time the class becomes a named tuple, which is frozen, compares
-and hashes by value, and serialises as a JSON array.
+Importing `dataclasses` or `typing` takes as long as all the rest of a hook, `collections` and `contextlib` a tenth of
+it each. A class becomes a named tuple, which is frozen, compares and hashes by value, and is an array in JSON.
 """
 
 from __future__ import annotations
-
-from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,20 +18,47 @@ if TYPE_CHECKING:
         return cls
 
 else:
+    from _collections import _tuplegetter  # what `collections.namedtuple` reads its fields with
 
     def frozen(cls):
         """Make a named tuple of a class annotated with texts; values set in its body are the fields' defaults."""
         body = vars(cls)
         annotations = body.get("__annotations__", {})
         fields = tuple(name for name, text in annotations.items() if not text.startswith("ClassVar"))
-        with_default = tuple(name for name in fields if name in body)
-        if with_default != fields[len(fields) - len(with_default) :]:
+        defaults = tuple(body[name] for name in fields if name in body)
+        if any(name in body for name in fields[: len(fields) - len(defaults)]):
             raise TypeError(f"{cls.__name__}: a field without a default follows one with a default")
-        base = namedtuple(cls.__name__, fields, defaults=[body[name] for name in with_default])
-        kept = {k: v for k, v in body.items() if k not in (*fields, "__dict__", "__weakref__")}
-        return type(cls.__name__, (base,), {**kept, "__slots__": ()})
+        # The names are this project's own; `collections.namedtuple` makes its constructor in the same way.
+        new = eval(f"lambda _cls, {', '.join(fields)}: _new(_cls, ({', '.join(fields)},))", {"_new": tuple.__new__})  # noqa: S307
+        new.__defaults__ = defaults or None
+        kept = {name: value for name, value in body.items() if name not in (*fields, "__dict__", "__weakref__")}
+        made = {name: _tuplegetter(at, name) for at, name in enumerate(fields)}
+        parts = {**kept, **made, "__new__": new, "_fields": fields, "_replace": _replace, "_asdict": _asdict}
+        return type(cls.__name__, (tuple,), {**parts, "__repr__": _repr, "__slots__": ()})
+
+    def _asdict(self):
+        return dict(zip(self._fields, self, strict=True))
+
+    def _replace(self, **changes):
+        return type(self)(**{**self._asdict(), **changes})
+
+    def _repr(self):
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._asdict().items())})"
 
 
 def replace(value: T, **changes: object) -> T:
     """A copy of a frozen value with some fields changed."""
     return value._replace(**changes)  # type: ignore[attr-defined,no-any-return]
+
+
+class suppress:  # noqa: N801
+    """`contextlib.suppress`."""
+
+    def __init__(self, *errors: type[BaseException]) -> None:
+        self.errors = errors
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        return kind is not None and issubclass(kind, self.errors)

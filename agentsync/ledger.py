@@ -7,14 +7,14 @@ for the lock of a file that was replaced meanwhile would write into nothing: hen
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import os
+import time
 
-from agentsync import files
+from agentsync import files, jsontext
+from agentsync.digests import sha256
 from agentsync.errors import LedgerError
-from agentsync.events import WRITER
+from agentsync.events import is_writer
+from agentsync.lean import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,13 @@ class Ledger:
         """Bytes in the file; 0 where there is none."""
         try:
             return os.stat(self.path, follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return 0
+
+    def inode(self) -> int:
+        """Which file it is; 0 where there is none."""
+        try:
+            return os.stat(self.path, follow_symlinks=False).st_ino
         except FileNotFoundError:
             return 0
 
@@ -76,46 +83,51 @@ class Ledger:
         """The line that begins at `offset`."""
         return next(self.lines(offset))[1]
 
-    @contextlib.contextmanager
-    def transaction(self, timeout: float = LOCK_TIMEOUT) -> Iterator[Transaction]:
-        """Hold the lock. Raises LockedError, LedgerError, OSError (a store that cannot be written)."""
-        os.makedirs(self.store, exist_ok=True)
-        while True:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(self.path, flags, 0o644)
-            try:
-                with files.locked(fd, timeout, "the ledger"):
-                    transaction = Transaction(self, fd)
-                    if transaction.replaced():
-                        continue
-                    transaction.repair()
-                    yield transaction
-                    return
-            finally:
-                os.close(fd)
+    def transaction(self, timeout: float = LOCK_TIMEOUT) -> Transaction:
+        """The locked ledger, to be used in a `with`, which may raise LockedError or OSError (it cannot be written)."""
+        return Transaction(self, timeout)
 
     def writer(self, inode: int) -> str:
-        """The name under which this clone writes; it belongs to a path and an inode, so a copied clone begins a new one."""
+        """The name under which this clone writes; it belongs to path and inode, so a copied clone begins a new one."""
         path = f"{self.store}/writer.json"
         here = {"path": os.path.realpath(self.store), "inode": inode}
         try:
-            with open(path, encoding="utf-8") as file:
-                said = json.load(file)
-            if {**said, **here} == said and WRITER.fullmatch(said["writer"]):
+            said = jsontext.load(path)
+            if {**said, **here} == said and is_writer(said["writer"]):
                 return str(said["writer"])
         except (OSError, ValueError, KeyError, TypeError):
             pass
         name = f"clone-{os.urandom(5).hex()}"
-        files.replace_file(path, json.dumps({"writer": name, **here}).encode() + b"\n")
+        files.replace_file(path, jsontext.dumps({"writer": name, **here}).encode() + b"\n")
         return name
 
 
 class Transaction:
-    """The locked ledger."""
+    """The ledger while its lock is held, its tail repaired."""
 
-    def __init__(self, ledger: Ledger, fd: int) -> None:
+    def __init__(self, ledger: Ledger, timeout: float) -> None:
         self.ledger = ledger
-        self.fd = fd
+        self.timeout = timeout
+        self.fd = -1
+
+    def __enter__(self) -> Transaction:
+        os.makedirs(self.ledger.store, exist_ok=True)
+        deadline = time.monotonic() + self.timeout
+        while True:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self.fd = os.open(self.ledger.path, flags, 0o644)
+            try:
+                files.lock(self.fd, deadline - time.monotonic(), "the ledger")
+                if not self.replaced():
+                    self.repair()
+                    return self
+            except BaseException:
+                os.close(self.fd)
+                raise
+            os.close(self.fd)  # somebody has put another file in its place: lock that one
+
+    def __exit__(self, *failure: object) -> None:
+        os.close(self.fd)  # and with it goes the lock
 
     def replaced(self) -> bool:
         """Whether the path names another file than the one that is open, or none."""
@@ -156,15 +168,15 @@ class Transaction:
             end = begin
         torn = tail.rpartition(b"\n")[2]
         folder = f"{self.ledger.store}/torn"
-        os.makedirs(folder, exist_ok=True)
-        with contextlib.suppress(OSError):  # a full disk must not keep us from mending
-            files.replace_file(f"{folder}/{size - len(torn)}-{hashlib.sha256(torn).hexdigest()[:12]}", torn)
+        with suppress(OSError):  # a full disk must not keep us from mending
+            os.makedirs(folder, exist_ok=True)
+            files.replace_file(f"{folder}/{size - len(torn)}-{sha256(torn).hexdigest()[:12]}", torn)
         os.ftruncate(self.fd, size - len(torn))
 
 
 def line_hash(line: bytes) -> str:
     """What the next record's `prev` has to be: SHA-256, in hex, of a line without its newline."""
-    return hashlib.sha256(line).hexdigest()
+    return sha256(line).hexdigest()
 
 
 NO_LINE = "0" * 64  # the `prev` of the first line

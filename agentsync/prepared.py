@@ -6,11 +6,11 @@ mtime) and `pathspecs` (what any of them watches, one a line, for the hooks' sh)
 
 from __future__ import annotations
 
-import json
 import os
 
+from agentsync import jsontext
 from agentsync.errors import ConfigError, LockedError
-from agentsync.files import locked, read_all, replace_file
+from agentsync.files import Locked, read_all, replace_file
 from agentsync.lean import frozen
 from agentsync.settings import Settings, from_json, shell_pathspecs, to_json
 
@@ -63,7 +63,7 @@ def prepared(store: str) -> list[Prepared]:
     except OSError:
         return []
     try:
-        flat = json.loads(read_all(fd, MAX_BYTES))
+        flat = jsontext.loads(read_all(fd, MAX_BYTES).decode())
         if flat["v"] != VERSION:
             return []
         return [Prepared(one["stamp"], from_json(one["settings"])) for one in (flat, *flat["others"])]
@@ -93,17 +93,11 @@ def _prepare(store: str, new: Prepared) -> None:
     """Put both files in place, beside what the clone's other worktrees have; without a word where that cannot be."""
     try:
         os.makedirs(store, exist_ok=True)
-        fd = os.open(store, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
         # Two hooks at once would each forget the other's worktree, and its sh would then miss changes.
-        with locked(fd, PATIENCE, "the prepared configuration"):
+        with Locked(f"{store}/settings.lock", PATIENCE, "the prepared configuration"):
             _write(store, [new, *_others(store, new)])
     except (OSError, LockedError):
         return
-    finally:
-        os.close(fd)
 
 
 def _others(store: str, new: Prepared) -> list[Prepared]:
@@ -116,7 +110,7 @@ def _others(store: str, new: Prepared) -> list[Prepared]:
 def _write(store: str, all_: list[Prepared]) -> None:
     pathspecs = dict.fromkeys(line for one in all_ for line in shell_pathspecs(one.settings))
     flat: list[dict[str, Any]] = [{"stamp": one.stamp, "settings": to_json(one.settings)} for one in all_]
-    text = json.dumps({"v": VERSION, **flat[0], "others": flat[1:]})
+    text = jsontext.dumps({"v": VERSION, **flat[0], "others": flat[1:]})
     # This order: stopped in between, the stamp does not fit, and the next one prepares both anew.
     replace_file(
         os.path.join(store, "pathspecs"), "".join(f"{line}\n" for line in pathspecs).encode(errors="surrogateescape")

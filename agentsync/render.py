@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 
-from agentsync.events import AGENT
 from agentsync.lean import frozen
 from agentsync.phrases import PHRASES
 
@@ -95,7 +94,7 @@ def _files(report: Report, phrases: Phrases) -> Iterator[str]:
 
 
 def _event(fact: Fact, phrases: Phrases) -> str:
-    agent = _markdown(_word(fact.agent_owner, AGENT))
+    agent = _markdown(_word(fact.agent_owner, _AGENT))
     timestamp = _word(fact.timestamp, _TIME)
     return phrases.event.format(event_type=_word(fact.event_type, _NAME), timestamp=timestamp, agent=agent)
 
@@ -109,6 +108,7 @@ _HIDDEN = (  # compiled when a name needs it, which costs 0.7 ms
 )
 # An underscore between letters or digits is one in Markdown too, and most names are like that.
 _SPECIAL = re.compile(r"[\\`*\[\]~|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NAME = re.compile(r"[a-z][a-z_]{0,62}[a-z]")
 _TIME = re.compile(r"[0-9][0-9T:.+-]{0,40}Z?")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from agentsync.lean import frozen
 
 TYPE_CHECKING = False
@@ -134,8 +132,16 @@ def shell_pathspecs(settings: Settings) -> list[str]:
     return [f":(top,literal){CONFIG_PATH}", *map(_on_one_line, pathspecs(settings))]
 
 
-@lru_cache(maxsize=8)
+_MADE: dict[tuple[Watch, ...], Watched] = {}
+
+
 def _watched(watch: tuple[Watch, ...]) -> Watched:
+    if watch not in _MADE:
+        _MADE[watch] = _make(watch)
+    return _MADE[watch]
+
+
+def _make(watch: tuple[Watch, ...]) -> Watched:
     names: dict[str, str] = {}
     globs = []
     for one in watch:

@@ -6,13 +6,11 @@ what the ledger has come to know meanwhile, and only then gives them their place
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 
-from agentsync import files, git
+from agentsync import files, git, jsontext
 from agentsync.events import Attribution, Baseline, Change, DamagedError, Event, event_of, flatten, new_id, parse
-from agentsync.lean import frozen
+from agentsync.lean import frozen, suppress
 from agentsync.ledger import crash
 
 TYPE_CHECKING = False
@@ -40,7 +38,7 @@ def put(worktree: git.Worktree, events: Sequence[Event], now: float) -> str:
     os.makedirs(folder, exist_ok=True)
     crash("spool")
     path = f"{folder}/{new_id(now)}.json"
-    files.replace_file(path, json.dumps({"events": [flatten(event) for event in events]}).encode())
+    files.replace_file(path, jsontext.dumps({"events": [flatten(event) for event in events]}).encode())
     return path
 
 
@@ -104,5 +102,5 @@ def _newer(event: Event, drafts: Drafts) -> bool:
 def remove(waiting: Iterable[Spooled]) -> None:
     """They are in the ledger; a file that cannot be removed is known by its ids next time."""
     for spooled in waiting:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             os.unlink(spooled.path)

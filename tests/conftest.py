@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from agentsync import config, git, install, local_files, prepared
@@ -23,6 +24,8 @@ from agentsync.settings import Report, Settings, Watch
 from agentsync.sync import Synced, sync
 
 NOON = 1_760_097_600  # 2025-10-10T12:00:00Z
+hypothesis.settings.register_profile("default", deadline=None)  # speed is measured in bench/
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 DOCS = ("AGENT_SYNC.md", "doc.md", "docs/other.md")
 # No consolidation unless a test asks for one.
 QUIET = Settings(

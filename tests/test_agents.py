@@ -450,7 +450,7 @@ def test_more_evidence_for_the_owner_never_makes_it_less_sure() -> None:
 def test_each_name_that_the_program_gives_is_listed_and_may_stand_in_the_ledger() -> None:
     given = {row.agent for row in (*ENVIRONMENT, *WEAK_ENVIRONMENT)} | set(BRANCHES.values()) | set(CLOUD.values())
     assert given | {"human"} <= set(KNOWN_AGENTS)
-    assert all(events.AGENT.fullmatch(name) for name in KNOWN_AGENTS)
+    assert all(events.is_agent(name) for name in KNOWN_AGENTS)
 
 
 def test_each_weight_is_a_confidence_and_detectors_stand_in_order_of_theirs() -> None:

@@ -244,7 +244,7 @@ def test_the_shell_gets_the_lines_of_what_is_watched(config: Path, store: Path) 
     config.write_text(WATCH)
     settings, _ = now(config, store)
     assert (store / "pathspecs").read_text() == "".join(f"{line}\n" for line in shell_pathspecs(settings))
-    assert sorted(os.listdir(store)) == ["pathspecs", "settings.json"]
+    assert sorted(os.listdir(store)) == ["pathspecs", "settings.json", "settings.lock"]
 
 
 def test_a_missing_file_leaves_the_last_valid_settings_without_a_word(config: Path, store: Path) -> None:

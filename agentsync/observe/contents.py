@@ -6,10 +6,11 @@ every worktree and on every branch, whatever line endings or filters are set the
 
 from __future__ import annotations
 
-import hashlib
 import os
 
-from agentsync import git, region
+from agentsync import git
+from agentsync.digests import md5 as _md5
+from agentsync.digests import sha1, sha256
 from agentsync.files import MAX_DOCUMENT
 from agentsync.lean import frozen
 
@@ -27,6 +28,7 @@ class Content:
 
 
 NOTHING = Content(None, None)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Contents:
@@ -35,19 +37,23 @@ class Contents:
     def __init__(self, root: str, report_path: str, hex_length: int) -> None:
         self.root = root  # any worktree or git directory of the clone
         self.report_path = report_path
-        self.sha = hashlib.sha256 if hex_length == 64 else hashlib.sha1
+        self.sha = sha256 if hex_length == 64 else sha1
         self._known: dict[tuple[str, str], Content] = {}  # by path and raw blob id
         self._bytes: dict[str, bytes | None] = {}
 
     def blob_id(self, data: bytes) -> str:
         """git's id of these bytes."""
-        digest = self.sha(b"blob %d\0" % len(data), usedforsecurity=False)
+        digest = self.sha(b"blob %d\0" % len(data))
         digest.update(data)
         return digest.hexdigest()
 
     def clean(self, path: str, data: bytes) -> bytes:
         """The bytes without the report region, where the path is the report's."""
-        return region.strip(data) if path == self.report_path else data
+        if path != self.report_path or not (b"agentsync:" in data or data[:2] in _UTF_16):
+            return data
+        from agentsync import region  # late: most files have none
+
+        return region.strip(data)
 
     def of(self, path: str, blob: str | None) -> Content | None:
         """The clean content of a blob in git's store; None if it has not been fetched with `ask` yet."""
@@ -101,7 +107,7 @@ def _contents(out: bytes, blobs: list[str]) -> dict[str, bytes]:
 
 def md5(data: bytes) -> str:
     """The seed's checksum, in hex."""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return _md5(data, usedforsecurity=False).hexdigest()
 
 
 def of_file(contents: Contents, root: str, path: str, raw: bytes, expected: Iterable[Content]) -> Content:

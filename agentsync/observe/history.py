@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 
-from agentsync import files, git
-from agentsync.lean import frozen
+from agentsync import files, git, jsontext
+from agentsync.lean import frozen, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,16 +76,15 @@ class Seen:
     def read(self) -> list[str]:
         """The tips; none where the file is gone or belongs to another ledger."""
         try:
-            with open(self.path, encoding="utf-8") as file:
-                said = json.load(file)
+            said = jsontext.load(self.path)
             return [str(tip) for tip in said["tips"]] if said["inode"] == self.inode else []
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return []
 
     def write(self, tips: Iterable[str]) -> None:
         """Remember; where that fails, the next walk is longer."""
-        with contextlib.suppress(OSError):
-            files.replace_file(self.path, json.dumps({"inode": self.inode, "tips": sorted(tips)}).encode())
+        with suppress(OSError):
+            files.replace_file(self.path, jsontext.dumps({"inode": self.inode, "tips": sorted(tips)}).encode())
 
 
 def walk(

@@ -6,7 +6,7 @@ import os
 
 from agentsync import git
 from agentsync.agents import Clues, parse_trailers
-from agentsync.events import AGENT
+from agentsync.events import is_agent
 from agentsync.lean import frozen
 
 TYPE_CHECKING = False
@@ -68,7 +68,7 @@ def agent_setting(worktree: git.Worktree) -> str | None:
             name = file.read(80).strip()
     except (OSError, ValueError):
         return None
-    return name if AGENT.fullmatch(name) else None
+    return name if is_agent(name) else None
 
 
 def set_agent(worktree: git.Worktree, name: str | None) -> None:

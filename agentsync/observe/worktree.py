@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import time
 
-from agentsync import files, git
+from agentsync import files, git, jsontext
 from agentsync.agents import attribute
 from agentsync.events import Baseline, Change, event_type, new_id, to_rfc3339
-from agentsync.lean import frozen
+from agentsync.lean import frozen, suppress
 from agentsync.observe.contents import NOTHING, Content, of_file
 from agentsync.observe.ties import NotAskedError
 from agentsync.settings import Settings, Watch, is_glob, literal, pathspecs, type_of
@@ -73,16 +71,15 @@ class Looks:
     def save(self) -> None:
         """Keep them for the next process."""
         if self._changed:
-            with contextlib.suppress(OSError):
-                files.replace_file(self.path, json.dumps(self._by_worktree, separators=(",", ":")).encode())
+            with suppress(OSError):
+                files.replace_file(self.path, jsontext.dumps(self._by_worktree).encode())
             self._changed = False
 
 
 def _json_object(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as file:
-            said = json.load(file)
-    except (OSError, ValueError):
+        said = jsontext.load(path)
+    except (OSError, ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 
