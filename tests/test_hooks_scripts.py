@@ -59,6 +59,16 @@ def test_a_glob_reaches_git_as_it_stands_in_the_list(lab: Lab) -> None:
     assert not (lab.root / "boom").exists()
 
 
+def test_spaces_and_backslashes_of_a_path_are_its_own(lab: Lab) -> None:
+    path = " docs\\\\n \\t.md "
+    lab.prepare(f":(literal){path}", "x")
+    lab.commit(path, "1")
+    assert lab.names() == ["post-commit"]
+    lab.prepare(path)
+    lab.commit(path, "2")
+    assert lab.names() == ["post-commit"]
+
+
 def test_pathspecs_mean_the_same_whatever_the_caller_set_for_pathspecs(lab: Lab) -> None:
     lab.prepare(":(top,glob)notes/*.md")
     lab.commit("notes/a.md", "1", GIT_LITERAL_PATHSPECS="0")
@@ -343,7 +353,7 @@ def test_a_strangers_hook_without_the_executable_bit_does_not_run(tmp_path: Path
     lab = make_lab(tmp_path)
     recorder(lab.hooks / "post-commit", lab.folder / "stranger.log", mode=0o644)
     lab.install()
-    lab.commit(WATCHED, "1")
+    assert lab.commit(WATCHED, "1") == ""
     assert calls(lab.folder / "stranger.log") == []
     assert lab.names() == ["post-commit"]
 

@@ -138,11 +138,13 @@ def test_a_git_directory_that_cannot_be_written_is_left_as_it_was(lab: Lab, obst
     """A file stands where a folder has to be made, which stops whoever runs this, root too."""
     (lab.git_dir / obstacle).write_text("in the way")
     before = _tree(lab.git_dir)
+    folders = sorted(os.listdir(lab.git_dir))
     git_dir = str(lab.git_dir)
     with pytest.raises(AgentsyncError) as caught:
         install_module.install(str(lab.root), git_dir, git_dir, python=str(lab.python))
     assert caught.value.message and caught.value.cause and caught.value.hint
     assert _tree(lab.git_dir) == before
+    assert sorted(os.listdir(lab.git_dir)) == folders
 
 
 def test_hooks_of_an_older_version_are_recognised_and_renewed(lab: Lab) -> None:
