@@ -177,12 +177,13 @@ def decode(line: bytes) -> tuple[Stamp, Event | None]:
     stamp = Stamp(flat["writer"], flat["seq"], flat["prev"], flat["clock"])
     if flat["kind"] not in BY_KIND:
         return stamp, None
+    check_fields(flat, _TIME_TYPES)
     return stamp, event_of(flat)
 
 
 def event_of(flat: Mapping[str, Any]) -> Event:
     """The event in a flat record; unknown fields are left out, missing ones are None. Raises DamagedError."""
-    cls = BY_KIND.get(flat.get("kind", ""))
+    cls = BY_KIND.get(flat.get("kind", "")) if isinstance(flat, dict) else None
     if cls is None:
         raise DamagedError("no kind of event")
     check_fields(flat, _EVENT_TYPES[cls.kind])
@@ -269,6 +270,40 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float)
 
 
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _is_id(value: object) -> bool:
+    return (
+        isinstance(value, str) and len(value) == 36 and value[8:24:5] == "----" and _is_hex(value.replace("-", "", 4))
+    )
+
+
+def _is_clock(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 17 and value[12] == "." and _is_hex(value.replace(".", "", 1))
+
+
+def _is_hex(text: str) -> bool:
+    return not text.strip("0123456789abcdef") and text.isalnum()
+
+
+def _is_time(value: object) -> bool:
+    if not isinstance(value, str) or len(value) != 20 or value[4::3] != "--T::Z":
+        return False
+    try:
+        digits = value[:4] + value[5:7] + value[8:10] + value[11:13] + value[14:16] + value[17:19]
+        if not (digits.isascii() and digits.isdecimal()):
+            return False
+        # On most days the digits alone tell; `datetime` is an import.
+        if digits[:4] >= "0001" and "0101" <= digits[4:8] <= "1228" and "01" <= digits[6:8] <= "28":
+            return digits[8:10] < "24" and digits[10:12] < "60" and digits[12:] < "60"
+        from_rfc3339(value)
+        return True
+    except ValueError:
+        return False
+
+
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
@@ -303,6 +338,27 @@ _IS: dict[str, Callable[[object], bool]] = {
     "dict[str, dict[str, Any]]": _is_files,
     "dict[str, int]": _is_counts,
 }
-_STAMP_TYPES = {"v": "int", "kind": "str", "id": "str", "writer": "str", "seq": "int", "prev": "str", "clock": "str"}
+# These are computed with, so their form matters, too.
+_IS.update(
+    {
+        "a UUID": _is_id,
+        "a writer's name": lambda value: isinstance(value, str) and is_writer(value),
+        "a count from 1 on": _is_count,
+        "a clock": _is_clock,
+        "a time as RFC 3339 in UTC": _is_time,
+    }
+)
+_STAMP_TYPES = {
+    "v": "int",
+    "kind": "str",
+    "id": "a UUID",
+    "writer": "a writer's name",
+    "seq": "a count from 1 on",
+    "prev": "str",
+    "clock": "a clock",
+}
+_TIME_TYPES = dict.fromkeys(("timestamp", "recorded"), "a time as RFC 3339 in UTC")
 _FIELDS: dict[str, tuple[str, ...]] = {cls.kind: cls._fields for cls in KINDS}  # type: ignore[union-attr]
-_EVENT_TYPES = {cls.kind: {name: cls.__annotations__[name] for name in _FIELDS[cls.kind]} for cls in KINDS}
+_EVENT_TYPES = {
+    cls.kind: {**{name: cls.__annotations__[name] for name in _FIELDS[cls.kind]}, "id": "a UUID"} for cls in KINDS
+}
