@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 
-from agentsync import files, git, region
+from agentsync import debts, files, git, region
 from agentsync.errors import LockedError
 from agentsync.events import Attribution, Change, Consolidation
-from agentsync.lean import frozen, suppress
+from agentsync.lean import frozen
 from agentsync.ledger import crash
 from agentsync.phrases import PHRASES
 from agentsync.render import Fact, Report, render
@@ -57,11 +57,6 @@ def owner_of(view: View, change: Change) -> str | None:
     return next((event.agent_owner for event in reversed(told) if event.agent_owner), None)
 
 
-def is_owed(worktree: git.Worktree, view: View) -> bool:
-    """Whether the newest consolidation has not been written in this worktree. One switched away from it stays paid."""
-    return view.state.last is not None and _paid(worktree) != view.state.last.id
-
-
 def pay(
     clone: git.Clone,
     worktree: git.Worktree,
@@ -72,7 +67,7 @@ def pay(
     ending: tuple[str, ...] = (),
 ) -> Payment:
     """Write the worktree's region if it is owed, or if somebody asked (then a missing file is made, too)."""
-    if not is_owed(worktree, view) and not (asked and view.state.last):
+    if not debts.is_owed(worktree, view.state) and not (asked and view.state.last):
         return Payment(worktree.name, "current")
     reason = _obstacle(worktree, settings, ending)
     if reason:
@@ -115,7 +110,7 @@ def _write(worktree: git.Worktree, view: View, settings: Settings, *, asked: boo
         if written == "missing":
             return Payment(worktree.name, "owed", f"{path} is missing; `agentsync consolidate` makes it")
         if written != "raced":
-            _mark_paid(worktree, last.id)
+            debts.mark_paid(worktree, last.id)
             return Payment(worktree.name, written)
     return Payment(worktree.name, "owed", f"{path} is being written all the time")
 
@@ -132,16 +127,3 @@ def _put(worktree: git.Worktree, path: str, body: str, id_: str, heading: str, a
     if before is None:
         return "written" if files.create(worktree.root, path, after) else "raced"
     return "written" if files.exchange(worktree.root, path, before, after) else "raced"
-
-
-def _paid(worktree: git.Worktree) -> str:
-    try:
-        with open(f"{worktree.git_dir}/agentsync-report", encoding="ascii", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
-
-
-def _mark_paid(worktree: git.Worktree, id_: str) -> None:
-    with suppress(OSError):
-        files.replace_file(f"{worktree.git_dir}/agentsync-report", f"{id_}\n".encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentsync import debts
 from agentsync.lean import frozen
 from agentsync.observe.look import Request, Seen, look
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Synced:
-    """What was seen, and what became of each worktree's report."""
+    """What was seen, and what became of each worktree's report; no payments where none was owed."""
 
     seen: Seen
     payments: tuple[Payment, ...] = ()
@@ -21,7 +22,8 @@ class Synced:
 def sync(request: Request, *, pay: bool = True) -> Synced:
     """Look, decide, append, and render into the worktrees of the request. Raises LockedError, LedgerError."""
     seen = look(request)
-    if not pay or seen.view.state.last is None:
+    state = seen.view.state
+    if not pay or not (request.asked or any(debts.is_owed(worktree, state) for worktree in request.worktrees)):
         return Synced(seen)
     from agentsync import consolidate  # late: most commits do not consolidate
 
