@@ -133,8 +133,8 @@ def _chain(facts: Facts, drafts: Drafts, edit: Edit) -> list[Recorded]:
 def _same_patch(facts: Facts, drafts: Drafts, edit: Edit) -> list[Recorded]:
     """A known edit with the same author, author date and lines, on whatever base."""
     for event in _recorded(drafts, "at", edit.path, to_rfc3339(edit.commit.author_time)):
-        same = event.commit and facts.ties.same_patch(event.commit, edit.commit.sha, edit.path)
-        if same and _may_explain(facts, drafts, event, edit):
+        one, other = event.commit or "", edit.commit.sha
+        if _may_explain(facts, drafts, event, edit) and facts.ties.same_patch(one, other, edit.path):
             return [event]
     return []
 

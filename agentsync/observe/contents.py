@@ -63,6 +63,11 @@ class Contents:
         """Remember what a file held, so that git need not be asked for the same bytes."""
         self._known[path, self.blob_id(raw)] = content
 
+    def assume(self, path: str, content: Content) -> None:
+        """Take what the ledger knows for the content of git's blob of that id; the report's blobs hold a region."""
+        if content.blob is not None and content.checksum is not None and path != self.report_path:
+            self._known[path, content.blob] = content
+
     def ask(self, wanted: Iterable[tuple[str, str | None]]) -> None:
         """Make `of` answer for these paths and blobs."""
         missing = {(path, blob) for path, blob in wanted if blob is not None and (path, blob) not in self._known}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from agentsync import files, git, jsontext
 from agentsync.lean import frozen, suppress
 
@@ -71,20 +69,20 @@ class Seen:
 
     def __init__(self, ledger: Ledger) -> None:
         self.path = f"{ledger.store}/seen.json"
-        self.inode = os.stat(ledger.path).st_ino if os.path.exists(ledger.path) else 0
+        self.ledger = ledger
 
     def read(self) -> list[str]:
         """The tips; none where the file is gone or belongs to another ledger."""
         try:
             said = jsontext.load(self.path)
-            return [str(tip) for tip in said["tips"]] if said["inode"] == self.inode else []
+            return [str(tip) for tip in said["tips"]] if said["inode"] == self.ledger.inode() else []
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return []
 
     def write(self, tips: Iterable[str]) -> None:
         """Remember; where that fails, the next walk is longer."""
         with suppress(OSError):
-            files.replace_file(self.path, jsontext.dumps({"inode": self.inode, "tips": sorted(tips)}).encode())
+            files.replace_file(self.path, jsontext.dumps({"inode": self.ledger.inode(), "tips": sorted(tips)}).encode())
 
 
 def walk(
@@ -120,9 +118,11 @@ def branches(common_dir: str) -> dict[str, str]:
     return {name: sha for sha, _, name in (line.partition(" ") for line in _text(out).splitlines())}
 
 
-def prune(common_dir: str, seen: list[str], tips: tuple[str, ...]) -> list[str]:
-    """`seen` and `tips`, and when they are many, without those that are ancestors of others."""
-    every = sorted({*seen, *tips})
+def prune(common_dir: str, walk: Walk) -> list[str]:
+    """What is seen after a walk; when these tips have become many, without those that are ancestors of others."""
+    parents = {parent for commit in walk.commits for parent in commit.parents}
+    tips = walk.tips
+    every = sorted({*tips, *(tip for tip in walk.seen if tip not in parents)})
     if len(every) <= PRUNE + len(tips):
         return every
     alive = _existing(common_dir, every)

@@ -100,14 +100,20 @@ class Facts:
         self.request = request
         self.waiting = spool.waiting(every)
         self.seen_tips = history.Seen(view.ledger)
-        seen = [*view.state.tips, *self.seen_tips.read()]
+        self.remembered = self.seen_tips.read()
+        seen = sorted({*view.state.tips, *self.remembered})
         self.walk = history.walk(request.clone, every, specs, seen, request.ending)
         self.contents = Contents(
             request.clone.common_dir, request.settings.report.path, hex_length(request.clone.common_dir)
         )
         self.looks = worktree.Looks(request.clone.store)
+        self.scanner = worktree.Scanner(request.clone, request.settings, self.contents, self.looks)
         self.scenes = self._scan(view)
         new = [] if request.begin else [c for c in self.walk.commits if not _recorded(view, c)]
+        for path in {touch.path for commit in new for touch in commit.touches}:
+            for paths in view.state.known.values():
+                if path in paths:
+                    self.contents.assume(path, Content(paths[path].blob, paths[path].checksum))
         self.contents.ask((t.path, blob) for c in new for t in c.touches for blob in (*t.before[:1], t.after))
         self.merges = Merges(request.clone.common_dir, self.contents)
         self.merges.ask(new, specs)
@@ -132,12 +138,11 @@ class Facts:
                 likely = probable.setdefault(touch.path, [])
                 if touch.path != request.settings.report.path and touch.after:
                     likely.append(Content(touch.after, None))
-        scanner = worktree.Scanner(request.clone, request.settings, self.contents, self.looks)
         scenes = {}
         for one in request.worktrees:
             ending = request.ending if one == request.clone.here else ()
             known = None if request.begin else view.state.known.get(one.name)
-            scenes[one.name] = scanner.scan(one, self.walk.heads.get(one.name), known, probable, ending)
+            scenes[one.name] = self.scanner.scan(one, self.walk.heads.get(one.name), known, probable, ending)
         return scenes
 
     def still_true(self) -> bool:
@@ -147,9 +152,9 @@ class Facts:
     def finish(self, view: View) -> None:
         """Remember how far this has come, for the next look."""
         self.looks.save()
-        tips = history.prune(self.request.clone.common_dir, list(self.walk.seen), self.walk.tips)
-        if set(tips) != set(self.walk.seen):
-            history.Seen(view.ledger).write(tips)
+        tips = history.prune(self.request.clone.common_dir, self.walk)
+        if tips != self.remembered:
+            self.seen_tips.write(tips)
         if view.worth_saving():
             view.save()
 
@@ -176,8 +181,9 @@ def gather(request: Request, view: View) -> Facts:
     return Facts(request, view)
 
 
-def draft(request: Request, facts: Facts, view: View) -> Drafts:
-    """Judge everything against what the ledger says."""
+def draft(request: Request, facts: Facts, view: View, *, offline: bool = False) -> Drafts:
+    """Judge everything against what the ledger says. `offline`: without asking git anything more (NotAskedError)."""
+    facts.ties.offline = facts.scanner.offline = offline
     drafts = Drafts(view)
     if request.begin or view.state.since is None:
         _begin(request, facts, drafts)
@@ -185,7 +191,7 @@ def draft(request: Request, facts: Facts, view: View) -> Drafts:
     spool.take_in(facts.waiting, drafts)
     commits.judge(facts.commits, drafts, request.now)
     for scene in facts.scenes.values():
-        worktree.judge(scene, drafts, request.settings, facts.witness, request.now)
+        worktree.judge(facts.scanner, scene, drafts, facts.witness, request.now)
     _watch_more(request, facts, drafts)
     return drafts
 
@@ -225,11 +231,7 @@ def trigger_of(request: Request, drafts: Drafts) -> Trigger | None:
 def settle(request: Request, facts: Facts, view: View, transaction: Transaction) -> Seen | None:
     """Under the lock: judge again, append. None if what was read is not there any more."""
     view.catch_up()
-    facts.ties.offline = True
-    try:
-        drafts = draft(request, facts, view)
-    finally:
-        facts.ties.offline = False
+    drafts = draft(request, facts, view, offline=True)
     if not facts.still_true():
         return None
     trigger = trigger_of(request, drafts)

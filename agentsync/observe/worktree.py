@@ -92,6 +92,7 @@ class Scanner:
         self.settings = settings
         self.contents = contents
         self.looks = looks
+        self.offline = False  # while the ledger is locked, git is not asked
 
     def scan(
         self,
@@ -118,10 +119,11 @@ class Scanner:
         wanted = [
             path
             for path, content in scene.files.items()
-            if path in probable or path not in known or content.blob != known[path].blob
+            if path not in known
+            or (content.blob != known[path].blob and content.blob not in _blobs(probable.get(path)))
         ]
         if wanted:
-            scene.at_head.update(self.at_head(scene, wanted))
+            self._ask_head(scene, wanted)
         return scene
 
     def _paths(self, worktree: git.Worktree, known: Iterable[str], problems: dict[str, str]) -> list[str]:
@@ -173,8 +175,15 @@ class Scanner:
             if entry.startswith("S "):
                 scene.files.pop(entry[2:], None)
 
-    def at_head(self, scene: Scene, paths: list[str]) -> dict[str, Content]:
-        """The contents that these paths have in the worktree's HEAD."""
+    def at_head(self, scene: Scene, path: str) -> Content:
+        """What a path holds in the worktree's HEAD. Raises NotAskedError if git would have to be asked, and may not."""
+        if path not in scene.at_head:
+            if self.offline:
+                raise NotAskedError
+            self._ask_head(scene, [path])
+        return scene.at_head[path]
+
+    def _ask_head(self, scene: Scene, paths: list[str]) -> None:
         blobs: dict[str, str | None] = dict.fromkeys(paths)
         if scene.head:
             few = paths if len(paths) <= ARGUMENTS else []
@@ -185,19 +194,23 @@ class Scanner:
                 if mode.startswith("100") and path in blobs:
                     blobs[path] = blob
         self.contents.ask(blobs.items())
-        return {path: self.contents.of(path, blob) or NOTHING for path, blob in blobs.items()}
+        scene.at_head.update({path: self.contents.of(path, blob) or NOTHING for path, blob in blobs.items()})
 
 
 def _exists(known: Known | None) -> bool:
     return known is not None and known.blob is not None
 
 
+def _blobs(contents: list[Content] | None) -> list[str | None]:
+    return [content.blob for content in contents or ()]
+
+
 def _contents_of(known: Known | None) -> list[Content]:
     return [Content(known.blob, known.checksum)] if known and known.blob else []
 
 
-def judge(scene: Scene, drafts: Drafts, settings: Settings, witness: Witness, now: float) -> None:
-    """Add what the files of a worktree say. Raises NotAskedError where HEAD's content was not asked for."""
+def judge(scanner: Scanner, scene: Scene, drafts: Drafts, witness: Witness, now: float) -> None:
+    """Add what the files of a worktree say. Raises NotAskedError."""
     name = scene.worktree.name
     first_sight = name not in drafts.fold.known
     if scene.paused:
@@ -209,26 +222,20 @@ def judge(scene: Scene, drafts: Drafts, settings: Settings, witness: Witness, no
         if known and known.blob == content.blob:
             continue
         if known is None and (first_sight or not _is_new(path, drafts)):
-            known_content = _at_head(scene, path) if first_sight else content
+            known_content = scanner.at_head(scene, path) if first_sight else content
             settled[path] = known_content
         else:
             known_content = Content(known.blob, known.checksum) if known else NOTHING
         if content.blob == known_content.blob:
             continue
-        if content.blob == _at_head(scene, path).blob or drafts.shelved(name, path, content.blob):
+        if content.blob == scanner.at_head(scene, path).blob or drafts.shelved(name, path, content.blob):
             settled[path] = content
         else:
             edited.append((path, known_content, content))
     if settled or first_sight:
         drafts.add(baseline(scene, settled, witness.source, now))
     for path, before, after in edited:
-        drafts.add(_change(scene, settings, witness, path, before, after, now))
-
-
-def _at_head(scene: Scene, path: str) -> Content:
-    if path not in scene.at_head:
-        raise NotAskedError
-    return scene.at_head[path]
+        drafts.add(_change(scene, scanner.settings, witness, path, before, after, now))
 
 
 def _is_new(path: str, drafts: Drafts) -> bool:
