@@ -103,59 +103,59 @@ def replay(events: Iterable[Event], state: State) -> State:
 
 
 class Fold:
-    """A state under construction: its own copies of the maps, changed in place."""
+    """A state under construction: its own copies of the maps, changed in place.
+
+    A change itself lies in `pending` and `latest` until somebody asks for the state: of a long ledger's changes all but
+    a few are consolidated or followed by others before that.
+    """
 
     def __init__(self, state: State) -> None:
         self.fixed = state
         self.known = {worktree: dict(paths) for worktree, paths in state.known.items()}
         self.shelf = {worktree: dict(paths) for worktree, paths in state.shelf.items()}
-        self.pending = dict(state.pending)
-        self.latest = dict(state.latest)
-        self.changes = {file_type: dict(owners) for file_type, owners in state.changes.items()}
+        self.pending: dict[str, Pending | Change] = dict(state.pending)
+        self.latest: dict[str, Latest | Change] = dict(state.latest)
+        self.last: Consolidated | Consolidation | None = state.last
+        self.counted: dict[tuple[str, str | None, str], int] = {}  # changes by file type, owner and source
         self.consolidations = dict(state.consolidations)
-        self.sources = dict(state.sources)
 
     def add(self, event: Event) -> None:
         """Take one event in."""
-        _FOLDS[event.kind](self, event)
+        FOLDS[event.kind](self, event)
 
     def state(self) -> State:
         """What has come of it."""
+        changes = {file_type: dict(owners) for file_type, owners in self.fixed.changes.items()}
+        sources = dict(self.fixed.sources)
+        for (file_type, owner, source), count in self.counted.items():
+            _count(changes.setdefault(file_type, {}), owner or "", count)
+            _count(sources, source, count)
         return replace(
             self.fixed,
-            known=self.known,
-            shelf=self.shelf,
-            pending=self.pending,
-            latest=self.latest,
-            changes=self.changes,
-            consolidations=self.consolidations,
-            sources=self.sources,
+            known={worktree: dict(paths) for worktree, paths in self.known.items()},
+            shelf={worktree: dict(paths) for worktree, paths in self.shelf.items()},
+            pending={id_: _pending(value) for id_, value in self.pending.items()},
+            latest={path: _latest(value) for path, value in self.latest.items()},
+            last=_consolidated(self.last),
+            changes=changes,
+            consolidations=dict(self.consolidations),
+            sources=sources,
         )
 
     def change(self, event: Change) -> None:
         """Somebody's edit: pending from now on, and the content of its worktree is known."""
-        path, owner = event.file_path, event.agent_owner
-        self.pending[event.id] = Pending(
-            path,
-            event.file_type,
-            event.event_type,
-            event.timestamp,
-            event.old_checksum,
-            event.new_checksum,
-            owner,
-            event.author,
-        )
-        self.latest[path] = Latest(event.id, event.timestamp, event.event_type, owner, event.author)
-        _count(self.changes.setdefault(event.file_type, {}), owner or "")
-        _count(self.sources, event.source)
-        if event.worktree is None:
+        path, worktree = event.file_path, event.worktree
+        self.pending[event.id] = self.latest[path] = event
+        counted = (event.file_type, event.agent_owner, event.source)
+        self.counted[counted] = self.counted.get(counted, 0) + 1
+        if worktree is None:
             return
         if event.commit is None:
-            before = self._known(event.worktree, path)
+            before = self._known(worktree, path)
             edits = (*before.edits, event.id) if before and before.dirty else (event.id,)
-            self._know(event.worktree, path, Known(event.new_blob, event.new_checksum, True, edits))
+            self._know(worktree, path, Known(event.new_blob, event.new_checksum, True, edits))
         else:
-            self._settle(event.worktree, path, Known(event.new_blob, event.new_checksum, False, ()))
+            self._settle(worktree, path, Known(event.new_blob, event.new_checksum, False, ()))
 
     def attribution(self, event: Attribution) -> None:
         """A commit carries known edits: they are not uncommitted any more, and may have found their owner."""
@@ -170,10 +170,10 @@ class Fold:
         for id_ in event.event_ids:
             pending = self.pending.get(id_)
             if pending and pending.agent_owner is None:
-                self.pending[id_] = replace(pending, agent_owner=event.agent_owner)
+                self.pending[id_] = replace(_pending(pending), agent_owner=event.agent_owner)
             latest = self.latest.get(event.file_path)
             if latest and latest.id == id_ and latest.agent_owner is None:
-                self.latest[event.file_path] = replace(latest, agent_owner=event.agent_owner)
+                self.latest[event.file_path] = replace(_latest(latest), agent_owner=event.agent_owner)
 
     def baseline(self, event: Baseline) -> None:
         """Known content, by nobody's edit."""
@@ -193,8 +193,7 @@ class Fold:
         for id_ in event.event_ids:
             self.pending.pop(id_, None)
         _count(self.consolidations, event.trigger_type)
-        last = Consolidated(event.id, event.timestamp, event.recorded, event.trigger_type, len(event.event_ids))
-        self.fixed = replace(self.fixed, last=last)
+        self.last = event
 
     def _known(self, worktree: str, path: str) -> Known | None:
         return self.known.get(worktree, {}).get(path)
@@ -223,7 +222,7 @@ class Fold:
         return found
 
 
-_FOLDS: dict[str, Callable[[Fold, Any], None]] = {
+FOLDS: dict[str, Callable[[Fold, Any], None]] = {
     "change": Fold.change,
     "attribution": Fold.attribution,
     "baseline": Fold.baseline,
@@ -231,5 +230,32 @@ _FOLDS: dict[str, Callable[[Fold, Any], None]] = {
 }
 
 
-def _count(counts: dict[str, int], key: str) -> None:
-    counts[key] = counts.get(key, 0) + 1
+def _count(counts: dict[str, int], key: str, more: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + more
+
+
+def _pending(value: Pending | Change) -> Pending:
+    if isinstance(value, Pending):
+        return value
+    return Pending(
+        value.file_path,
+        value.file_type,
+        value.event_type,
+        value.timestamp,
+        value.old_checksum,
+        value.new_checksum,
+        value.agent_owner,
+        value.author,
+    )
+
+
+def _latest(value: Latest | Change) -> Latest:
+    if isinstance(value, Latest):
+        return value
+    return Latest(value.id, value.timestamp, value.event_type, value.agent_owner, value.author)
+
+
+def _consolidated(value: Consolidated | Consolidation | None) -> Consolidated | None:
+    if value is None or isinstance(value, Consolidated):
+        return value
+    return Consolidated(value.id, value.timestamp, value.recorded, value.trigger_type, len(value.event_ids))
