@@ -1,7 +1,7 @@
 """The entry of both console scripts, `agentsync` and `git-agentsync`.
 
-Agents ask for `status --json` all the time, and importing click costs more than the answer: what `DOORS` lists is
-answered without it, by the same functions that the click commands call.
+Agents ask for `status --json` all the time, and importing click costs more than the answer. So the command lines in
+`DOORS` are answered without it, by the functions that the click commands call too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Callable
+
+DOORS: dict[tuple[str, ...], str] = {
+    ("status", "--json"): "status_json",
+    ("pending", "--json"): "pending_json",
+    ("checksums", "--json"): "checksums_json",
+}
 
 
 def main() -> int:
@@ -19,7 +25,7 @@ def main() -> int:
     if argv == ["--version"]:
         from agentsync import __version__
 
-        print(f"agentsync {__version__}")
+        sys.stdout.write(f"agentsync {__version__}\n")
         return 0
     from agentsync.cli.failures import guarded
 
@@ -27,9 +33,31 @@ def main() -> int:
 
 
 def _run(argv: list[str]) -> int:
-    from agentsync.cli.group import run
+    place, rest = (argv[1], argv[2:]) if argv[:1] == ["-C"] and len(argv) > 2 else (None, argv)
+    door = _door(rest)
+    if door is None:
+        from agentsync.cli.group import run
 
-    return run(argv)
+        return run(argv)
+    if place is not None:
+        from agentsync.cli.context import enter
+
+        enter(place)
+    return door()
+
+
+def _door(argv: list[str]) -> Callable[[], int] | None:
+    if argv[:1] == ["hook"] and len(argv) > 1 and not argv[1].startswith("-"):
+        from agentsync.hook import main as hook  # the way of a commit
+
+        return lambda: hook(argv[1:])
+    name = DOORS.get(tuple(argv))
+    if name is None:
+        return None
+    from agentsync.cli import fast
+
+    door: Callable[[], int] = getattr(fast, name)
+    return door
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which consolidation a worktree's report region shows; apart from `consolidate.py`: to ask for it needs no rendering."""
+"""Which consolidation a worktree's report region shows; asking for it costs no import of what renders."""
 
 from __future__ import annotations
 

@@ -10,12 +10,21 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "Set up",
         {
+            "agent": "agentsync.cli.agent:agent",
             "completion": "agentsync.cli.plumbing:completion",
         },
     ),
     (
         "Every day",
         {
+            "status": "agentsync.cli.status:status",
+            "pending": "agentsync.cli.status:pending",
+            "checksums": "agentsync.cli.status:checksums",
+            "log": "agentsync.cli.log:log",
+            "show": "agentsync.cli.show:show_record",
+            "report": "agentsync.cli.act:report",
+            "scan": "agentsync.cli.act:scan",
+            "consolidate": "agentsync.cli.act:consolidate",
         },
     ),
     (

@@ -51,7 +51,7 @@ def _other(error: Exception, argv: list[str]) -> int:
     click = sys.modules.get("click")
     if click and isinstance(error, click.ClickException):
         error.show()
-        return error.exit_code
+        return int(error.exit_code)
     if click and isinstance(error, click.Abort):
         return 130
     _report(error, argv)

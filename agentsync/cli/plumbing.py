@@ -40,6 +40,6 @@ def completion(shell: str) -> int:
     from agentsync.cli.group import cli
 
     found = get_completion_class(shell)
-    assert found is not None
-    click.echo(found(cli, {}, "agentsync", "_AGENTSYNC_COMPLETE").source())
+    if found:
+        click.echo(found(cli, {}, "agentsync", "_AGENTSYNC_COMPLETE").source())
     return OK

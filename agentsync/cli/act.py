@@ -1,0 +1,165 @@
+"""`scan`, `consolidate`, `report`: look now, write the report now, print the reports."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import click
+
+from agentsync import git, views
+from agentsync.cli.context import Session
+from agentsync.cli.options import json_option
+from agentsync.cli.output import Table, clean, print_json, say, show
+from agentsync.cli.patience import patience
+from agentsync.cli.words import count, moment, who
+from agentsync.errors import OK, AgentsyncError
+from agentsync.events import Change, flatten
+from agentsync.observe.look import Request
+from agentsync.sync import Synced, sync
+
+
+@click.command()
+@json_option
+def scan(as_json: bool) -> int:
+    """Look once, now: at the commits of all branches and the files of all worktrees of this clone.
+
+    What an edit's author does not say himself, AGENTSYNC_AGENT=NAME may say for the files of this worktree.
+
+    \b
+    Examples:
+      agentsync scan
+      AGENTSYNC_AGENT=aider agentsync scan
+    """
+    session = Session()
+    session.view()
+    done = _look(session, git.worktrees(session.clone), asked=False)
+    found = [event for event in done.seen.events if isinstance(event, Change)]
+    if as_json:
+        print_json({"count": len(found), "changes": [flatten(one) for one in found], **_outcome(done)})
+        return OK
+    _changes(found)
+    _tell_consolidation(done)
+    for payment in done.payments:
+        _tell_payment(session, payment.worktree, payment.status, payment.reason)
+    for name, scene in done.seen.scenes.items():
+        if scene.paused:
+            say(f"paused: {clean(name)}: a {scene.paused.name} is going on, so its files were not looked at")
+        for path, why in scene.problems.items():
+            say(f"problem: {clean(path)}: {clean(why)}")
+    return OK
+
+
+@click.command()
+@click.option("--if-due", is_flag=True, help="Only if a rule fires: enough changes, or enough time.")
+@json_option
+def consolidate(if_due: bool, as_json: bool) -> int:
+    """Look, cover all pending changes with a report, and write it into this worktree's AGENT_SYNC.md.
+
+    Other worktrees get it with their next hook, command or poll. With nothing pending no report is added.
+
+    \b
+    Examples:
+      agentsync consolidate
+      agentsync consolidate --if-due         for a cron job
+      agentsync consolidate --json
+    """
+    session = Session()
+    session.view()
+    here = [session.here] if session.here else git.worktrees(session.clone)
+    done = _look(session, here, asked=not if_due)
+    found = [event for event in done.seen.events if isinstance(event, Change)]
+    if as_json:
+        print_json({**views.consolidated(done.seen.consolidation), **_outcome(done)})
+    else:
+        if found:
+            _changes(found)
+        _tell_consolidation(done, nothing="no rule fires yet" if if_due else "nothing is pending")
+    owed = [payment for payment in done.payments if payment.status == "owed"]
+    for payment in done.payments:
+        if not as_json and payment.status != "owed":
+            _tell_payment(session, payment.worktree, payment.status, payment.reason)
+    if owed:
+        raise AgentsyncError(
+            "the report could not be written; it is owed",
+            cause="; ".join(f"{payment.worktree}: {payment.reason}" for payment in owed),
+            hint="nothing is lost: the next hook, command or poll after that is mended writes it",
+        )
+    return OK
+
+
+@click.command()
+@click.option("-n", "number", type=click.IntRange(min=0), help="The newest N; 0: all. [default: as the file keeps]")
+@json_option
+def report(number: int | None, as_json: bool) -> int:
+    """Print the reports as Markdown, newest first, whatever the files hold.
+
+    \b
+    Examples:
+      agentsync report -n 1
+      agentsync report -n 0 > reports.md
+      agentsync report --json
+    """
+    from agentsync.consolidate import newest
+    from agentsync.render import render
+
+    session = Session()
+    settings = session.settings
+    with patience("reading the ledger"):
+        found = newest(session.view(with_index=True), settings.report.keep if number is None else number)
+    if as_json:
+        print_json([{**one._asdict(), "facts": [fact._asdict() for fact in one.facts]} for one in found])  # type: ignore[attr-defined]
+    elif found:
+        say(*(clean(line) for line in render(found, settings.report.language).rstrip("\n").split("\n")))
+    else:
+        say("no report yet")
+    session.check_config()
+    return OK
+
+
+def _look(session: Session, worktrees: list[git.Worktree], *, asked: bool) -> Synced:
+    request = Request(
+        clone=session.clone,
+        settings=session.valid_settings(),
+        source="scan",
+        worktrees=worktrees,
+        now=time.time(),
+        said=os.environ.get("AGENTSYNC_AGENT"),
+        asked=asked,
+    )
+    with patience("looking"):
+        return sync(request)
+
+
+def _outcome(done: Synced) -> dict[str, object]:
+    scenes = done.seen.scenes
+    return {
+        "consolidation": done.seen.consolidation.id if done.seen.consolidation else None,
+        "reports": [{"worktree": one.worktree, "status": one.status, "reason": one.reason} for one in done.payments],
+        "paused": [{"worktree": name, "operation": s.paused.name} for name, s in scenes.items() if s.paused],
+        "problems": [{"about": path, "problem": why} for s in scenes.values() for path, why in s.problems.items()],
+    }
+
+
+def _changes(found: list[Change]) -> None:
+    say(count(len(found), "new change") if found else "no new changes")
+    rows = [
+        (moment(one.timestamp), one.event_type, clean(one.file_path), who(one.agent_owner, one.author)) for one in found
+    ]
+    show(Table(("TIME (UTC)", "CHANGE", "FILE", "BY"), rows, folds=2))
+
+
+def _tell_consolidation(done: Synced, nothing: str = "") -> None:
+    made = done.seen.consolidation
+    if made:
+        say(f"{count(len(made.event_ids), 'change')} consolidated ({made.trigger_type})")
+    elif nothing:
+        say(nothing)
+
+
+def _tell_payment(session: Session, worktree: str, status: str, reason: str) -> None:
+    path = clean(session.settings.report.path)
+    if status == "written":
+        say(f"report written: {path} in {clean(worktree)}")
+    elif status == "owed":
+        say(f"report owed: {path} in {clean(worktree)}: {clean(reason)}")

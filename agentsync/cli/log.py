@@ -1,0 +1,161 @@
+"""`log`: what happened."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+import click
+
+from agentsync import git, past, spool
+from agentsync.cli.context import Session
+from agentsync.cli.options import agent_names, json_option, watched_paths
+from agentsync.cli.output import Table, clean, escape_json, print_json, say, show
+from agentsync.cli.times import since as since_when
+from agentsync.cli.words import count, moment, short, who
+from agentsync.errors import OK
+from agentsync.events import Attribution, Baseline, Change, DamagedError, Event, decode, flatten
+from agentsync.ledger import Ledger
+
+PAGE = 500  # rows aligned with each other; a million are not kept in memory
+PAUSE = 0.5  # seconds between two looks of --follow
+HEADS = ("TIME (UTC)", "CHANGE", "FILE", "BY", "ID")
+
+
+def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    try:
+        return since_when(value, time.time()) if value is not None else None
+    except ValueError as error:
+        raise click.BadParameter(clean(str(error))) from None
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=watched_paths)
+@click.option("--agent", metavar="A", shell_complete=agent_names, help='Changes of this agent; "unknown" of nobody.')
+@click.option("--since", metavar="T", callback=_since, help="Changes since then: 2h, 3d, 2025-10-10, or RFC 3339.")
+@click.option("--type", "type_", metavar="T", help="A file type (sync, docs, ...) or created, modified, deleted.")
+@click.option("-n", "number", type=click.IntRange(min=0), default=20, help="The newest N; 0: all. [default: 20]")
+@click.option("--follow", "-f", is_flag=True, help="Oldest first, and go on as changes come.")
+@click.option("--all", "every_kind", is_flag=True, help="Every kind of record, not only changes.")
+@json_option
+def log(
+    paths: tuple[str, ...],
+    agent: str | None,
+    since: float | None,
+    type_: str | None,
+    number: int,
+    follow: bool,
+    every_kind: bool,
+    as_json: bool,
+) -> int:
+    """List the changes, newest first. PATH is a document or a folder.
+
+    Changes that are seen but not yet in the ledger are shown as "spooled". With --json each line is one record as it
+    stands in the ledger.
+
+    \b
+    Examples:
+      agentsync log -n 5
+      agentsync log docs --agent codex-local --since 3d
+      agentsync log --follow
+      agentsync log --all --json -n 0
+    """
+    session = Session()
+    session.view()
+    asked = past.Filter(_from_root(session, paths), agent, since, type_, every_kind)
+    entries = _entries(session, asked, number)
+    if follow:
+        _show(reversed(list(entries)), as_json)
+        return _follow(Ledger(session.clone.store), asked, as_json)
+    if not _show(entries, as_json) and not as_json:
+        say("no changes" if paths or agent or since or type_ else "no changes yet")
+    return OK
+
+
+def _entries(session: Session, asked: past.Filter, number: int) -> Iterator[past.Entry]:
+    waiting = spool.waiting(git.worktrees(session.clone))
+    found = filter(asked.takes, past.newest(Ledger(session.clone.store), waiting, asked.since))
+    return itertools.islice(found, number or None)
+
+
+def _from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
+    """The paths as the ledger has them; they are given from the current folder, as git takes them."""
+    root = session.here.root if session.here else os.path.realpath(".")
+    found = []
+    for path in paths:
+        folder, name = os.path.split(os.path.abspath(path))
+        inside = os.path.relpath(os.path.join(os.path.realpath(folder), name), root)
+        if inside.split("/")[0] == "..":
+            raise click.UsageError(f"{clean(path)} is outside of the repository")
+        found.append("" if inside == "." else inside)
+    return tuple(found)
+
+
+def _show(entries: Iterable[past.Entry], as_json: bool) -> int:
+    """Print them; how many there were."""
+    shown = 0
+    if as_json:
+        for entry in entries:
+            _print_record(entry)
+            shown += 1
+        return shown
+    heads: tuple[str, ...] = HEADS
+    while page := list(itertools.islice(entries := iter(entries), PAGE)):
+        show(Table(heads, [_row(entry) for entry in page], folds=2))
+        shown, heads = shown + len(page), ("",) * len(HEADS)
+    return shown
+
+
+def _print_record(entry: past.Entry) -> None:
+    if entry.line is not None:
+        say(escape_json(entry.line.decode()))
+    elif entry.event:
+        print_json({**flatten(entry.event), "spooled": True})
+
+
+def _row(entry: past.Entry) -> tuple[str, ...]:
+    event = entry.event
+    if event is None:
+        return (moment(time.strftime("%Y-%m-%dT%H:%M", time.gmtime(entry.clock))), "(newer kind)", "", "", "")
+    mark = "spooled" if entry.line is None else short(event.id)
+    return (moment(event.timestamp), *_words(event, entry.agent_owner), mark)
+
+
+def _words(event: Event, owner: str | None) -> tuple[str, str, str]:
+    if isinstance(event, Change):
+        return event.event_type, clean(event.file_path), who(owner, event.author)
+    if isinstance(event, Attribution):
+        return f"commit ({clean(event.reason)})", clean(event.file_path), who(owner, event.author)
+    if isinstance(event, Baseline):
+        return "baseline", count(len(event.files), "file"), ""
+    return "consolidation", count(len(event.event_ids), "change"), clean(event.trigger_type)
+
+
+def _follow(ledger: Ledger, asked: past.Filter, as_json: bool) -> int:
+    """Print what is appended, until somebody presses control-C or reads no more."""
+    at, inode = ledger.size(), ledger.inode()
+    while True:
+        sys.stdout.flush()
+        time.sleep(PAUSE)
+        if ledger.inode() != inode or ledger.size() < at:
+            at, inode = 0, ledger.inode()
+        new = []
+        for offset, line in ledger.lines(at):
+            at = offset + len(line) + 1
+            try:
+                event = decode(line)[1]
+            except DamagedError:
+                continue
+            new.append(past.Entry(event, getattr(event, "agent_owner", None), line, time.time()))
+        _show_new(filter(asked.takes, new), as_json)
+
+
+def _show_new(entries: Iterable[past.Entry], as_json: bool) -> None:
+    for entry in entries:
+        if as_json:
+            _print_record(entry)
+        else:
+            show(Table(("",) * len(HEADS), [_row(entry)], folds=2))

@@ -1,0 +1,162 @@
+"""`status`, `pending`, `checksums`: what is, now."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from agentsync import views
+from agentsync.cli import fast
+from agentsync.cli.context import Session
+from agentsync.cli.options import json_option
+from agentsync.cli.output import Table, clean, say, show
+from agentsync.cli.words import count, duration, moment, who
+from agentsync.errors import OK
+from agentsync.events import from_rfc3339
+from agentsync.replay import State
+from agentsync.settings import Settings
+
+WORDS = {views.SYNCED: "in sync", views.OUT_OF_SYNC: "changed"}
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> int:
+    """Show what is pending, what is watched, and whether anything is wrong.
+
+    Says what is paused (git has begun a rebase, a merge, ...), spooled (seen, and not yet in the ledger), owed (a
+    report that could not be written), missing or unreadable.
+
+    \b
+    Examples:
+      agentsync status
+      agentsync status --json
+      agentsync -C ../other status
+    """
+    if as_json:
+        return fast.status_json()
+    session = Session()
+    view, around = fast.seen(session)
+    shown = views.status(view.state, view.cursor, around)
+    show(Table(("", ""), _summary(shown, view.state, around.settings, time.time()), folds=1))
+    say("")
+    show(Table(("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY"), _files(shown, view.state, around), folds=0))
+    notes = _notes(shown)
+    if notes:
+        say("", *notes)
+    session.check_config()
+    return OK
+
+
+def _summary(shown: dict[str, Any], state: State, settings: Settings, now: float) -> list[tuple[str, str]]:
+    place = shown["worktree"] or "no worktree (a bare repository)"
+    branch = f", branch {clean(shown['branch'])}" if shown["branch"] else ""
+    last = state.last
+    report = f"{last.timestamp}, {last.trigger_type}, {count(last.changes, 'change')}" if last else "none yet"
+    watching = f"{count(shown['watched_files'], 'document')} since {shown['watching_since']}"
+    return [
+        ("Worktree", f"{clean(place)}{branch}"),
+        ("Pending", f"{count(shown['pending_changes'], 'change')}{_next_report(shown, state, settings, now)}"),
+        ("Last report", report),
+        ("Watching", watching),
+        ("Poller", "running" if shown["running"] else "not running; hooks and commands still see changes"),
+    ]
+
+
+def _next_report(shown: dict[str, Any], state: State, settings: Settings, now: float) -> str:
+    if not shown["pending_changes"]:
+        return ""
+    since = from_rfc3339(state.last.recorded if state.last else shown["watching_since"])
+    left = since + settings.consolidation_interval_minutes * 60 - now
+    when = "now" if left <= 0 else f"in {duration(left)}"
+    return f"; report at {settings.consolidation_threshold} or {when}, whichever is first"
+
+
+def _files(shown: dict[str, Any], state: State, around: views.Survey) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for path, file in shown["files"].items():
+        latest = state.latest.get(path)
+        when, by = (moment(latest.timestamp), who(latest.agent_owner, latest.author)) if latest else ("", "")
+        rows.append((clean(path), clean(file["file_type"]), _word(path, file["sync_status"], around), when, by))
+    return rows
+
+
+def _word(path: str, sync_status: int, around: views.Survey) -> str:
+    if sync_status == views.IN_ERROR:
+        return "missing" if path in around.missing else "unreadable"
+    return WORDS[sync_status]
+
+
+def _notes(shown: dict[str, Any]) -> list[str]:
+    lines = [f"paused: {clean(p['worktree'])}: a {p['operation']} since {p['since']}" for p in shown["paused"]]
+    lines += [f"spooled: {count(s['observations'], 'observation')} in {clean(s['path'])}" for s in shown["spooled"]]
+    for one in shown["owed"]:
+        reason = one["reason"] or "its next hook, command or poll writes it"
+        lines.append(f"owed: the report in {clean(one['worktree'])}: {clean(reason)}")
+    lines += [f"problem: {clean(one['about'])}: {clean(one['problem'])}" for one in shown["problems"]]
+    return lines
+
+
+@click.command()
+@json_option
+def pending(as_json: bool) -> int:
+    """List the changes that no report covers yet, of the whole clone, oldest first.
+
+    \b
+    Examples:
+      agentsync pending
+      agentsync pending --json
+    """
+    if as_json:
+        return fast.pending_json()
+    session = Session()
+    view, around = fast.seen(session)
+    shown = views.pending(view.state, around.waiting)
+    if not shown["count"]:
+        say("no pending changes")
+    rows = [
+        (
+            moment(one["timestamp"]),
+            one["event_type"],
+            clean(one["file_path"]),
+            who(one["agent_owner"], one["author"]),
+            "spooled" if one["spooled"] else "",
+        )
+        for one in shown["changes"]
+    ]
+    show(Table(("TIME (UTC)", "CHANGE", "FILE", "BY", ""), rows, folds=2))
+    session.check_config()
+    return OK
+
+
+@click.command()
+@json_option
+def checksums(as_json: bool) -> int:
+    """Show what each watched document of this worktree is known to hold (MD5, without the report region).
+
+    \b
+    Examples:
+      agentsync checksums
+      agentsync checksums --json
+    """
+    if as_json:
+        return fast.checksums_json()
+    session = Session()
+    view, around = fast.seen(session)
+    shown = views.checksums(view.state, around)["checksums"]
+    if not shown:
+        say("no watched document is there")
+    rows = [
+        (
+            one["checksum"] or "unknown",
+            clean(path),
+            moment(one["last_modified"] or ""),
+            who(one["agent_owner"], one["author"]) if one["last_modified"] else "",
+        )
+        for path, one in shown.items()
+    ]
+    show(Table(("CHECKSUM", "FILE", "LAST CHANGE (UTC)", "BY"), rows, folds=1))
+    session.check_config()
+    return OK

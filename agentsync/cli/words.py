@@ -1,0 +1,39 @@
+"""How things are called in what people read; everything that comes from outside is cleaned here."""
+
+from __future__ import annotations
+
+from agentsync.cli.output import clean
+
+UNITS = ((86_400, "day"), (3600, "h"), (60, "min"))
+
+
+def who(agent_owner: str | None, author: str | None) -> str:
+    """The owner; where nobody knows it, "unknown" beside the author's name."""
+    if agent_owner:
+        return clean(agent_owner)
+    name = (author or "").partition("<")[0].strip()
+    return f"unknown ({clean(name)})" if name else "unknown"
+
+
+def moment(timestamp: str) -> str:
+    """A time to the minute; tables say that it is UTC."""
+    return clean(timestamp[:16].replace("T", " "))
+
+
+def short(id_: str) -> str:
+    """The end of an id: ids of one moment begin alike."""
+    return clean(id_[-8:])
+
+
+def count(number: int, word: str) -> str:
+    """`1 change`, `2 changes`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def duration(seconds: float) -> str:
+    """About how long, in the largest unit that fits."""
+    for size, unit in UNITS:
+        if seconds >= size:
+            number = int(seconds // size)
+            return count(number, unit) if unit == "day" else f"{number} {unit}"
+    return "less than a minute"
