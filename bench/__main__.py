@@ -1,0 +1,67 @@
+"""`python -m bench [NAME...]`: run all benchmarks and rewrite the tables of docs/performance.md, or run some."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from bench import commit
+from bench.harness import Benchmark, Row, race
+from bench.lab import CHECKOUT, Lab, machine
+from bench.report import markdown, rewrite, terminal
+
+BENCHMARKS = (commit.BENCHMARK,)
+PAGE = CHECKOUT / "docs" / "performance.md"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns 0 whatever was measured: a benchmark is no test."""
+    options = _parser().parse_args(argv)
+    chosen = [_only(one, options.only) for one in BENCHMARKS if not options.names or one.name in options.names]
+    print(f"{machine()}\n")
+    with tempfile.TemporaryDirectory(prefix="agentsync-bench-") as folder:
+        lab = Lab(Path(options.work or folder).resolve(), quick=options.quick, records=options.records)
+        results = []
+        for benchmark in chosen:
+            if options.rounds:
+                benchmark = replace(benchmark, rounds=options.rounds)
+            results.append((benchmark, race(benchmark, lab)))
+            print(terminal(*results[-1]), flush=True)
+    if not options.names and not options.quick and not options.only:
+        rewrite(PAGE, [_preamble(), *(markdown(*result) for result in results)])
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(one.name for one in BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="small numbers: prove that everything runs")
+    parser.add_argument("--only", action="append", metavar="TEXT", help="contestants whose name has this text")
+    parser.add_argument("--rounds", type=int, help="how often each is measured")
+    parser.add_argument("--records", type=int, default=1_000_000, help="in the long ledger (default: %(default)s)")
+    parser.add_argument("--work", metavar="DIR", help="keep environments and repositories there")
+    return parser
+
+
+def _only(benchmark: Benchmark, texts: list[str] | None) -> Benchmark:
+    """The named contestants, and those that they are compared with."""
+    if not texts:
+        return benchmark
+    first, *others = benchmark.contestants
+    named = [one for one in others if any(text in one.name for text in texts)]
+    beside = {one.against for one in named}
+    return replace(benchmark, contestants=(first, *(one for one in others if one in named or one.name in beside)))
+
+
+def _preamble() -> str:
+    today = datetime.date.today().isoformat()
+    return f"Measured {today}: {machine()}.\n"
+
+
+__all__ = ["Row", "main"]
+
+if __name__ == "__main__":
+    raise SystemExit(main())

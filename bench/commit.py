@@ -1,0 +1,152 @@
+"""A commit: what git's hooks add to it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from bench.clones import watched
+from bench.harness import Benchmark, Contestant, Sample, Step
+from bench.lab import UNWATCHED, WATCHED, Lab, text
+
+THRESHOLD = 5  # the seed's: each fifth change consolidates
+
+
+class Committer:
+    """Makes commits of one path in one repository."""
+
+    def __init__(self, lab: Lab, root: Path, path: str, **env: str) -> None:
+        self.lab = lab
+        self.root = root
+        self.path = path
+        self.env = env
+        self.made = 0
+
+    def commit(self) -> Sample:
+        """Edit and add, then measure the commit alone."""
+        self.made += 1
+        (self.root / self.path).write_text(text(1000 + self.made, 120))
+        self.lab.run(self.root, "git", "add", "--", self.path)
+        return self.lab.timed(self.root, "git", "commit", "-q", "-m", f"edit {self.made}", **self.env)
+
+    def plain(self) -> Sample:
+        """A commit that does not consolidate: the ones that do are made between the measured ones."""
+        if self.made % THRESHOLD == THRESHOLD - 1:
+            self.commit()
+        return self.commit()
+
+    def consolidating(self) -> Sample:
+        """A commit that does."""
+        while self.made % THRESHOLD != THRESHOLD - 1:
+            self.commit()
+        return self.commit()
+
+
+def no_hook(lab: Lab) -> Step:
+    return Committer(lab, lab.repository("no-hook"), UNWATCHED).commit
+
+
+def no_hook_document(lab: Lab) -> Step:
+    return Committer(lab, lab.repository("no-hook-document"), WATCHED).commit
+
+
+def empty_sh(lab: Lab) -> Step:
+    root = lab.repository("sh")
+    _executable(root / ".git" / "hooks" / "post-commit", "#!/bin/sh\nexit 0\n")
+    return Committer(lab, root, WATCHED).commit
+
+
+def husky(lab: Lab) -> Step:
+    root = lab.repository("husky")
+    lab.run(root, "node", lab.node_command("husky/bin.js"))
+    _executable(root / ".husky" / "post-commit", "exit 0\n")
+    return Committer(lab, root, WATCHED).commit
+
+
+def lefthook(lab: Lab) -> Step:
+    root = lab.repository("lefthook")
+    native = lab.node_command("lefthook-*/bin/lefthook")
+    (root / "lefthook.yml").write_text("post-commit:\n  commands:\n    nothing:\n      run: 'true'\n")
+    path = f"{Path(native).parent}:{lab.env['PATH']}"
+    lab.run(root, native, "install", PATH=path)
+    return Committer(lab, root, WATCHED, PATH=path).commit
+
+
+def prek(lab: Lab) -> Step:
+    return _pre_commit_like(lab, lab.command("prek"), "prek")
+
+
+def pre_commit(lab: Lab) -> Step:
+    return _pre_commit_like(lab, lab.command("pre-commit"), "pre-commit")
+
+
+def _pre_commit_like(lab: Lab, command: str, name: str) -> Step:
+    root = lab.repository(name)
+    (root / ".pre-commit-config.yaml").write_text(
+        "repos:\n- repo: local\n  hooks:\n  - {id: nothing, name: nothing, entry: 'true', language: system,"
+        " stages: [post-commit], always_run: true, pass_filenames: false}\n"
+    )
+    lab.run(root, command, "install", "-t", "post-commit")
+    return Committer(lab, root, WATCHED).commit
+
+
+def untouched(lab: Lab) -> Step:
+    return Committer(lab, _short(lab), UNWATCHED).commit
+
+
+def untouched_million(lab: Lab) -> Step:
+    return Committer(lab, _long(lab), UNWATCHED).commit
+
+
+def touched(lab: Lab) -> Step:
+    return Committer(lab, _short(lab), WATCHED).plain
+
+
+def touched_million(lab: Lab) -> Step:
+    return Committer(lab, _long(lab), WATCHED).plain
+
+
+def consolidating(lab: Lab) -> Step:
+    return Committer(lab, watched(lab, "consolidating", 100), WATCHED).consolidating
+
+
+@lru_cache(maxsize=1)
+def _short(lab: Lab) -> Path:
+    return watched(lab, "short-ledger", 100)
+
+
+@lru_cache(maxsize=1)
+def _long(lab: Lab) -> Path:
+    return watched(lab, "long-ledger", lab.records)
+
+
+def _executable(path: Path, script: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(script)
+    path.chmod(0o755)
+
+
+NOT, YES = "agentsync, no watched path touched", "agentsync, a watched path touched"
+BENCHMARK = Benchmark(
+    name="commit",
+    title="A commit",
+    about="`git commit` in a repository of 2,000 files and 500 commits. agentsync's record is durable when git "
+    "returns; every fifth change consolidates and has a row of its own. The ledger has 100 records, the long one "
+    "1,000,000. Peers: their post-commit hook that runs `true`.",
+    contestants=(
+        Contestant("no hook", no_hook),
+        Contestant("no hook, a document", no_hook_document),
+        Contestant("sh, `exit 0`", empty_sh),
+        Contestant("husky, empty hook", husky),
+        Contestant("prek, empty hook", prek),
+        Contestant("lefthook, empty hook (native)", lefthook),
+        Contestant("pre-commit, empty hook", pre_commit),
+        Contestant(NOT, untouched, target=1.3),
+        Contestant(f"{NOT}, long ledger", untouched_million, target=1.1, against=NOT),
+        Contestant(YES, touched, target=4.0),
+        Contestant(f"{YES}, long ledger", touched_million, target=1.1, against=YES),
+        Contestant("agentsync, a watched path touched, consolidates", consolidating),
+    ),
+    rounds=40,
+    warm_up=3,
+)

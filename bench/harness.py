@@ -1,0 +1,175 @@
+"""Contestants in turn: A B C, B C A, ..., after a warm-up; what comes out is a median and its ratio to another's.
+
+Machines differ and other programs run on them, so a time alone says little: each is compared with a floor or a peer
+that was measured in the same rounds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.lab import Lab
+
+
+class MissingError(Exception):
+    """A contestant cannot take part; the text says why, as "not installed"."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement: `value` in the benchmark's unit (seconds, mostly), `peak` memory in MiB where it was asked."""
+
+    value: float
+    peak: float | None = None
+
+
+Step = Callable[[], Sample]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """`prepare` makes ready once and returns the step that is measured again and again.
+
+    `target`: the most that its ratio to the contestant `against` (the floor, if none is named) should be.
+    """
+
+    name: str
+    prepare: Callable[[Lab], Step]
+    target: float | None = None
+    against: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of a contestant; without samples, `note` says why."""
+
+    name: str
+    samples: tuple[Sample, ...] = ()
+    ratio: float | None = None
+    target: float | None = None
+    against: str | None = None
+    note: str = ""
+
+    @property
+    def middle(self) -> float:
+        """The median."""
+        return median(sample.value for sample in self.samples)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The smallest and the largest."""
+        values = [sample.value for sample in self.samples]
+        return min(values), max(values)
+
+    @property
+    def peak(self) -> float | None:
+        """The most memory that any sample took, in MiB."""
+        return max((sample.peak for sample in self.samples if sample.peak is not None), default=None)
+
+    @property
+    def verdict(self) -> str:
+        """The target, and whether it was reached."""
+        if self.target is None:
+            return ""
+        reached = self.ratio is not None and self.ratio <= self.target
+        beside = f" x {self.against}" if self.against else " x"
+        return f"{'reached' if reached else 'MISSED'}: <= {self.target:g}{beside}"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Contestants for one question. The first is the floor; `about` says what was measured, in a sentence or two."""
+
+    name: str
+    title: str
+    about: str
+    contestants: tuple[Contestant, ...]
+    rounds: int
+    warm_up: int = 1
+
+
+def race(benchmark: Benchmark, lab: Lab) -> list[Row]:
+    """Let the contestants run in turn. One that cannot take part keeps its row."""
+    rounds, warm_up = (2, 0) if lab.quick else (benchmark.rounds, benchmark.warm_up)
+    steps: dict[str, Step] = {}
+    notes: dict[str, str] = {}
+    for contestant in benchmark.contestants:
+        with _missing(contestant, notes):
+            steps[contestant.name] = contestant.prepare(lab)
+    samples: dict[str, list[Sample]] = {name: [] for name in steps}
+    for number in range(warm_up + rounds):
+        for contestant in _rotated(benchmark.contestants, number):
+            if contestant.name in notes:
+                continue
+            with _missing(contestant, notes):
+                sample = steps[contestant.name]()
+                if number >= warm_up:
+                    samples[contestant.name].append(sample)
+    taken = {name: tuple(found) for name, found in samples.items() if name not in notes}
+    return [_row(contestant, benchmark.contestants[0].name, taken, notes) for contestant in benchmark.contestants]
+
+
+def _rotated(contestants: Sequence[Contestant], by: int) -> list[Contestant]:
+    by %= len(contestants)
+    return [*contestants[by:], *contestants[:by]]
+
+
+@contextlib.contextmanager
+def _missing(contestant: Contestant, notes: dict[str, str]) -> Iterator[None]:
+    try:
+        yield
+    except MissingError as error:
+        notes[contestant.name] = str(error)
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+        notes[contestant.name] = f"failed: {said[-1] if said else f'exit status {error.returncode}'}"
+
+
+def _row(contestant: Contestant, floor: str, taken: Mapping[str, tuple[Sample, ...]], notes: dict[str, str]) -> Row:
+    against = contestant.against or floor
+    row = Row(
+        contestant.name,
+        taken.get(contestant.name, ()),
+        None,
+        contestant.target,
+        contestant.against,
+        notes.get(contestant.name, ""),
+    )
+    if not row.samples or against not in taken:
+        return row
+    return Row(row.name, row.samples, ratio(taken[against], row.samples), row.target, row.against, row.note)
+
+
+def ratio(floor: Sequence[Sample], samples: Sequence[Sample]) -> float:
+    """How many times the floor: medians, so that a neighbour's burst of work in a few rounds changes nothing."""
+    base = median(sample.value for sample in floor)
+    return median(sample.value for sample in samples) / base if base else math.inf
+
+
+def timed(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Sample:
+    """How long a process takes from start to end, and its peak memory. Raises CalledProcessError."""
+    with open(os.devnull, "rb") as source:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert process.stderr
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        took = time.perf_counter() - began
+    process.stderr.close()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, list(argv), stderr=said)
+    return Sample(took, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
