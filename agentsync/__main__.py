@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import NoReturn
 
 DOORS: dict[tuple[str, ...], str] = {
     ("status", "--json"): "status_json",
@@ -29,34 +29,44 @@ def main() -> int:
         return 0
     from agentsync.cli.failures import guarded
 
-    return guarded(_run, argv)
+    rest = argv[2:] if argv[:1] == ["-C"] else argv
+    if rest[:1] == ["hook"] or tuple(rest) in DOORS:
+        _leave(guarded(_straight, argv))
+    return guarded(_commands, argv)
 
 
-def _run(argv: list[str]) -> int:
-    place, rest = (argv[1], argv[2:]) if argv[:1] == ["-C"] and len(argv) > 2 else (None, argv)
-    door = _door(rest)
-    if door is None:
-        from agentsync.cli.group import run
+def _leave(code: int) -> NoReturn:
+    """End without taking the interpreter down in order, which would cost a tenth of the answer."""
+    import os
 
-        return run(argv)
-    if place is not None:
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _commands(argv: list[str]) -> int:
+    from agentsync.cli.group import run
+
+    return run(argv)
+
+
+def _straight(argv: list[str]) -> int:
+    if argv[:1] == ["-C"]:
         from agentsync.cli.context import enter
 
-        enter(place)
-    return door()
+        enter(argv[1])
+        argv = argv[2:]
+    if argv[0] == "hook":
+        if argv[1:2] in ([], ["-h"], ["--help"]):
+            return _commands(argv)
+        from agentsync.hook import main as hook  # a hook manager's line is on the way of a commit
 
+        return hook(argv[1:])
+    import gc
 
-def _door(argv: list[str]) -> Callable[[], int] | None:
-    if argv[:1] == ["hook"] and len(argv) > 1 and not argv[1].startswith("-"):
-        from agentsync.hook import main as hook  # the way of a commit
-
-        return lambda: hook(argv[1:])
-    name = DOORS.get(tuple(argv))
-    if name is None:
-        return None
+    gc.disable()  # so short a process leaves no garbage worth collecting
     from agentsync.cli import fast
 
-    door: Callable[[], int] = getattr(fast, name)
+    door: int = getattr(fast, DOORS[tuple(argv)])()
     return door
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from agentsync import jsontext
 from agentsync.backwards import newest_lines
+from agentsync.errors import AgentsyncError
 from agentsync.events import Attribution, Change, Consolidation, DamagedError, Event, decode, from_rfc3339
 from agentsync.lean import frozen
+
+SHOWS_IDS = "agentsync log --all shows how ids end; give as much of one as makes it the only one"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,10 +108,26 @@ def _owner(event: Event | None, told: dict[str, str]) -> str | None:
     return None
 
 
-def matching(ledger: Ledger, part: str) -> dict[str, bytes]:
-    """The records whose id begins or ends with `part`: id to line. Ids of one moment begin alike."""
+def find(ledger: Ledger, waiting: Iterable[Spooled], part: str) -> tuple[Event, bool]:
+    """The one record whose id begins or ends with `part`, and whether it is only in a spool. Raises AgentsyncError."""
+    wanted = part.lower()
+    if not wanted or set(wanted) - set("0123456789abcdef-"):
+        raise AgentsyncError(f"{part!r} is no id", cause="an id has the digits 0-9, a-f and '-'", hint=SHOWS_IDS)
+    spooled = {e.id: e for one in waiting for e in one.events if e.id.startswith(wanted) or e.id.endswith(wanted)}
+    found: dict[str, Event | None] = {**spooled, **_matching(ledger, wanted)}
+    if len(found) != 1:
+        some = ", ".join(list(found)[:3]) + (", ..." if len(found) > 3 else "")
+        message = f"{len(found)} records have" if found else "no record has"
+        raise AgentsyncError(f"{message} an id with {wanted}", cause=some, hint=SHOWS_IDS)
+    ((id_, event),) = found.items()
+    if event is None:
+        raise AgentsyncError(f"{id_} is of a kind that this version does not know", hint="agentsync log --all --json")
+    return event, event is spooled.get(id_)
+
+
+def _matching(ledger: Ledger, part: str) -> dict[str, Event | None]:
     begins, ends = f'"id":"{part}'.encode(), f'{part}","writer":'.encode()
-    found: dict[str, bytes] = {}
+    found: dict[str, Event | None] = {}
     for _, block in ledger.blocks():
         if begins in block or ends in block:
             for line in block.split(b"\n"):
@@ -117,13 +136,19 @@ def matching(ledger: Ledger, part: str) -> dict[str, bytes]:
     return found
 
 
-def _keep(line: bytes, part: str, found: dict[str, bytes]) -> None:
+def _keep(line: bytes, part: str, found: dict[str, Event | None]) -> None:
     try:
-        id_ = jsontext.loads(line.decode())["id"]
+        id_, event = jsontext.loads(line.decode())["id"], decode(line)[1]
     except (ValueError, KeyError, TypeError, RecursionError):
         return
-    if isinstance(id_, str) and (id_.startswith(part) or id_.endswith(part)):
-        found.setdefault(id_, line)
+    if id_.startswith(part) or id_.endswith(part):
+        found.setdefault(id_, event)
+
+
+def owner_today(event: Event, commits: Iterable[Attribution]) -> str | None:
+    """Who did it: as it was seen then, or as the first of its commits that knows it tells."""
+    owner: str | None = getattr(event, "agent_owner", None)
+    return owner or next((one.agent_owner for one in commits if one.agent_owner), None)
 
 
 def commits_of(view: View, id_: str) -> list[Attribution]:

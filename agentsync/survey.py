@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from agentsync import debts, files, git, spool
+from agentsync import debts, files, git
 from agentsync.events import to_rfc3339
 from agentsync.views import Paused, Survey, names
 
@@ -14,8 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentsync.replay import State
     from agentsync.settings import Settings
+    from agentsync.spool import Spooled
 
 WATCH_LOCK = "watch.lock"  # in the store; the poller holds it
+SPOOL = ".agentsync/spool"
 
 
 def survey(clone: git.Clone, state: State, settings: Settings, problem: str | None = None) -> Survey:
@@ -28,7 +30,7 @@ def survey(clone: git.Clone, state: State, settings: Settings, problem: str | No
         branch=git.branch_of(here.git_dir) if here else None,
         running=is_held(f"{clone.store}/{WATCH_LOCK}"),
         paused=tuple(_paused(every)),
-        waiting=tuple(spool.waiting(every)),
+        waiting=_waiting(every),
         owed={one.name: _why_owed(one, here, settings) for one in every if debts.is_owed(one, state)},
         missing=tuple(missing),
         gone=tuple(gone),
@@ -52,6 +54,14 @@ def is_held(path: str) -> bool:
         return True
     finally:
         os.close(fd)
+
+
+def _waiting(worktrees: list[git.Worktree]) -> tuple[Spooled, ...]:
+    if not any(os.path.isdir(f"{one.root}/{SPOOL}") for one in worktrees):
+        return ()
+    from agentsync import spool  # late: hardly any clone has one
+
+    return tuple(spool.waiting(worktrees))
 
 
 def _paused(worktrees: list[git.Worktree]) -> list[Paused]:

@@ -57,6 +57,7 @@ def status(state: State, cursor: Cursor, survey: Survey) -> dict[str, Any]:
     """`GET /api/sync/status`."""
     settings = survey.settings
     paths = watched_paths(state, survey)
+    changed = changed_paths(state, survey)
     return {
         "running": survey.running,
         "pending_changes": len(state.pending) + len(spooled_changes(state, survey.waiting)),
@@ -76,7 +77,7 @@ def status(state: State, cursor: Cursor, survey: Survey) -> dict[str, Any]:
         "missing": list(survey.missing),
         "problems": problems(cursor, survey),
         "files": {
-            path: {"file_type": type_of(settings, path), "sync_status": sync_status(path, state, survey)}
+            path: {"file_type": type_of(settings, path), "sync_status": sync_status(path, survey, changed)}
             for path in paths
         },
     }
@@ -94,14 +95,14 @@ def problems(cursor: Cursor, survey: Survey) -> list[dict[str, str]]:
 
 def pending(state: State, waiting: Iterable[Spooled] = ()) -> dict[str, Any]:
     """`GET /api/sync/pending-changes`: oldest first; those that wait in a spool come last and say so."""
-    known = [{"id": id_, **one._asdict(), "spooled": False} for id_, one in state.pending.items()]  # type: ignore[attr-defined]
-    spooled = [{name: getattr(one, name) for name in _PENDING} for one in spooled_changes(state, waiting)]
-    changes = [*known, *({**one, "spooled": True} for one in spooled)]
+    known = [{"id": id_, **{name: getattr(one, name) for name in _PENDING}} for id_, one in state.pending.items()]
+    new = spooled_changes(state, waiting)
+    spooled = [{"id": one.id, **{name: getattr(one, name) for name in _PENDING}} for one in new]
+    changes = [*({**one, "spooled": False} for one in known), *({**one, "spooled": True} for one in spooled)]
     return {"count": len(changes), "changes": changes}
 
 
 _PENDING = (
-    "id",
     "file_path",
     "file_type",
     "event_type",
@@ -131,19 +132,21 @@ def _seen(change: Change, state: State) -> bool:
 
 def checksums(state: State, survey: Survey) -> dict[str, Any]:
     """`GET /api/sync/checksums`: what each watched document of the worktree asked from is known to hold."""
-    shown = {path: _checksum(path, known, state, survey) for path, known in tracked(state, survey).items()}
+    changed = changed_paths(state, survey)
+    shown = {
+        path: {**_checksum(path, known, state), "sync_status": sync_status(path, survey, changed)}
+        for path, known in tracked(state, survey).items()
+    }
     return {"count": len(shown), "worktree": survey.worktree, "checksums": shown}
 
 
-def _checksum(path: str, known: Known, state: State, survey: Survey) -> dict[str, Any]:
+def _checksum(path: str, known: Known, state: State) -> dict[str, Any]:
     latest = state.latest.get(path)
     return {
         "checksum": known.checksum,
         "last_modified": latest.timestamp if latest else None,
         "agent_owner": latest.agent_owner if latest else None,
         "author": latest.author if latest else None,
-        "file_type": type_of(survey.settings, path),
-        "sync_status": sync_status(path, state, survey),
         "uncommitted": known.dirty,
         "blob": known.blob,
     }
@@ -165,14 +168,17 @@ def names(settings: Settings) -> list[str]:
     return [literal(watch.path) for watch in settings.watch if not is_glob(watch.path)]
 
 
-def sync_status(path: str, state: State, survey: Survey) -> int:
-    """1: reported and as known; 0: somebody changed it and no report covers that yet; -1: missing or unreadable."""
+def changed_paths(state: State, survey: Survey) -> set[str]:
+    """The documents with a change that no report covers yet, and those that have gone since somebody looked."""
+    pending = {one.file_path for one in state.pending.values()}
+    return {*pending, *(one.file_path for one in spooled_changes(state, survey.waiting)), *survey.gone}
+
+
+def sync_status(path: str, survey: Survey, changed: set[str]) -> int:
+    """1: as known and reported; 0: among the `changed_paths`; -1: missing or unreadable."""
     if path in survey.missing or path in survey.unreadable:
         return IN_ERROR
-    changed = path in survey.gone or any(one.file_path == path for one in state.pending.values())
-    if changed or any(one.file_path == path for one in spooled_changes(state, survey.waiting)):
-        return OUT_OF_SYNC
-    return SYNCED
+    return OUT_OF_SYNC if path in changed else SYNCED
 
 
 def consolidated(event: Consolidation | None) -> dict[str, Any]:
@@ -188,11 +194,17 @@ def consolidated(event: Consolidation | None) -> dict[str, Any]:
 
 
 def record(
-    event: Event, *, spooled: bool, commits: Iterable[Attribution] = (), covered_by: Consolidation | None = None
+    event: Event,
+    *,
+    owner: str | None,
+    spooled: bool,
+    commits: Iterable[Attribution] = (),
+    covered_by: Consolidation | None = None,
 ) -> dict[str, Any]:
-    """One event with all that later records say of it."""
+    """One event with all that later records say of it; `owner` is who did it as is known today."""
     return {
         **flatten(event),
+        "known_owner": owner,
         "spooled": spooled,
         "commits": [flatten(one) for one in commits],
         "consolidated_by": covered_by.id if covered_by else None,

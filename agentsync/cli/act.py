@@ -10,8 +10,9 @@ import click
 from agentsync import git, views
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
-from agentsync.cli.output import Table, clean, print_json, say, show
+from agentsync.cli.output import clean, print_json, say
 from agentsync.cli.patience import patience
+from agentsync.cli.tables import Table, show
 from agentsync.cli.words import count, moment, who
 from agentsync.errors import OK, AgentsyncError
 from agentsync.events import Change, flatten

@@ -11,6 +11,8 @@ from agentsync.ledger import Ledger
 from agentsync.prepared import current
 from agentsync.settings import CONFIG_PATH
 
+LONG = 4 << 20  # bytes without a checkpoint that take about a quarter of a second
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentsync.settings import Settings
@@ -56,9 +58,24 @@ class Session:
 
     def view(self, *, with_index: bool = False) -> View:
         """The ledger, replayed. Raises AgentsyncError where nothing was set up."""
-        view = View(Ledger(self.clone.store), with_index=with_index).catch_up()
+        view = View(Ledger(self.clone.store), with_index=with_index)
+        if view.ledger.size() - view.cursor.offset > LONG:
+            view = self._catch_up(view)
+        view.catch_up()
         if view.state.since is None:
             raise not_set_up()
+        return view
+
+    @staticmethod
+    def _catch_up(view: View) -> View:
+        """Replay a long stretch once for all who come after: with a checkpoint at its end."""
+        from agentsync.cli.patience import patience
+
+        if view.index is None:
+            view = View(view.ledger)
+        with patience("replaying the ledger", lambda: view.cursor.offset / max(view.ledger.size(), 1)):
+            view.catch_up()
+            view.save()
         return view
 
 

@@ -13,7 +13,8 @@ import click
 from agentsync import git, past, spool
 from agentsync.cli.context import Session
 from agentsync.cli.options import agent_names, json_option, watched_paths
-from agentsync.cli.output import Table, clean, escape_json, print_json, say, show
+from agentsync.cli.output import clean, escape_json, print_json, say
+from agentsync.cli.tables import Table, show
 from agentsync.cli.times import since as since_when
 from agentsync.cli.words import count, moment, short, who
 from agentsync.errors import OK

@@ -7,12 +7,12 @@ import click
 from agentsync import git, past, spool
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
-from agentsync.cli.output import Table, clean, print_json, say, show
+from agentsync.cli.output import clean, print_json
 from agentsync.cli.patience import patience
+from agentsync.cli.tables import Table, show
 from agentsync.cli.words import count, who
-from agentsync.errors import OK, AgentsyncError
-from agentsync.events import Attribution, Baseline, Change, Consolidation, Event, decode, flatten
-from agentsync.ledger import Ledger
+from agentsync.errors import OK
+from agentsync.events import Attribution, Baseline, Change, Consolidation, Event, flatten
 from agentsync.views import record
 
 
@@ -32,40 +32,17 @@ def show_record(id_: str, as_json: bool) -> int:
     session = Session()
     with patience("reading the ledger"):
         view = session.view(with_index=True)
-        event, spooled = _find(session, id_.lower())
+        waiting = spool.waiting(git.worktrees(session.clone))
+        event, spooled = past.find(view.ledger, waiting, id_)
         commits = past.commits_of(view, event.id) if isinstance(event, Change) else []
         covered = past.covering(view, event.id) if isinstance(event, Change) else None
-    owner = getattr(event, "agent_owner", None) or next((one.agent_owner for one in commits if one.agent_owner), None)
+    owner = past.owner_today(event, commits)
     if as_json:
-        print_json({**record(event, spooled=spooled, commits=commits, covered_by=covered), "owner_today": owner})
+        print_json(record(event, owner=owner, spooled=spooled, commits=commits, covered_by=covered))
         return OK
-    show(Table(("", ""), _facts(event, owner, spooled), folds=1))
-    if isinstance(event, Change):
-        _tell_later(commits, covered)
+    later = _later(commits, covered) if isinstance(event, Change) and not spooled else []
+    show(Table(("", ""), [*_facts(event, owner, spooled), *later], folds=1))
     return OK
-
-
-def _find(session: Session, part: str) -> tuple[Event, bool]:
-    """The one record with such an id, and whether it is only spooled. Raises AgentsyncError."""
-    waiting = [event for one in spool.waiting(git.worktrees(session.clone)) for event in one.events]
-    if not part or set(part) - set("0123456789abcdef-"):
-        raise click.UsageError(f"{clean(part)!r} is no id: it has the digits 0-9, a-f and '-'")
-    found = past.matching(Ledger(session.clone.store), part)
-    spooled = {event.id: event for event in waiting if event.id.startswith(part) or event.id.endswith(part)}
-    ids = [*found, *(id_ for id_ in spooled if id_ not in found)]
-    if not ids:
-        raise AgentsyncError(f"no record has the id {part}", hint="agentsync log --all shows ids")
-    if len(ids) > 1:
-        some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
-        raise AgentsyncError(f"{len(ids)} records have such an id", cause=some, hint="give more of the id")
-    if ids[0] in spooled and ids[0] not in found:
-        return spooled[ids[0]], True
-    event = decode(found[ids[0]])[1]
-    if event is None:
-        raise AgentsyncError(
-            "this record is of a kind that this version does not know", hint="agentsync log --all --json"
-        )
-    return event, False
 
 
 LONG = ("event_ids", "files", "tips", "watch", "evidence", "conditions_met")
@@ -98,15 +75,17 @@ def _lengths(event: Event) -> list[tuple[str, str]]:
     return []
 
 
-def _tell_later(commits: list[Attribution], covered: Consolidation | None) -> None:
-    say("")
+def _later(commits: list[Attribution], covered: Consolidation | None) -> list[tuple[str, str]]:
+    """What later records say of a change."""
+    rows = []
     for one in commits:
-        say(f"commit {clean(one.commit)} ({clean(one.reason)}) at {clean(one.timestamp)} by {_committers(one)}")
-    if covered:
-        changes = count(len(covered.event_ids), "change")
-        say(f"reported {clean(covered.timestamp)} ({clean(covered.trigger_type)}, {changes}), id {clean(covered.id)}")
-    else:
-        say("pending: no report covers it yet")
+        rows.append(("commit", f"{clean(one.commit)} ({clean(one.reason)})"))
+        rows.append(("", f"{clean(one.timestamp)} by {_committers(one)}"))
+    if covered is None:
+        return [*rows, ("reported", "not yet: pending")]
+    changes = count(len(covered.event_ids), "change")
+    reported = f"{clean(covered.timestamp)} ({clean(covered.trigger_type)}, {changes})"
+    return [*rows, ("reported", reported), ("", clean(covered.id))]
 
 
 def _committers(commit: Attribution) -> str:

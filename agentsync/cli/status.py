@@ -11,14 +11,13 @@ from agentsync import views
 from agentsync.cli import fast
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
-from agentsync.cli.output import Table, clean, say, show
+from agentsync.cli.output import clean, say
+from agentsync.cli.tables import Table, show
 from agentsync.cli.words import count, duration, moment, who
 from agentsync.errors import OK
 from agentsync.events import from_rfc3339
 from agentsync.replay import State
 from agentsync.settings import Settings
-
-WORDS = {views.SYNCED: "in sync", views.OUT_OF_SYNC: "changed"}
 
 
 @click.command()
@@ -86,7 +85,9 @@ def _files(shown: dict[str, Any], state: State, around: views.Survey) -> list[tu
 def _word(path: str, sync_status: int, around: views.Survey) -> str:
     if sync_status == views.IN_ERROR:
         return "missing" if path in around.missing else "unreadable"
-    return WORDS[sync_status]
+    if path in around.gone:
+        return "deleted"
+    return "in sync" if sync_status == views.SYNCED else "pending"
 
 
 def _notes(shown: dict[str, Any]) -> list[str]:
