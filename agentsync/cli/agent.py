@@ -64,6 +64,6 @@ def _tell(worktree: object, as_json: bool) -> int:
     elif found.agent_owner is None:
         say("unknown: nothing says who works here", "set it: agentsync agent NAME")
     else:
-        why = ", ".join(dict.fromkeys(f"{one['kind']} {one['signal']}" for one in found.evidence))
-        say(f"{found.agent_owner}, because of: {clean(why)}")
+        why = ", ".join(dict.fromkeys(f"{one['kind']}: {one['signal']}" for one in found.evidence))
+        say(f"{found.agent_owner} ({clean(why)})")
     return OK

@@ -11,14 +11,14 @@ from agentsync import __version__
 from agentsync.cli import COMMANDS, SECTIONS
 from agentsync.cli.context import enter
 
-EPILOG = """\b
-Exit codes:
-  0  fine
-  1  error: what went wrong, why, and what to do stands on stderr
-  2  the command line is wrong
-  3  findings (check, verify, doctor)
-  4  the ledger's lock was not to be had
-"""
+EXIT_CODES = (
+    (0, "fine"),
+    (1, "error: what went wrong, why, and what to do stands on stderr"),
+    (2, "the command line is wrong"),
+    (3, "findings (check, verify, doctor)"),
+    (4, "the ledger's lock was not to be had"),
+)
+EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {text}" for code, text in EXIT_CODES)
 
 
 class Group(click.Group):

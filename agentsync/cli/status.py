@@ -69,8 +69,9 @@ def _next_report(shown: dict[str, Any], state: State, settings: Settings, now: f
         return ""
     since = from_rfc3339(state.last.recorded if state.last else shown["watching_since"])
     left = since + settings.consolidation_interval_minutes * 60 - now
-    when = "now" if left <= 0 else f"in {duration(left)}"
-    return f"; report at {settings.consolidation_threshold} or {when}, whichever is first"
+    if left <= 0 or shown["pending_changes"] >= settings.consolidation_threshold:
+        return "; the next hook, command or poll reports them"
+    return f"; reported at {settings.consolidation_threshold}, or in {duration(left)}"
 
 
 def _files(shown: dict[str, Any], state: State, around: views.Survey) -> list[tuple[str, ...]]:
