@@ -29,6 +29,7 @@ FORMAT = 1  # of both files; another one is thrown away
 LOCK = "checkpoint.lock"
 STRIDE = 64  # records after which a checkpoint is worth writing
 CHUNK = 50_000  # records between two checkpoints of a long catching up
+LONG = 4 << 20  # bytes still to be folded from which on the import of msgspec pays
 PROBLEMS = 20  # damaged lines kept by offset; `verify` lists them all
 
 
@@ -66,9 +67,28 @@ class View:
         if inode != self.inode or self.ledger.size() < self.cursor.offset:
             self.inode = inode
             self._begin_anew()
+        if self.index is None and self.ledger.size() - self.cursor.offset > LONG and self._fold_in_bulk():
+            return self
         while self._fold(self.ledger.lines(self.cursor.offset)) == CHUNK:
             self.save()
         return self
+
+    def _fold_in_bulk(self) -> bool:
+        """The same, several times as fast. False where msgspec is not there."""
+        try:
+            from agentsync import bulk  # late: its import costs more than a hook
+        except ImportError:
+            return False
+        fold, tally = Fold(self.state), Tally(self.cursor)
+        with bulk.uncollected():
+            for offset, block in self.ledger.blocks(self.cursor.offset, bulk.BLOCK):
+                for start, piece, records in bulk.pieces(offset, block):
+                    if records:
+                        tally.add_many(start, piece, records, fold)
+                    elif event := tally.add(start, piece):
+                        fold.add(event)
+        self.cursor, self.state = tally.cursor(), fold.state()
+        return True
 
     def _begin_anew(self) -> None:
         self.cursor, self.state, self.saved = Cursor(), State(), Cursor()
@@ -76,7 +96,7 @@ class View:
             self.index = Index(self.ledger, 0)
 
     def _fold(self, lines: Iterable[tuple[int, bytes]]) -> int:
-        fold, tally = Fold(self.state), _Tally(self.cursor)
+        fold, tally = Fold(self.state), Tally(self.cursor)
         taken = 0
         for offset, line in lines:
             event = tally.add(offset, line)
@@ -136,7 +156,7 @@ class View:
 
     def _reindexed(self) -> Index:
         """An index made from the ledger alone, up to where the state is; the next `save` replaces the one on disk."""
-        index, tally = Index(self.ledger, 0), _Tally(Cursor())
+        index, tally = Index(self.ledger, 0), Tally(Cursor())
         for offset, line in self.ledger.lines():
             if offset >= self.cursor.offset:
                 break
@@ -147,7 +167,7 @@ class View:
         return index
 
 
-class _Tally:
+class Tally:
     """A cursor under construction."""
 
     def __init__(self, cursor: Cursor) -> None:
@@ -171,6 +191,19 @@ class _Tally:
         self.records += 1
         self.unknown += event is None
         return event
+
+    def add_many(self, offset: int, piece: bytes, records: list[Any], fold: Fold) -> None:
+        """Take in whole lines and the records in them, and fold those that have not been there."""
+        self.offset, self.last = offset + len(piece), piece[piece.rfind(b"\n", 0, -1) + 1 : -1]
+        writers = self.writers
+        new = []
+        for record in records:
+            if record.seq > writers.get(record.writer, 0):
+                writers[record.writer] = record.seq
+                new.append(record)
+        self.clock = max(self.clock, max([record.clock for record in records]))
+        self.records += len(new)
+        fold.add_all(new)
 
     def cursor(self) -> Cursor:
         """How far it has come."""

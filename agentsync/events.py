@@ -288,7 +288,8 @@ def _is_hex(text: str) -> bool:
     return not text.strip("0123456789abcdef") and text.isalnum()
 
 
-def _is_time(value: object) -> bool:
+def is_time(value: object) -> bool:
+    """Whether a value is a time as `to_rfc3339` writes it."""
     if not isinstance(value, str) or len(value) != 20 or value[4::3] != "--T::Z":
         return False
     try:
@@ -312,7 +313,8 @@ def _is_evidence(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(e, dict) and all(map(_is_text, e.values())) for e in value)
 
 
-def _is_files(value: object) -> bool:
+def is_files(value: object) -> bool:
+    """Whether a value is what a baseline says of its files."""
     return isinstance(value, dict) and all(
         isinstance(file, dict)
         and _is_text_or_null(file.get("blob"))
@@ -335,7 +337,7 @@ _IS: dict[str, Callable[[object], bool]] = {
     "list[str]": _is_texts,
     "list[str] | None": lambda value: value is None or _is_texts(value),
     "list[dict[str, str]]": _is_evidence,
-    "dict[str, dict[str, Any]]": _is_files,
+    "dict[str, dict[str, Any]]": is_files,
     "dict[str, int]": _is_counts,
 }
 # These are computed with, so their form matters, too.
@@ -345,7 +347,7 @@ _IS.update(
         "a writer's name": lambda value: isinstance(value, str) and is_writer(value),
         "a count from 1 on": _is_count,
         "a clock": _is_clock,
-        "a time as RFC 3339 in UTC": _is_time,
+        "a time as RFC 3339 in UTC": is_time,
     }
 )
 _STAMP_TYPES = {
