@@ -55,6 +55,10 @@ class Contents:
 
         return region.strip(data)
 
+    def says_nothing(self, path: str, clean: bytes) -> bool:
+        """Whether it is the report's file with no text of anybody's: the same as none, so making it is no change."""
+        return not clean and path == self.report_path
+
     def of(self, path: str, blob: str | None) -> Content | None:
         """The clean content of a blob in git's store; None if it has not been fetched with `ask` yet."""
         return NOTHING if blob is None else self._known.get((path, blob))
@@ -79,6 +83,8 @@ class Contents:
         if data is None:
             return Content(blob, None)
         clean = self.clean(path, data)
+        if self.says_nothing(path, clean):
+            return NOTHING
         return Content(blob if clean is data else self.blob_id(clean), md5(clean))
 
     def read(self, blobs: set[str]) -> dict[str, bytes | None]:
@@ -118,6 +124,8 @@ def md5(data: bytes) -> str:
 def of_file(contents: Contents, root: str, path: str, raw: bytes, expected: Iterable[Content]) -> Content:
     """The clean content of a file's bytes. `expected`: what it probably is; then git need not be asked."""
     data = contents.clean(path, raw)
+    if contents.says_nothing(path, data):
+        return NOTHING
     unix = data.replace(b"\r\n", b"\n")
     probable = {content.blob: content for content in expected}
     forms = (data,) if unix == data else (data, unix)
