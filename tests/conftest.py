@@ -25,6 +25,8 @@ from agentsync.sync import Synced, sync
 
 NOON = 1_760_097_600  # 2025-10-10T12:00:00Z
 hypothesis.settings.register_profile("default", deadline=None)  # speed is measured in bench/
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 DOCS = ("AGENT_SYNC.md", "doc.md", "docs/other.md")
 # No consolidation unless a test asks for one.
