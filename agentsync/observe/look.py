@@ -7,7 +7,7 @@ read. So twenty looks at one edit give one record, and a slow look never records
 
 from __future__ import annotations
 
-from agentsync import git, spool
+from agentsync import git, spool, watermark
 from agentsync.checkpoint import View
 from agentsync.decide import Trigger, decide
 from agentsync.errors import LedgerError, LockedError
@@ -270,7 +270,7 @@ def record(transaction: Transaction, view: View, events: Sequence[Event], now: f
         prev = line_hash(line[:-1])
         lines.append(line)
     transaction.append(b"".join(lines))
-    view.catch_up()
+    watermark.advance(view.ledger, cursor.offset, view.catch_up().cursor)
 
 
 def _spooled(request: Request, drafts: Drafts, facts: Facts, error: OSError | LockedError) -> LedgerError:
