@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench import commit
+from bench import append, commit, history, many_files, replay, startup, watch
 from bench.harness import Benchmark, Row, race
 from bench.lab import CHECKOUT, Lab, machine
 from bench.report import markdown, rewrite, terminal
 
-BENCHMARKS = (commit.BENCHMARK,)
+BENCHMARKS = (
+    commit.BENCHMARK,
+    startup.BENCHMARK,
+    replay.BENCHMARK,
+    append.BENCHMARK,
+    history.BENCHMARK,
+    many_files.BENCHMARK,
+    watch.EDIT,
+    watch.IDLE,
+)
 PAGE = CHECKOUT / "docs" / "performance.md"
 
 
@@ -26,9 +36,13 @@ def main(argv: list[str] | None = None) -> int:
         lab = Lab(Path(options.work or folder).resolve(), quick=options.quick, records=options.records)
         results = []
         for benchmark in chosen:
+            print(f"{benchmark.name} ...", file=sys.stderr, flush=True)
             if options.rounds:
                 benchmark = replace(benchmark, rounds=options.rounds)
-            results.append((benchmark, race(benchmark, lab)))
+            try:
+                results.append((benchmark, race(benchmark, lab)))
+            finally:
+                lab.end()
             print(terminal(*results[-1]), flush=True)
     if not options.names and not options.quick and not options.only:
         rewrite(PAGE, [_preamble(), *(markdown(*result) for result in results)])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
-from bench.clones import watched
+from bench.clones import long_clone, short_clone, watched
 from bench.harness import Benchmark, Contestant, Sample, Step
 from bench.lab import UNWATCHED, WATCHED, Lab, text
 
@@ -91,33 +90,23 @@ def _pre_commit_like(lab: Lab, command: str, name: str) -> Step:
 
 
 def untouched(lab: Lab) -> Step:
-    return Committer(lab, _short(lab), UNWATCHED).commit
+    return Committer(lab, short_clone(lab), UNWATCHED).commit
 
 
 def untouched_million(lab: Lab) -> Step:
-    return Committer(lab, _long(lab), UNWATCHED).commit
+    return Committer(lab, long_clone(lab), UNWATCHED).commit
 
 
 def touched(lab: Lab) -> Step:
-    return Committer(lab, _short(lab), WATCHED).plain
+    return Committer(lab, short_clone(lab), WATCHED).plain
 
 
 def touched_million(lab: Lab) -> Step:
-    return Committer(lab, _long(lab), WATCHED).plain
+    return Committer(lab, long_clone(lab), WATCHED).plain
 
 
 def consolidating(lab: Lab) -> Step:
     return Committer(lab, watched(lab, "consolidating", 100), WATCHED).consolidating
-
-
-@lru_cache(maxsize=1)
-def _short(lab: Lab) -> Path:
-    return watched(lab, "short-ledger", 100)
-
-
-@lru_cache(maxsize=1)
-def _long(lab: Lab) -> Path:
-    return watched(lab, "long-ledger", lab.records)
 
 
 def _executable(path: Path, script: str) -> None:

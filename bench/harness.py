@@ -41,36 +41,32 @@ Step = Callable[[], Sample]
 class Contestant:
     """`prepare` makes ready once and returns the step that is measured again and again.
 
-    `target`: the most that its ratio to the contestant `against` (the floor, if none is named) should be.
+    `target`: the most that its ratio to the contestant `against` (the floor, if none is named) should be. Where there
+    is no floor, `most` is what the median should be at the most, `most_99` the 99th percentile; `peak` is in MiB.
     """
 
     name: str
     prepare: Callable[[Lab], Step]
     target: float | None = None
     against: str | None = None
+    most: float | None = None
+    most_99: float | None = None
+    peak: float | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """What came of a contestant; without samples, `note` says why."""
+    """What came of a contestant; without samples, `note` says why. `ratio`: None where there is nothing to compare."""
 
-    name: str
+    contestant: Contestant
     samples: tuple[Sample, ...] = ()
     ratio: float | None = None
-    target: float | None = None
-    against: str | None = None
     note: str = ""
 
     @property
-    def middle(self) -> float:
-        """The median."""
-        return median(sample.value for sample in self.samples)
-
-    @property
-    def span(self) -> tuple[float, float]:
-        """The smallest and the largest."""
-        values = [sample.value for sample in self.samples]
-        return min(values), max(values)
+    def values(self) -> list[float]:
+        """What was measured, sorted."""
+        return sorted(sample.value for sample in self.samples)
 
     @property
     def peak(self) -> float | None:
@@ -78,18 +74,23 @@ class Row:
         return max((sample.peak for sample in self.samples if sample.peak is not None), default=None)
 
     @property
-    def verdict(self) -> str:
-        """The target, and whether it was reached."""
-        if self.target is None:
-            return ""
-        reached = self.ratio is not None and self.ratio <= self.target
-        beside = f" x {self.against}" if self.against else " x"
-        return f"{'reached' if reached else 'MISSED'}: <= {self.target:g}{beside}"
+    def middle(self) -> float:
+        """The median."""
+        return median(self.values)
+
+    @property
+    def last_99(self) -> float:
+        """The 99th percentile; of fewer than 100 samples, the largest."""
+        values = self.values
+        return values[math.ceil(len(values) * 0.99) - 1]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Contestants for one question. The first is the floor; `about` says what was measured, in a sentence or two."""
+    """Contestants for one question. The first is the floor; `about` says what was measured, in a sentence or two.
+
+    `unit` is "s", or "%" of one core.
+    """
 
     name: str
     title: str
@@ -97,6 +98,7 @@ class Benchmark:
     contestants: tuple[Contestant, ...]
     rounds: int
     warm_up: int = 1
+    unit: str = "s"
 
 
 def race(benchmark: Benchmark, lab: Lab) -> list[Row]:
@@ -137,18 +139,10 @@ def _missing(contestant: Contestant, notes: dict[str, str]) -> Iterator[None]:
 
 
 def _row(contestant: Contestant, floor: str, taken: Mapping[str, tuple[Sample, ...]], notes: dict[str, str]) -> Row:
-    against = contestant.against or floor
-    row = Row(
-        contestant.name,
-        taken.get(contestant.name, ()),
-        None,
-        contestant.target,
-        contestant.against,
-        notes.get(contestant.name, ""),
-    )
-    if not row.samples or against not in taken:
-        return row
-    return Row(row.name, row.samples, ratio(taken[against], row.samples), row.target, row.against, row.note)
+    samples = taken.get(contestant.name, ())
+    base = taken.get(contestant.against or floor)
+    compared = ratio(base, samples) if base and samples else None
+    return Row(contestant, samples, compared, notes.get(contestant.name, ""))
 
 
 def ratio(floor: Sequence[Sample], samples: Sequence[Sample]) -> float:
@@ -157,13 +151,14 @@ def ratio(floor: Sequence[Sample], samples: Sequence[Sample]) -> float:
     return median(sample.value for sample in samples) / base if base else math.inf
 
 
-def timed(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Sample:
-    """How long a process takes from start to end, and its peak memory. Raises CalledProcessError."""
-    with open(os.devnull, "rb") as source:
+def timed(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], out: Path | None = None) -> Sample:
+    """How long a process takes from start to end, and its peak memory; `out` gets what it prints.
+
+    Raises CalledProcessError.
+    """
+    with open(os.devnull, "rb") as source, open(out or os.devnull, "wb") as sink:
         began = time.perf_counter()
-        process = subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=source, stdout=sink, stderr=subprocess.PIPE)
         assert process.stderr
         said = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)

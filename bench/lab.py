@@ -28,6 +28,18 @@ class Lab:
         self.quick = quick
         self.records = 2000 if quick else records  # in the long ledger
         self.env = _sealed(folder / "home")
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def at_end(self, process: subprocess.Popen[bytes]) -> None:
+        """A process that runs until the benchmark is over."""
+        self._running.append(process)
+
+    def end(self) -> None:
+        """End what still runs."""
+        for process in self._running:
+            process.terminate()
+            process.wait()
+        self._running.clear()
 
     def size(self, full: int, quick: int) -> int:
         """A number of things, by mode."""

@@ -11,21 +11,23 @@ BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 _HEAD = ("", "median", "min - max", "x", "")
 
 
-def duration(seconds: float) -> str:
-    """Seconds with three digits and a fitting unit."""
-    for factor, unit in ((1.0, "s"), (1e3, "ms")):
-        if seconds * factor >= 1:
-            return f"{_digits(seconds * factor)} {unit}"
-    return f"{_digits(seconds * 1e6)} µs"
+def shown(value: float, unit: str = "s") -> str:
+    """A value with about three digits: percent, or seconds in a fitting unit."""
+    if unit == "%":
+        return f"{value:.3f} %"
+    for factor, name in ((1.0, "s"), (1e3, "ms")):
+        if value * factor >= 1:
+            return f"{_digits(value * factor)} {name}"
+    return f"{_digits(value * 1e6)} µs"
 
 
 def _digits(value: float) -> str:
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+    return f"{value:#.3g}".rstrip(".") if value < 1000 else f"{value:.0f}"
 
 
 def terminal(benchmark: Benchmark, rows: list[Row]) -> str:
     """A calm, aligned table."""
-    cells = [_HEAD, *(_cells(row) for row in rows)]
+    cells = [_HEAD, *(_cells(row, benchmark.unit) for row in rows)]
     widths = [max(len(line[n]) for line in cells) for n in range(len(_HEAD))]
     lines = [f"{benchmark.title} ({benchmark.rounds} rounds)", ""]
     for line in cells:
@@ -48,22 +50,40 @@ def markdown(benchmark: Benchmark, rows: list[Row]) -> str:
         "| | median | min - max | x | target |",
         "|---|--:|--:|--:|---|",
     ]
-    return "\n".join([*head, *("| " + " | ".join(_cells(row)) + " |" for row in rows)]) + "\n"
+    return "\n".join([*head, *("| " + " | ".join(_cells(row, benchmark.unit)) + " |" for row in rows)]) + "\n"
 
 
-def _cells(row: Row) -> tuple[str, str, str, str, str]:
+def _cells(row: Row, unit: str) -> tuple[str, str, str, str, str]:
+    verdict = "; ".join(_verdicts(row, unit))
     if not row.samples:
-        return row.name, row.note, "", "", row.verdict
-    low, high = row.span
+        return row.contestant.name, row.note, "", "", verdict
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    memory = "" if row.peak is None else f"{row.peak:.0f} MiB"
-    return (
-        row.name,
-        duration(row.middle),
-        f"{duration(low)} - {duration(high)}",
-        ratio,
-        ", ".join(filter(None, (row.verdict, memory))),
-    )
+    span = f"{shown(row.values[0], unit)} - {shown(row.values[-1], unit)}"
+    return row.contestant.name, shown(row.middle, unit), span, ratio, verdict
+
+
+def _verdicts(row: Row, unit: str) -> list[str]:
+    """Each target, and whether it was reached; then the memory that was needed."""
+    one, said = row.contestant, []
+    if one.target is not None:
+        beside = f"{one.target:g} x {one.against or ''}".rstrip()
+        said.append(_verdict(row.ratio, one.target, f"<= {beside}"))
+    if one.most is not None:
+        said.append(_verdict(row.middle if row.samples else None, one.most, f"<= {shown(one.most, unit)}"))
+    if one.most_99 is not None and row.samples:
+        text = f"99th percentile {shown(row.last_99, unit)} <= {shown(one.most_99, unit)}"
+        said.append(_verdict(row.last_99, one.most_99, text))
+    if one.peak is not None and row.peak is not None:
+        said.append(_verdict(row.peak, one.peak, f"{row.peak:.0f} <= {one.peak:g} MiB"))
+    elif row.peak is not None:
+        said.append(f"{row.peak:.0f} MiB")
+    return said
+
+
+def _verdict(value: float | None, most: float, target: str) -> str:
+    if value is None:
+        return f"not compared: {target}"
+    return f"{'reached' if value <= most else 'MISSED'}: {target}"
 
 
 def rewrite(page: Path, sections: Iterable[str]) -> None:

@@ -1,0 +1,68 @@
+"""One writer among several: `python -m bench.appenders KIND FOLDER COUNT`, begins when a line comes on stdin."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+
+from agentsync.checkpoint import View
+from agentsync.events import Event
+from agentsync.ledger import Ledger
+from agentsync.observe.look import record
+from bench.ledgers import events, lines
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, line BLOB)"
+
+
+def agentsync(folder: str, count: int) -> Iterator[None]:
+    """As a look does it: lock, see what the others appended, stamp, chain, append, fdatasync."""
+    ledger = Ledger(folder)
+    view = View(ledger, with_index=False)
+    mine: list[Event] = [event for _, event in events(count + 1)][1:]
+    yield
+    for event in mine:
+        with ledger.transaction(60.0) as transaction:
+            record(transaction, view.catch_up(), [event], time.time())
+    yield
+
+
+def line_only(folder: str, count: int) -> Iterator[None]:
+    """The ledger's file alone: a finished line under the lock, fdatasync."""
+    ledger = Ledger(folder)
+    mine = list(lines(count))
+    yield
+    for line in mine:
+        with ledger.transaction(60.0) as transaction:
+            transaction.append(line)
+    yield
+
+
+def sqlite(folder: str, count: int) -> Iterator[None]:
+    """SQLite, write-ahead log, synchronous FULL: a transaction each."""
+    database = sqlite3.connect(f"{folder}/records.sqlite", timeout=60.0, isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute(SCHEMA)
+    mine = list(lines(count))
+    yield
+    for line in mine:
+        database.execute("INSERT INTO records (line) VALUES (?)", (line,))
+    yield
+
+
+KINDS = {kind.__name__: kind for kind in (agentsync, line_only, sqlite)}
+
+
+def _main(kind: str, folder: str, count: int) -> None:
+    writer = KINDS[kind](folder, count)
+    next(writer)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    next(writer)
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

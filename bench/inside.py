@@ -1,0 +1,77 @@
+"""What is measured inside a running process: `python -m bench.inside NAME ROOT`, a line in, a number of seconds out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from agentsync import git, prepared
+from agentsync.observe.look import Request
+from agentsync.settings import CONFIG_PATH
+from agentsync.sync import sync
+from bench.harness import Sample, Step
+from bench.lab import CHECKOUT, Lab
+
+
+def steps(lab: Lab, name: str, root: str) -> Step:
+    """A step that asks such a process."""
+    process = subprocess.Popen(
+        [lab.python, "-m", "bench.inside", name, root],
+        cwd=CHECKOUT,
+        env=lab.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    lab.at_end(process)
+
+    def step() -> Sample:
+        assert process.stdin and process.stdout
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        return Sample(float(process.stdout.readline()))
+
+    return step
+
+
+def look(root: str) -> Callable[[], object]:
+    """One look at a clone, as the poller does it."""
+    clone = git.locate(root)
+    assert clone.here
+
+    def once() -> object:
+        settings, _ = prepared.current(f"{root}/{CONFIG_PATH}", clone.store)
+        return sync(Request(clone, settings, "poller", [clone.here] if clone.here else [], time.time()))
+
+    return once
+
+
+def glance(root: str) -> Callable[[], object]:
+    """The stat of every tracked file."""
+    paths = [f"{root}/{path}" for path in git.run(["ls-files", "-z"], cwd=root).decode().split("\0")[:-1]]
+    return lambda: [os.stat(path, follow_symlinks=False) for path in paths]
+
+
+def git_log(root: str) -> Callable[[], object]:
+    """git's own walk over the watched paths, started as agentsync starts git."""
+    from agentsync.settings import Settings, pathspecs
+
+    args = ["log", "--raw", "-z", "--no-abbrev", "--no-renames", "--format=%H", "--", *pathspecs(Settings())]
+    return lambda: git.run(args, cwd=root)
+
+
+DOORS = {door.__name__: door for door in (look, glance, git_log)}
+
+
+def _main(name: str, root: str) -> None:
+    once = DOORS[name](root)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        once()
+        print(time.perf_counter() - began, flush=True)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], sys.argv[2])
