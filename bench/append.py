@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.harness import Benchmark, Contestant, Sample, Step
-from bench.lab import CHECKOUT, Lab
+from bench.lab import Lab
 
 PROCESSES = 8
 RECORDS = 500  # of each
@@ -25,7 +25,7 @@ def writers(kind: str, processes: int = PROCESSES) -> Callable[[Lab], Step]:
         def step() -> Sample:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            took = _all_at_once(lab, [lab.python, "-m", "bench.appenders", kind, str(folder), str(each)], processes)
+            took = _all_at_once(lab, lab.module("bench.appenders", kind, str(folder), str(each)), processes)
             _check(kind, folder, each * processes)
             return Sample(took / (each * processes) * 1000)
 
@@ -37,7 +37,8 @@ def writers(kind: str, processes: int = PROCESSES) -> Callable[[Lab], Step]:
 def _all_at_once(lab: Lab, argv: list[str], processes: int) -> float:
     pipe = subprocess.PIPE
     started = [
-        subprocess.Popen(argv, cwd=CHECKOUT, env=lab.env, stdin=pipe, stdout=pipe, text=True) for _ in range(processes)
+        subprocess.Popen(argv, cwd=lab.folder, env=lab.env, stdin=pipe, stdout=pipe, text=True)
+        for _ in range(processes)
     ]
     for process in started:
         assert process.stdout and process.stdout.readline() == "ready\n"

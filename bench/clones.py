@@ -11,7 +11,7 @@ from agentsync import config, git, install, ledger, local_files, prepared
 from agentsync.observe.look import Request
 from agentsync.settings import CONFIG_PATH, Settings
 from agentsync.sync import sync
-from bench.lab import CHECKOUT, Lab
+from bench.lab import Lab
 from bench.ledgers import write
 
 
@@ -41,7 +41,7 @@ def prepare(lab: Lab, root: Path, records: int, settings: str = "") -> None:
 
     In a process of its own: what a million records take of memory must not count for the processes measured.
     """
-    lab.run(CHECKOUT, lab.python, "-m", "bench.clones", str(root), str(records), settings)
+    lab.run(lab.folder, *lab.module("bench.clones", str(root), str(records), settings))
 
 
 def _main(root: str, records: int, toml: str) -> None:

@@ -13,14 +13,14 @@ from agentsync.observe.look import Request
 from agentsync.settings import CONFIG_PATH
 from agentsync.sync import sync
 from bench.harness import Sample, Step
-from bench.lab import CHECKOUT, Lab
+from bench.lab import Lab
 
 
 def steps(lab: Lab, name: str, root: str) -> Step:
     """A step that asks such a process."""
     process = subprocess.Popen(
-        [lab.python, "-m", "bench.inside", name, root],
-        cwd=CHECKOUT,
+        lab.module("bench.inside", name, root),
+        cwd=lab.folder,
         env=lab.env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 MANAGERS = CHECKOUT / "tests" / "managers"
 PEERS = ("duckdb>=1.0", "polars>=1.0", "pre-commit>=4.0", "prek>=0.2", "watchfiles>=1.0")
 WATCHED = "docs/passation.md"
+_RUN = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
 UNWATCHED = "src/part00/file0000.py"
 
 
@@ -54,6 +55,10 @@ class Lab:
         _pip(python, str(CHECKOUT))  # the dependencies too, if they are not there yet
         _pip(python, "--force-reinstall", "--no-deps", "--compile", str(CHECKOUT))
         return python
+
+    def module(self, name: str, *args: str) -> list[str]:
+        """The command line that runs one of our modules with the installed agentsync, not with the checkout's."""
+        return [self.python, "-I", "-c", _RUN, str(CHECKOUT), name, *args]
 
     @property
     def agentsync(self) -> str:

@@ -25,7 +25,7 @@ def long_ledger(lab: Lab) -> Path:
         root.mkdir(exist_ok=True)
         lab.git(root, "init", "-q", "-b", "main", ".")
         ledger.parent.mkdir()
-    lab.run(CHECKOUT, lab.python, "-m", "bench.ledgers", str(ledger), str(lab.records))
+    lab.run(lab.folder, *lab.module("bench.ledgers", str(ledger), str(lab.records)))
     return ledger
 
 
