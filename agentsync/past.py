@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from agentsync import jsontext
 from agentsync.backwards import newest_lines
 from agentsync.errors import AgentsyncError
-from agentsync.events import Attribution, Change, Consolidation, DamagedError, Event, decode, from_rfc3339
+from agentsync.events import CLOCK_ZERO, Attribution, Consolidation, Event, decode, flatten, from_rfc3339
 from agentsync.lean import frozen
 
 SHOWS_IDS = "agentsync log --all shows how ids end; give as much of one as makes it the only one"
@@ -19,25 +21,52 @@ if TYPE_CHECKING:
     from agentsync.spool import Spooled
 
 
-@frozen
-class Entry:
-    """One record: its event (None: of a kind that this version does not know), and who did it as is known today.
+class Entry(msgspec.Struct):
+    """What a list shows of one record, of whatever kind.
 
-    `line` is the record as it stands in the ledger, without newline; None for one that waits in a spool. `clock` is the
-    wall time (seconds since 1970) of the stamp.
+    `line` is the record as it stands in the ledger, without newline. One that waits in a spool has none; it is
+    `spooled`, as a JSON object. `known_owner` is who did it as is known today. These three are in no record.
     """
 
-    event: Event | None
-    agent_owner: str | None
-    line: bytes | None
-    clock: float
+    kind: str
+    id: str
+    writer: str = ""
+    seq: int = 0
+    clock: str = CLOCK_ZERO
+    timestamp: str = ""
+    file_path: str | None = None
+    file_type: str | None = None
+    event_type: str | None = None
+    agent_owner: str | None = None
+    author: str | None = None
+    reason: str | None = None
+    trigger_type: str | None = None
+    event_ids: list[str] = []
+    files: dict[str, msgspec.Raw] = {}
+    known_owner: str | None = msgspec.field(default=None, name="-owner")
+    line: bytes | None = msgspec.field(default=None, name="-line")
+    spooled: dict[str, object] | None = msgspec.field(default=None, name="-spooled")
+
+    @property
+    def recorded_at(self) -> float:
+        """When it was written, in seconds since 1970, by a clock that never goes back."""
+        return int(self.clock[:12], 16) / 1000
+
+    @property
+    def happened_at(self) -> float:
+        """When it happened, in seconds since 1970, as well as is known."""
+        try:
+            return from_rfc3339(self.timestamp)
+        except ValueError:
+            return self.recorded_at
 
 
 @frozen
 class Filter:
     """Which entries are asked for; None and () leave nothing out. `paths`: documents, or folders above them.
 
-    `type`: a file type or an event type. `since`: seconds since 1970.
+    `agent`: an owner as is known today, or "unknown". `type`: a file type or an event type. `since`: in seconds since
+    1970.
     """
 
     paths: tuple[str, ...] = ()
@@ -47,65 +76,62 @@ class Filter:
     every_kind: bool = False
 
     def takes(self, entry: Entry) -> bool:
-        """Whether the entry is asked for."""
-        event = entry.event
-        if event is None or not isinstance(event, Change):
-            plain = self.agent is None and self.type is None and not self.paths
-            return self.every_kind and (self._takes_other(entry) if event and not plain else self._young(entry))
-        if self.agent is not None and (entry.agent_owner or "unknown") != self.agent:
-            return False
-        if self.type is not None and self.type not in (event.file_type, event.event_type):
-            return False
-        return self._below(event.file_path) and self._young(entry)
-
-    def _takes_other(self, entry: Entry) -> bool:
-        """Of other kinds only an attribution is about one path and one agent."""
-        event = entry.event
-        if not isinstance(event, Attribution) or self.type is not None:
-            return False
-        return self._below(event.file_path) and self.agent in (None, event.agent_owner) and self._young(entry)
+        """Whether the entry is asked for. Without `every_kind` only changes are."""
+        return (
+            (entry.kind == "change" or self.every_kind)
+            and (self.agent is None or (entry.file_path is not None and (entry.known_owner or "unknown") == self.agent))
+            and (self.type is None or self.type in (entry.file_type, entry.event_type))
+            and (not self.paths or (entry.file_path is not None and self._below(entry.file_path)))
+            and (self.since is None or entry.happened_at >= self.since)
+        )
 
     def _below(self, path: str) -> bool:
-        return not self.paths or any(one in ("", path) or path.startswith(f"{one}/") for one in self.paths)
-
-    def _young(self, entry: Entry) -> bool:
-        if self.since is None:
-            return True
-        return (from_rfc3339(entry.event.timestamp) if entry.event else entry.clock) >= self.since
+        return any(one in ("", path) or path.startswith(f"{one}/") for one in self.paths)
 
 
 def newest(ledger: Ledger, waiting: Iterable[Spooled] = (), since: float | None = None) -> Iterator[Entry]:
     """What waits in a spool, then the ledger from its end, but for damaged lines (`verify` lists them).
 
-    It ends where the clock of the records, which never goes back, is before `since`.
+    It ends where the clock of the records is before `since` (seconds since 1970).
     """
-    spooled = [event for one in waiting for event in one.events]
-    yield from (Entry(event, getattr(event, "agent_owner", None), None, 0.0) for event in reversed(spooled))
     told: dict[str, str] = {}
     last: dict[str, int] = {}
+    for event in reversed([event for one in waiting for event in one.events]):
+        flat = flatten(event)
+        entry = msgspec.convert({**flat, "files": {}}, Entry)
+        entry.spooled, entry.known_owner = {**flat, "spooled": True}, entry.agent_owner
+        yield entry
     for _, line in newest_lines(ledger):
-        try:
-            stamp, event = decode(line)
-        except DamagedError:
-            continue
-        if stamp.seq >= last.get(stamp.writer, stamp.seq + 1):
-            continue  # stands twice
-        last[stamp.writer] = stamp.seq
-        clock = int(stamp.clock[:12], 16) / 1000
-        if since is not None and clock < since:
+        found = entry_of(line)
+        if found is None or found.seq >= last.get(found.writer, found.seq + 1):
+            continue  # damaged, or it stands twice
+        last[found.writer] = found.seq
+        if since is not None and found.recorded_at < since:
             return
-        yield Entry(event, _owner(event, told), line, clock)
+        _learn(found, told)
+        yield found
 
 
-def _owner(event: Event | None, told: dict[str, str]) -> str | None:
-    """The owner of an event; a commit that comes later may name that of a change. Of several the earliest counts."""
-    if isinstance(event, Attribution):
-        if event.agent_owner:
-            told.update(dict.fromkeys(event.event_ids, event.agent_owner))
-        return event.agent_owner
-    if isinstance(event, Change):
-        return event.agent_owner or told.pop(event.id, None)
-    return None
+def entry_of(line: bytes) -> Entry | None:
+    """A line of the ledger; None if it is damaged."""
+    try:
+        entry = _decoder.decode(line)
+        entry.recorded_at  # noqa: B018, a clock that is none
+    except ValueError:
+        return None
+    entry.line, entry.known_owner = line, entry.agent_owner
+    return entry
+
+
+_decoder = msgspec.json.Decoder(Entry)
+
+
+def _learn(entry: Entry, told: dict[str, str]) -> None:
+    """A commit that comes later may name the owner of a change; of several the earliest counts."""
+    if entry.kind == "attribution" and entry.agent_owner:
+        told.update(dict.fromkeys(entry.event_ids, entry.agent_owner))
+    elif entry.kind == "change" and told:
+        entry.known_owner = entry.agent_owner or told.pop(entry.id, None)
 
 
 def find(ledger: Ledger, waiting: Iterable[Spooled], part: str) -> tuple[Event, bool]:

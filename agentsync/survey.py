@@ -77,14 +77,26 @@ def _why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Setti
     if worktree != here:
         return ""
     path = settings.report.path
-    from agentsync import region  # late: hardly any report is owed for long
-
     try:
         data = files.read_document(worktree.root, path)
-        if data is None:
-            return f"{path} is missing; `agentsync consolidate` makes it"
+    except files.UnreadableError as error:
+        return f"{path}: {error}"
+    if data is None:
+        return f"{path} is missing; `agentsync consolidate` makes it"
+    return _why_broken(path, data) if _looks_broken(data) else ""
+
+
+def _looks_broken(data: bytes) -> bool:
+    begins, ends = data.count(b"<!-- agentsync:begin"), data.count(b"<!-- agentsync:end")
+    return b"<<<<<<<" in data or begins != ends or begins > 1
+
+
+def _why_broken(path: str, data: bytes) -> str:
+    from agentsync import region  # late: it costs as much as all the rest of `status`
+
+    try:
         region.find(data)
-    except (files.UnreadableError, region.BrokenRegionError) as error:
+    except region.BrokenRegionError as error:
         return f"{path}: {error}"
     return ""
 
@@ -134,6 +146,8 @@ def _look_at(root: str, path: str) -> str | None:
 
 def _without_sparse(here: git.Worktree, paths: list[str]) -> list[str]:
     """Without those that a sparse checkout leaves out: these are not deleted."""
+    if not os.path.exists(f"{here.git_dir}/info/sparse-checkout"):
+        return paths
     out = git.run(["--literal-pathspecs", "ls-files", "-t", "-z", "--", *paths], cwd=here.root)
     left_out = {entry[2:] for entry in out.decode("utf-8", "surrogateescape").split("\0") if entry.startswith("S ")}
     return [path for path in paths if path not in left_out]

@@ -66,6 +66,11 @@ class Session:
             raise not_set_up()
         return view
 
+    def check_set_up(self) -> None:
+        """Raise AgentsyncError where nothing was set up; the ledger is not replayed for that."""
+        if Ledger(self.clone.store).size() == 0:
+            raise not_set_up()
+
     @staticmethod
     def _catch_up(view: View) -> View:
         """Replay a long stretch once for all who come after: with a checkpoint at its end."""

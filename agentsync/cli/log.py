@@ -18,7 +18,6 @@ from agentsync.cli.tables import Table, show
 from agentsync.cli.times import since as since_when
 from agentsync.cli.words import count, moment, short, who
 from agentsync.errors import OK
-from agentsync.events import Attribution, Baseline, Change, DamagedError, Event, decode, flatten
 from agentsync.ledger import Ledger
 
 PAGE = 500  # rows aligned with each other; a million are not kept in memory
@@ -65,7 +64,7 @@ def log(
       agentsync log --all --json -n 0
     """
     session = Session()
-    session.view()
+    session.check_set_up()
     asked = past.Filter(_from_root(session, paths), agent, since, type_, every_kind)
     entries = _entries(session, asked, number)
     if follow:
@@ -113,26 +112,26 @@ def _show(entries: Iterable[past.Entry], as_json: bool) -> int:
 def _print_record(entry: past.Entry) -> None:
     if entry.line is not None:
         say(escape_json(entry.line.decode()))
-    elif entry.event:
-        print_json({**flatten(entry.event), "spooled": True})
+    else:
+        print_json(entry.spooled)
 
 
 def _row(entry: past.Entry) -> tuple[str, ...]:
-    event = entry.event
-    if event is None:
-        return (moment(time.strftime("%Y-%m-%dT%H:%M", time.gmtime(entry.clock))), "(newer kind)", "", "", "")
-    mark = "spooled" if entry.line is None else short(event.id)
-    return (moment(event.timestamp), *_words(event, entry.agent_owner), mark)
+    return (moment(entry.timestamp), *_words(entry), "spooled" if entry.line is None else short(entry.id))
 
 
-def _words(event: Event, owner: str | None) -> tuple[str, str, str]:
-    if isinstance(event, Change):
-        return event.event_type, clean(event.file_path), who(owner, event.author)
-    if isinstance(event, Attribution):
-        return f"commit ({clean(event.reason)})", clean(event.file_path), who(owner, event.author)
-    if isinstance(event, Baseline):
-        return "baseline", count(len(event.files), "file"), ""
-    return "consolidation", count(len(event.event_ids), "change"), clean(event.trigger_type)
+def _words(entry: past.Entry) -> tuple[str, str, str]:
+    """The change, what it is about, and by whom."""
+    by = who(entry.known_owner, entry.author)
+    if entry.kind == "change":
+        return clean(entry.event_type or ""), clean(entry.file_path or ""), by
+    if entry.kind == "attribution":
+        return f"commit ({clean(entry.reason or '')})", clean(entry.file_path or ""), by
+    if entry.kind == "baseline":
+        return "baseline", count(len(entry.files), "file"), ""
+    if entry.kind == "consolidation":
+        return "consolidation", count(len(entry.event_ids), "change"), clean(entry.trigger_type or "")
+    return clean(entry.kind), clean(entry.file_path or ""), ""
 
 
 def _follow(ledger: Ledger, asked: past.Filter, as_json: bool) -> int:
@@ -146,12 +145,10 @@ def _follow(ledger: Ledger, asked: past.Filter, as_json: bool) -> int:
         new = []
         for offset, line in ledger.lines(at):
             at = offset + len(line) + 1
-            try:
-                event = decode(line)[1]
-            except DamagedError:
-                continue
-            new.append(past.Entry(event, getattr(event, "agent_owner", None), line, time.time()))
-        _show_new(filter(asked.takes, new), as_json)
+            entry = past.entry_of(line)
+            if entry and asked.takes(entry):
+                new.append(entry)
+        _show_new(new, as_json)
 
 
 def _show_new(entries: Iterable[past.Entry], as_json: bool) -> None:
