@@ -11,7 +11,7 @@ from agentsync.plan import Op, Remove, Step, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 FOLDER = ".agentsync"
 GITIGNORE = b"# agentsync keeps the rest of this folder to itself.\n*\n!.gitignore\n!config.toml\n"
@@ -95,8 +95,11 @@ def make_doors(root: str, git_dir: str, common_dir: str, *, local: bool = False,
     return steps
 
 
-def remove_doors(root: str, *, dry_run: bool = False) -> list[Step]:
-    """Take out what `make_doors` made in a worktree, where it is still as it was made. Raises AgentsyncError."""
+def remove_doors(root: str, *, dry_run: bool = False, keep: Collection[str] = ()) -> list[Step]:
+    """Take out what `make_doors` made in a worktree, where it is still as it was made. Raises AgentsyncError.
+
+    `keep`: names that stay, because git tracks them.
+    """
     folder = os.path.join(root, FOLDER)
     if not _is_folder(folder):
         return []
@@ -104,7 +107,7 @@ def remove_doors(root: str, *, dry_run: bool = False) -> list[Step]:
     link = _link(f"{folder}/ledger.jsonl")
     if link not in (None, _OTHER) and str(link).endswith("/agentsync/ledger.jsonl"):
         steps.append(Step("remove", f"{folder}/ledger.jsonl"))
-    if _read(f"{folder}/.gitignore") in (GITIGNORE, _ALL_LOCAL):
+    if ".gitignore" not in keep and _read(f"{folder}/.gitignore") in (GITIGNORE, _ALL_LOCAL):
         steps.append(Step("remove", f"{folder}/.gitignore"))
     if not dry_run:
         with _explained(folder):

@@ -1,0 +1,100 @@
+"""`init` and `uninstall`: what lies in a clone, put in and taken out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import click
+
+from agentsync import setup
+from agentsync.cli.context import Session
+from agentsync.cli.options import json_option
+from agentsync.cli.output import clean, print_json, say
+from agentsync.errors import OK
+from agentsync.plan import Step
+from agentsync.settings import CONFIG_PATH
+
+ACTIONS = {"write": "writes", "save": "saves", "restore": "restores", "remove": "removes", "keep": "keeps"}
+
+
+@click.command()
+@click.option("--language", type=click.Choice(["fr", "en"]), help="Of the reports; else as in AGENT_SYNC.md or locale.")
+@click.option("--no-hooks", is_flag=True, help="Install no git hooks: `agentsync watch` or `scan` have to look.")
+@click.option("--local", is_flag=True, help="Nothing that git would track: for you alone, in this clone.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be touched.")
+@json_option
+def init(language: str | None, no_hooks: bool, local: bool, dry_run: bool, as_json: bool) -> int:
+    """Set agentsync up in this clone: configuration, hooks, and what the documents hold now.
+
+    In a clone of a repository that has its configuration already, this adds what the clone lacks. A second time it
+    changes nothing. An existing hook is kept and still runs.
+
+    \b
+    Examples:
+      agentsync init
+      agentsync init --dry-run
+      agentsync init --local            in a repository that others need not know of it
+    """
+    session = Session()
+    wish = setup.Wish(language, not no_hooks, local, dry_run)
+    done = setup.init(session.clone, wish, python=sys.executable, environ=os.environ, now=time.time())
+    if as_json:
+        print_json(
+            {
+                "dry_run": dry_run,
+                "steps": [_flat(step) for step in done.steps],
+                "commit": list(done.commit),
+                "language": done.settings.report.language,
+                "language_from": done.language_from,
+                "watching_began": done.began,
+            }
+        )
+        return OK
+    _tell(done.steps, dry_run)
+    if not done.steps:
+        say("everything is there already; nothing was changed")
+    say(f"language of reports: {done.settings.report.language}, from {clean(done.language_from)}")
+    if done.commit:
+        say(f"to commit: git add {' '.join(map(clean, done.commit))}")
+    if done.local:
+        say(f"local: git sees nothing of this; {CONFIG_PATH} is yours alone")
+    return OK
+
+
+@click.command()
+@click.option("--purge", is_flag=True, help="The ledger too: everything that was recorded is lost.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be touched.")
+@json_option
+def uninstall(purge: bool, dry_run: bool, as_json: bool) -> int:
+    """Take out of this clone what `agentsync init` put in; the ledger stays.
+
+    A hook that was there before comes back as it was. What git tracks is left for you to remove.
+
+    \b
+    Examples:
+      agentsync uninstall --dry-run
+      agentsync uninstall --purge
+    """
+    steps = setup.uninstall(Session().clone, purge=purge, dry_run=dry_run)
+    if as_json:
+        print_json({"dry_run": dry_run, "steps": [_flat(step) for step in steps]})
+        return OK
+    _tell(steps, dry_run)
+    if not steps:
+        say("nothing of agentsync is here")
+    return OK
+
+
+def _flat(step: Step) -> dict[str, str]:
+    return {"action": step.action, "path": step.path, "note": step.note}
+
+
+def _tell(steps: tuple[Step, ...], dry_run: bool) -> None:
+    for step in steps:
+        note = f" ({clean(step.note)})" if step.note and step.action != "advise" else ""
+        if step.action == "advise":
+            say(f"{clean(step.path)} is somebody else's hook:", *(f"  {clean(line)}" for line in step.note.split("\n")))
+        else:
+            say(f"{'would: ' if dry_run else ''}{ACTIONS[step.action]} {clean(step.path)}{note}")
