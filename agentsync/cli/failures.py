@@ -12,24 +12,42 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+
 
 def guarded(run: Callable[[list[str]], int], argv: list[str]) -> int:
-    """The exit code of `run(argv)`, whatever it raises."""
+    """The exit code of `run(argv)`, whatever it raises. stdout is flushed."""
     try:
-        code = run(argv)
+        code = _told(run, argv)
         sys.stdout.flush()
         return code
+    except BrokenPipeError:  # whoever read has enough
+        _drop_stdout()
+        return OK
+    except OSError as error:
+        _drop_stdout()
+        tell(AgentsyncError("cannot write to stdout", cause=error.strerror or str(error)))
+        return ERROR
+
+
+def _told(run: Callable[[list[str]], int], argv: list[str]) -> int:
+    try:
+        return run(argv)
     except AgentsyncError as error:
+        sys.stdout.flush()  # what was shown before comes before
         tell(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read has enough. Python flushes once more at its end, and that would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception as error:
         return _other(error, argv)
+
+
+def _drop_stdout() -> None:
+    """Python flushes once more at its end, and that would complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(error: AgentsyncError) -> None:
@@ -53,7 +71,7 @@ def _other(error: Exception, argv: list[str]) -> int:
         error.show()
         return int(error.exit_code)
     if click and isinstance(error, click.Abort):
-        return 130
+        return INTERRUPTED
     _report(error, argv)
     return ERROR
 
