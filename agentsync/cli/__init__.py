@@ -10,6 +10,10 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "Set up",
         {
+            "init": "agentsync.cli.setting_up:init",
+            "uninstall": "agentsync.cli.setting_up:uninstall",
+            "doctor": "agentsync.cli.checking:doctor",
+            "demo": "agentsync.cli.playing:demo",
             "agent": "agentsync.cli.agent:agent",
             "completion": "agentsync.cli.plumbing:completion",
         },
@@ -25,11 +29,14 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
             "report": "agentsync.cli.act:report",
             "scan": "agentsync.cli.act:scan",
             "consolidate": "agentsync.cli.act:consolidate",
+            "watch": "agentsync.cli.watch:watch",
         },
     ),
     (
         "For CI and hook managers",
         {
+            "check": "agentsync.cli.checking:check",
+            "verify": "agentsync.cli.checking:verify",
             "hook": "agentsync.cli.plumbing:hook",
         },
     ),

@@ -1,0 +1,170 @@
+"""The poller: a cheap glance often, a whole look when the glance shows something or the interval has passed.
+
+A glance compares the stat of every watched file, of HEADs and of the configuration with what the last look saw: nothing
+is read, and git is not started. One poller serves all worktrees of a clone, each with its own configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from agentsync import files, git
+from agentsync.errors import AgentsyncError, LockedError
+from agentsync.lean import frozen
+from agentsync.observe.look import Request
+from agentsync.prepared import current
+from agentsync.settings import is_glob
+from agentsync.sync import Synced, sync
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agentsync.settings import Settings
+
+PAUSE = 0.2  # seconds between two glances
+SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
+REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
+LOCK = "watch.lock"
+
+
+@frozen
+class Glance:
+    """What was seen of a worktree without reading anything: stat by path, and of what is no document."""
+
+    documents: Mapping[str, tuple[int, ...] | None]
+    folders: Mapping[str, tuple[int, ...] | None]
+    state: tuple[object, ...]
+
+
+class Watcher:
+    """Looks at a clone again and again. `tell` hears of each look, `complain` of each that failed."""
+
+    def __init__(
+        self,
+        clone: git.Clone,
+        tell: Callable[[Synced], None],
+        complain: Callable[[AgentsyncError], None],
+        interval: float | None = None,
+    ) -> None:
+        self.clone = clone
+        self.tell = tell
+        self.complain = complain
+        self.interval = interval  # seconds between two looks at everything; None: as configured
+        self.glances: dict[str, Glance] = {}
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End after the look that is going on. May be called from a signal handler."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Watch until stopped. Raises LockedError if this clone is watched already, OSError if it cannot be locked."""
+        os.makedirs(self.clone.store, exist_ok=True)
+        with held(self.clone.store):
+            while not self._stop.is_set():
+                self.look_at_all()
+                self._glance_until(time.monotonic() + self._interval())
+
+    def look_at_all(self) -> None:
+        """One look at every worktree."""
+        for worktree in git.worktrees(self.clone):
+            self.look(worktree)
+
+    def look(self, worktree: git.Worktree) -> None:
+        """A whole look at one worktree, with the configuration that is in force there."""
+        settings = settings_of(worktree, self.clone)
+        clone = git.Clone(self.clone.common_dir, worktree)
+        state = _state(worktree, clone)  # before the look: what changes while it lasts shows at the next glance
+        try:
+            done = sync(Request(clone, settings, "poller", [worktree], time.time()))
+        except AgentsyncError as error:
+            self.glances.pop(worktree.name, None)
+            self.complain(error)
+            return
+        documents = done.seen.scenes[worktree.name].signatures
+        self.glances[worktree.name] = Glance(documents, _folders(worktree, settings, documents), state)
+        self.tell(done)
+
+    def _glance_until(self, due: float) -> None:
+        pause = PAUSE
+        while not self._stop.wait(min(pause, max(0.0, due - time.monotonic()))) and time.monotonic() < due:
+            begun = time.monotonic()
+            changed = [worktree for worktree in git.worktrees(self.clone) if not self._is_as_seen(worktree)]
+            pause = max(PAUSE, SHARE * (time.monotonic() - begun))
+            for worktree in changed:
+                self._come_to_rest(worktree)
+                self.look(worktree)
+
+    def _is_as_seen(self, worktree: git.Worktree) -> bool:
+        seen = self.glances.get(worktree.name)
+        return seen is not None and seen == _again(seen, worktree, self.clone)
+
+    def _come_to_rest(self, worktree: git.Worktree) -> None:
+        """Wait until nothing changes for a moment."""
+        seen = self.glances.get(worktree.name)
+        while seen is not None and not self._stop.wait(REST):
+            before, seen = seen, _again(seen, worktree, self.clone)
+            if before == seen:
+                return
+
+    def _interval(self) -> float:
+        if self.interval is not None:
+            return self.interval
+        every = (settings_of(worktree, self.clone) for worktree in git.worktrees(self.clone))
+        return min((settings.check_interval_seconds for settings in every), default=30)
+
+
+def settings_of(worktree: git.Worktree, clone: git.Clone) -> Settings:
+    """What is in force in a worktree: each branch may configure itself."""
+    return current(f"{worktree.root}/.agentsync/config.toml", clone.store)[0]
+
+
+def held(store: str) -> files.Locked:
+    """The lock that says this clone is watched; to be used in a `with`, which may raise LockedError."""
+    return _WatchLock(f"{store}/{LOCK}", 0, "the poller of this clone")
+
+
+class _WatchLock(files.Locked):
+    """Says who holds it: the process id lies in the file."""
+
+    def __enter__(self) -> None:
+        try:
+            super().__enter__()
+        except LockedError:
+            with open(self.path, encoding="ascii", errors="replace") as file:
+                who = file.read(20).strip() or "unknown"
+            raise LockedError(
+                "this clone is being watched already", cause=f"by process {who}", hint=f"kill {who}, or let it work"
+            ) from None
+        os.ftruncate(self.fd, 0)
+        os.write(self.fd, f"{os.getpid()}\n".encode())
+
+
+def _again(seen: Glance, worktree: git.Worktree, clone: git.Clone) -> Glance:
+    root = worktree.root
+    return Glance(
+        {path: git.signature(f"{root}/{path}") for path in seen.documents},
+        {path: git.signature(f"{root}/{path}") for path in seen.folders},
+        _state(worktree, clone),
+    )
+
+
+def _state(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:
+    try:
+        head = git.head_signature(worktree, clone.common_dir)
+    except OSError:
+        head = ()  # the worktree is being removed
+    return head, git.operation(worktree.git_dir), git.signature(f"{worktree.root}/.agentsync/config.toml")
+
+
+def _folders(
+    worktree: git.Worktree, settings: Settings, paths: Mapping[str, object]
+) -> dict[str, tuple[int, ...] | None]:
+    """Where a new document may appear that a glob matches: the folders of those that are there."""
+    if not any(is_glob(watch.path) for watch in settings.watch):
+        return {}
+    folders = {path.rpartition("/")[0] for path in paths}
+    return {folder: git.signature(f"{worktree.root}/{folder}") for folder in folders}

@@ -1,0 +1,103 @@
+"""The poller, as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Repo
+
+PATIENCE = 30.0  # seconds after which a fact that does not come is a failure
+
+
+@pytest.fixture
+def watching(repo: Repo) -> Iterator[subprocess.Popen[str]]:
+    """`agentsync watch`, once it has looked for the first time."""
+    repo.begin()
+    repo.hooks()
+    process = start(repo.root)
+    assert process.stdout
+    assert "watching" in process.stdout.readline()
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def start(root: Path, *args: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "agentsync", "watch", *args]
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def until(fact: Callable[[], bool]) -> None:
+    """Wait for a fact."""
+    deadline = time.monotonic() + PATIENCE
+    while not fact():
+        assert time.monotonic() < deadline, "it did not come"
+        os.sched_yield()
+
+
+def test_an_edit_that_no_hook_sees_is_recorded_once(repo: Repo, watching: subprocess.Popen[str]) -> None:
+    """The poller sees it, says so, and does not see it again."""
+    repo.write("edited\n")
+    assert watching.stdout
+    line = watching.stdout.readline()
+    assert "modified" in line and "doc.md" in line
+    assert [change["source"] for change in repo.changes()] == ["poller"]
+    repo.write("other\n", "docs/other.md")
+    until(lambda: repo.count() == 2)
+
+
+def test_a_commit_where_no_hook_ran_is_recorded(repo: Repo, watching: subprocess.Popen[str]) -> None:
+    """HEAD moved, so the poller looks."""
+    repo.git("commit", "-q", "--allow-empty", "-m", "nothing", env={"AGENTSYNC": "0"})
+    tree = repo.git("rev-parse", "HEAD~1^{tree}").strip()
+    blob = repo.git("hash-object", "-w", "--stdin", stdin="by plumbing\n").strip()
+    repo.git("update-index", "--cacheinfo", f"100644,{blob},doc.md")
+    changed = repo.git("write-tree").strip()
+    assert changed != tree
+    commit = repo.git("commit-tree", "-p", "HEAD", "-m", "plumbed", changed).strip()
+    repo.git("update-ref", "refs/heads/main", commit)
+    until(lambda: any(change["commit"] == commit for change in repo.changes()))
+
+
+def test_every_worktree_is_watched_with_its_own_configuration(repo: Repo, watching: subprocess.Popen[str]) -> None:
+    """One poller serves the clone, and takes in a worktree that comes later."""
+    linked = repo.worktree("linked", "-b", "linked")
+    until(lambda: "linked" in repo.view().state.known)
+    linked.write("edited there\n")
+    until(lambda: [change["worktree"] for change in repo.changes()] == ["linked"])
+
+
+def test_a_second_poller_says_who_is_the_first(repo: Repo, watching: subprocess.Popen[str]) -> None:
+    """One poller per clone; the exit status says that a lock was not to be had."""
+    second = start(repo.root)
+    said, _ = second.communicate(timeout=PATIENCE)
+    assert second.returncode == 4
+    assert str(watching.pid) in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly(repo: Repo, watching: subprocess.Popen[str], number: signal.Signals) -> None:
+    """A signal ends it after the look that is going on, and the next one may begin."""
+    watching.send_signal(number)
+    assert watching.wait(PATIENCE) == 0
+    again = start(repo.root, "--once")
+    said, _ = again.communicate(timeout=PATIENCE)
+    assert again.returncode == 0, said
+
+
+def test_once_looks_and_ends(repo: Repo) -> None:
+    """For a cron job: one look at every worktree, and the rules."""
+    repo.begin()
+    repo.write("edited\n")
+    done = start(repo.root, "--once")
+    said, _ = done.communicate(timeout=PATIENCE)
+    assert done.returncode == 0, said
+    assert repo.count() == 1
