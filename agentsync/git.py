@@ -57,9 +57,9 @@ def run(args: list[str], *, cwd: str, stdin: bytes = b"", env: dict[str, str] | 
     return out
 
 
-def answer(args: list[str], *, cwd: str) -> tuple[int, bytes]:
+def answer(args: list[str], *, cwd: str, stdin: bytes = b"") -> tuple[int, bytes]:
     """Exit status and output of a git whose status is its answer (merge-base, merge-file, config)."""
-    status, out, _ = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], b"", _environment())
+    status, out, _ = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, _environment())
     return status, out
 
 

@@ -28,6 +28,8 @@ class Content:
 
 
 NOTHING = Content(None, None)
+ABSENT = 64  # blobs found to be absent from a partial clone, one git process each, before the rest is left unread
+_CAT = ["cat-file", "--batch"]
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -91,14 +93,28 @@ class Contents:
         """The bytes of blobs; None for one that is not here (a partial clone) or larger than a document may be."""
         wanted = sorted(blobs - self._bytes.keys())
         if wanted:
-            sizes = self._cat("--batch-check", wanted).splitlines()
-            small = [blob for blob, line in zip(wanted, sizes, strict=True) if _size(line) <= MAX_DOCUMENT]
+            small = [blob for blob, line in self._sizes(wanted).items() if _size(line) <= MAX_DOCUMENT]
             self._bytes.update(dict.fromkeys(wanted))
-            self._bytes.update(_contents(self._cat("--batch", small), small) if small else {})
+            self._bytes.update(_contents(git.run(_CAT, cwd=self.root, stdin=_listed(small)), small) if small else {})
         return {blob: self._bytes[blob] for blob in blobs}
 
-    def _cat(self, mode: str, blobs: list[str]) -> bytes:
-        return git.run(["cat-file", mode], cwd=self.root, stdin="".join(f"{blob}\n" for blob in blobs).encode())
+    def _sizes(self, blobs: list[str]) -> dict[str, bytes]:
+        """What git says of each blob's type and size; nothing of one that only the remote of a partial clone has."""
+        said: dict[str, bytes] = {}
+        for _ in range(ABSENT):
+            status, out = git.answer(["cat-file", "--batch-check"], cwd=self.root, stdin=_listed(blobs))
+            lines = out.splitlines()
+            said.update(zip(blobs, lines, strict=False))
+            if status == 0:
+                break
+            if git.answer(["config", "--get-regexp", r"^remote\..*\.promisor$"], cwd=self.root)[0]:
+                git.run(["cat-file", "--batch-check"], cwd=self.root, stdin=_listed(blobs))  # raises: no partial clone
+            blobs = blobs[len(lines) + 1 :]  # git gives up at the first that it may not fetch
+        return said
+
+
+def _listed(blobs: list[str]) -> bytes:
+    return "".join(f"{blob}\n" for blob in blobs).encode()
 
 
 def _size(line: bytes) -> int:

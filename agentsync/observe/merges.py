@@ -38,7 +38,10 @@ class Merges:
     def _with_hunks(self, shas: list[str], pathspecs: list[str]) -> set[str]:
         """The merges with a hunk in `--cc`: cheap, but also true where a clean merge joined neighbouring lines."""
         stdin = "".join(f"{sha}\n" for sha in shas).encode()
-        out = git.run([*_SHOW.split(), "--", *pathspecs], cwd=self.common_dir, stdin=stdin)
+        try:
+            out = git.run([*_SHOW.split(), "--", *pathspecs], cwd=self.common_dir, stdin=stdin)
+        except git.GitError:
+            return set(shas)  # a partial clone lacks some of their blobs; which, shows when they are read
         found, sha = set(), ""
         wanted = {sha.encode() for sha in shas}
         for line in out.split(b"\n"):
