@@ -262,6 +262,51 @@ def _(s: Story, _: Path) -> None:
     s.git("commit", "-qm", "squashed")
 
 
+@row("a commit undone by reset --soft, stashed and popped", 1)
+def _(s: Story, _: Path) -> None:
+    s.commit(1, "x")
+    s.poll()
+    s.git("reset", "-q", "--soft", "HEAD~1")
+    s.git("stash", "-q")
+    s.poll()
+    s.git("stash", "pop", "-q")
+    s.poll()
+    s.git("commit", "-qam", "again")
+
+
+@row("merge --squash, polled, then committed", 2)
+def _(s: Story, _: Path) -> None:
+    feature(s)
+    s.git("merge", "-q", "--squash", "feature")
+    s.poll()
+    s.git("commit", "-qam", "squashed")
+
+
+@row("cherry-pick -n, polled, then committed", 2)
+def _(s: Story, _: Path) -> None:
+    feature(s)
+    s.git("cherry-pick", "-n", "feature~1", "feature")
+    s.poll()
+    s.git("commit", "-qam", "picked")
+
+
+@row("a file taken from another branch, polled, then committed", 2)
+def _(s: Story, _: Path) -> None:
+    feature(s)
+    s.git("checkout", "-q", "feature", "--", "doc.md")
+    s.poll()
+    s.git("commit", "-qam", "taken")
+
+
+def feature(s: Story) -> None:
+    """Two commits on a branch, and back."""
+    s.git("switch", "-qc", "feature")
+    s.commit(1, "x")
+    s.commit(5, "y")
+    s.poll()
+    s.git("switch", "-q", "main")
+
+
 @row("merge conflict resolved by hand with something new", 3)
 def _(s: Story, _: Path) -> None:
     conflict(s)

@@ -81,14 +81,20 @@ def _edit(facts: Facts, commit: Commit, touch: Touch) -> Edit | None:
 def _event(facts: Facts, drafts: Drafts, edit: Edit, now: float) -> Event:
     """Own work committed, a known edit carried, or else a change: in this order."""
     own = _own(facts, drafts, edit)
+    carried = [] if own and own[1] else _carried(facts, drafts, edit)
     if own:
-        return _attribution(facts, edit, own[0], now, "own", own[1], [])
+        return _attribution(facts, edit, own[0], now, "own", own[1] or _ids(carried), [])
     worktree = edit.homes[0] if edit.homes else None
-    carried = _carried(facts, drafts, edit)
     if carried:
         commits = sorted({event.commit for event in carried if event.commit})
         return _attribution(facts, edit, worktree, now, "carried", _ids(carried), commits)
     return _change(facts, edit, worktree, now)
+
+
+def brought(facts: Facts, drafts: Drafts, path: str, old: Content, new: Content, head: str) -> bool:
+    """Whether a content that is not committed at `head` consists of known edits of other commits (`merge --squash`,
+    `cherry-pick -n`, `checkout other -- path`, a commit undone by `reset --soft`)."""
+    return bool(_chain(facts, drafts, path, old.blob, new.blob, head))
 
 
 def _own(facts: Facts, drafts: Drafts, edit: Edit) -> tuple[str, list[str]] | None:
@@ -112,19 +118,20 @@ def _carried(facts: Facts, drafts: Drafts, edit: Edit) -> list[Recorded]:
     for original in facts.rewritten.get(edit.commit.sha, ()):
         if events := _recorded(drafts, "commit", original, edit.path):
             return events
-    return _chain(facts, drafts, edit) or _same_patch(facts, drafts, edit)
+    chain = _chain(facts, drafts, edit.path, edit.old.blob, edit.new.blob, edit.commit.sha)
+    return chain or _same_patch(facts, drafts, edit)
 
 
-def _chain(facts: Facts, drafts: Drafts, edit: Edit) -> list[Recorded]:
-    """Known edits that lead from one content to the other, breadth first."""
-    ways: dict[str | None, list[Recorded]] = {edit.old.blob: []}
-    queue = [edit.old.blob]
+def _chain(facts: Facts, drafts: Drafts, path: str, old: str | None, new: str | None, commit: str) -> list[Recorded]:
+    """Known edits that lead from one blob to the other, breadth first."""
+    ways: dict[str | None, list[Recorded]] = {old: []}
+    queue = [old]
     for blob in queue:  # it grows while it is walked
-        for event in _recorded(drafts, "from", edit.path, blob or ""):
-            if event.new_blob in ways or len(ways) > FAR or not _may_explain(facts, drafts, event, edit):
+        for event in _recorded(drafts, "from", path, blob or ""):
+            if event.new_blob in ways or len(ways) > FAR or not _may_explain(facts, drafts, event, commit):
                 continue
             ways[event.new_blob] = [*ways[blob], event]
-            if event.new_blob == edit.new.blob:
+            if event.new_blob == new:
                 return ways[event.new_blob]
             queue.append(event.new_blob)
     return []
@@ -134,16 +141,16 @@ def _same_patch(facts: Facts, drafts: Drafts, edit: Edit) -> list[Recorded]:
     """A known edit with the same author, author date and lines, on whatever base."""
     for event in _recorded(drafts, "at", edit.path, to_rfc3339(edit.commit.author_time)):
         one, other = event.commit or "", edit.commit.sha
-        if _may_explain(facts, drafts, event, edit) and facts.ties.same_patch(one, other, edit.path):
+        if _may_explain(facts, drafts, event, other) and facts.ties.same_patch(one, other, edit.path):
             return [event]
     return []
 
 
-def _may_explain(facts: Facts, drafts: Drafts, event: Recorded, edit: Edit) -> bool:
+def _may_explain(facts: Facts, drafts: Drafts, event: Recorded, commit: str) -> bool:
     """Not an ancestor (then this is the edit made again), nor one that is gone and has explained another already."""
-    if event.commit is None or facts.ties.is_ancestor(event.commit, edit.commit.sha):
+    if event.commit is None or facts.ties.is_ancestor(event.commit, commit):
         return False
-    return not drafts.find("carried", event.commit, edit.path) or facts.ties.reachable(event.commit)
+    return not drafts.find("carried", event.commit, event.file_path) or facts.ties.reachable(event.commit)
 
 
 def _change(facts: Facts, edit: Edit, worktree: str | None, now: float) -> Change:

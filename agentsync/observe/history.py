@@ -20,6 +20,7 @@ _SETTINGS = {
     "log.follow": "false",
     "log.mailmap": "false",
     "i18n.logOutputEncoding": "UTF-8",
+    "trailer.separators": ":",
 }
 _FORMAT = "%x00".join(("%H", "%P", "%an <%ae>", "%at", "%cn <%ce>", "%ct", "%(trailers:only,unfold)", "%s"))
 _LOG = [

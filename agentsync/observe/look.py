@@ -25,6 +25,7 @@ from agentsync.settings import pathspecs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from agentsync.events import Event
     from agentsync.ledger import Transaction
@@ -190,8 +191,12 @@ def draft(request: Request, facts: Facts, view: View, *, offline: bool = False) 
         return drafts
     spool.take_in(facts.waiting, drafts)
     commits.judge(facts.commits, drafts, request.now)
+
+    def brought(*asked: Any) -> bool:
+        return commits.brought(facts.commits, drafts, *asked)
+
     for scene in facts.scenes.values():
-        worktree.judge(facts.scanner, scene, drafts, facts.witness, request.now)
+        worktree.judge(facts.scanner, scene, drafts, facts.witness, request.now, brought)
     _watch_more(request, facts, drafts)
     return drafts
 

@@ -14,13 +14,15 @@ from agentsync.settings import Settings, Watch, is_glob, literal, pathspecs, typ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from agentsync.observe.contents import Contents
     from agentsync.observe.drafts import Drafts
     from agentsync.observe.witness import Witness
     from agentsync.replay import Known
+
+    Brought = Callable[[str, Content, Content, str], bool]
 
 MATCHES = 200_000  # files that globs may match in one worktree; what is beyond is reported
 ARGUMENTS = 1000  # paths given to git one by one; of more, it is asked for the whole tree
@@ -167,7 +169,7 @@ class Scanner:
 
     def _leave_out_sparse(self, scene: Scene, known: dict[str, Known]) -> None:
         """A file that a sparse checkout leaves out is not deleted."""
-        missing = [path for path, content in scene.files.items() if content.blob is None and _exists(known.get(path))]
+        missing = [p for p, content in scene.files.items() if content.blob is None and not _is_missing(known.get(p))]
         if not missing:
             return
         out = git.run(["--literal-pathspecs", "ls-files", "-t", "-z", "--", *missing], cwd=scene.worktree.root)
@@ -197,8 +199,8 @@ class Scanner:
         scene.at_head.update({path: self.contents.of(path, blob) or NOTHING for path, blob in blobs.items()})
 
 
-def _exists(known: Known | None) -> bool:
-    return known is not None and known.blob is not None
+def _is_missing(known: Known | None) -> bool:
+    return known is not None and known.blob is None
 
 
 def _blobs(contents: list[Content] | None) -> list[str | None]:
@@ -209,8 +211,11 @@ def _contents_of(known: Known | None) -> list[Content]:
     return [Content(known.blob, known.checksum)] if known and known.blob else []
 
 
-def judge(scanner: Scanner, scene: Scene, drafts: Drafts, witness: Witness, now: float) -> None:
-    """Add what the files of a worktree say. Raises NotAskedError."""
+def judge(scanner: Scanner, scene: Scene, drafts: Drafts, witness: Witness, now: float, brought: Brought) -> None:
+    """Add what the files of a worktree say. Raises NotAskedError.
+
+    `brought(path, old, new, head)`: whether git brought a content from other commits, without committing it here.
+    """
     name = scene.worktree.name
     first_sight = name not in drafts.fold.known
     if scene.paused:
@@ -221,21 +226,28 @@ def judge(scanner: Scanner, scene: Scene, drafts: Drafts, witness: Witness, now:
         known = drafts.known(name, path)
         if known and known.blob == content.blob:
             continue
-        if known is None and (first_sight or not _is_new(path, drafts)):
-            known_content = scanner.at_head(scene, path) if first_sight else content
-            settled[path] = known_content
-        else:
-            known_content = Content(known.blob, known.checksum) if known else NOTHING
-        if content.blob == known_content.blob:
+        before = Content(known.blob, known.checksum) if known else _at_first(scanner, scene, drafts, path, content)
+        if content.blob == before.blob:
+            settled[path] = content
             continue
-        if content.blob == scanner.at_head(scene, path).blob or drafts.shelved(name, path, content.blob):
+        if first_sight:
+            settled[path] = before
+        head = scanner.at_head(scene, path)
+        known_before = content.blob == head.blob or drafts.shelved(name, path, content.blob)
+        if known_before or (scene.head and brought(path, head, content, scene.head)):
             settled[path] = content
         else:
-            edited.append((path, known_content, content))
+            edited.append((path, before, content))
     if settled or first_sight:
         drafts.add(baseline(scene, settled, witness.source, now))
     for path, before, after in edited:
         drafts.add(_change(scene, scanner.settings, witness, path, before, after, now))
+
+
+def _at_first(scanner: Scanner, scene: Scene, drafts: Drafts, path: str, content: Content) -> Content:
+    """What is known of a path in a worktree where it was never seen: HEAD's, unless it has only begun to be watched."""
+    first_sight = scene.worktree.name not in drafts.fold.known
+    return scanner.at_head(scene, path) if first_sight or _is_new(path, drafts) else content
 
 
 def _is_new(path: str, drafts: Drafts) -> bool:
