@@ -96,6 +96,7 @@ def test_it_ends_cleanly(repo: Repo, watching: subprocess.Popen[str], number: si
 def test_once_looks_and_ends(repo: Repo) -> None:
     """For a cron job: one look at every worktree, and the rules."""
     repo.begin()
+    repo.hooks()
     repo.write("edited\n")
     done = start(repo.root, "--once")
     said, _ = done.communicate(timeout=PATIENCE)
