@@ -30,7 +30,7 @@ PAGE = CHECKOUT / "docs" / "performance.md"
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 whatever was measured: a benchmark is no test."""
     options = _parser().parse_args(argv)
-    chosen = [_only(one, options.only) for one in BENCHMARKS if not options.names or one.name in options.names]
+    chosen = [only(one, options.only) for one in BENCHMARKS if not options.names or one.name in options.names]
     print(f"{machine()}\n")
     with tempfile.TemporaryDirectory(prefix="agentsync-bench-") as folder:
         lab = Lab(Path(options.work or folder).resolve(), quick=options.quick, records=options.records)
@@ -60,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _only(benchmark: Benchmark, texts: list[str] | None) -> Benchmark:
-    """The named contestants, and those that they are compared with."""
+def only(benchmark: Benchmark, texts: list[str] | None) -> Benchmark:
+    """A benchmark with the named contestants, and those that they are compared with."""
     if not texts:
         return benchmark
     first, *others = benchmark.contestants

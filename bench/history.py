@@ -44,7 +44,7 @@ def _behind(lab: Lab, root: Path, last: str) -> None:
     for folder in (".git/agentsync", ".agentsync"):
         shutil.rmtree(root / folder, ignore_errors=True)
     lab.run(root, "git", "reset", "-q", "--hard", first, AGENTSYNC="0")
-    prepare(lab, root, 0)
+    prepare(lab, root)
     lab.run(root, "git", "reset", "-q", "--hard", last, AGENTSYNC="0")
 
 

@@ -24,13 +24,13 @@ def steps(lab: Lab, name: str, root: str) -> Step:
         env=lab.env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        bufsize=0,
     )
     lab.at_end(process)
 
     def step() -> Sample:
         assert process.stdin and process.stdout
         process.stdin.write(b"\n")
-        process.stdin.flush()
         return Sample(float(process.stdout.readline()))
 
     return step

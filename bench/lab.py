@@ -39,7 +39,7 @@ class Lab:
         """End what still runs."""
         for process in self._running:
             process.terminate()
-            process.wait()
+            process.communicate()  # closes its pipes, too
         self._running.clear()
 
     def size(self, full: int, quick: int) -> int:

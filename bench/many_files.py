@@ -24,7 +24,7 @@ def many(lab: Lab) -> Path:
     lab.git(root, "init", "-q", "-b", "main", ".")
     lab.git(root, "add", ".")
     lab.git(root, "commit", "-q", "-m", "first")
-    prepare(lab, root, 0, CONFIG)
+    prepare(lab, root, toml=CONFIG)
     return root
 
 

@@ -97,5 +97,6 @@ BENCHMARK = Benchmark(
         Contestant(OURS, cold_replay, target=1.0, peak=100),
         Contestant("`agentsync verify`", verify, target=2.5, against=OURS),
     ),
-    rounds=5,
+    rounds=3,
+    warm_up=0,
 )
