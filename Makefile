@@ -1,0 +1,54 @@
+# Everything that a contributor types. Each target sets up what it needs in .venv, once; `make demo` needs only git,
+# Python >= 3.11, make and a shell.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= auto
+# Bytecode is what makes a hook fast: whoever switched it off has it written all the same, here.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test lint format bench managers clean
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(VENV)/.base ## Play the seed's timeline in a scratch repository
+	@$(BIN)/agentsync demo
+
+test: $(VENV)/.test managers ## Run the whole suite
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: $(VENV)/.lint ## ruff, mypy --strict, shellcheck
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/shellcheck hooks/*
+
+format: $(VENV)/.lint ## Put the code into the form that lint wants
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.bench managers ## Measure beside the peers; writes the table of docs/performance.md
+	$(BIN)/python -m bench
+
+managers: ## Install husky and lefthook for the tests, where there is an npm
+	@if command -v npm >/dev/null; then \
+	    [ tests/managers/node_modules/.package-lock.json -nt tests/managers/package-lock.json ] \
+	        || npm ci --silent --no-audit --no-fund --prefix tests/managers; \
+	else echo "no npm: the tests with husky and lefthook will be skipped"; fi
+
+clean: ## Remove what these targets made
+	rm -rf $(VENV) tests/managers/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.base: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "agentsync needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
+	@[ -x $(BIN)/python ] || { echo "setting up $(VENV)"; $(PYTHON) -m venv $(VENV); } \
+	    || { rm -rf $(VENV); echo "on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint $(VENV)/.bench: $(VENV)/.%: $(VENV)/.base
+	@$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
