@@ -25,9 +25,7 @@ def guarded(run: Callable[[list[str]], int], argv: list[str]) -> int:
         _drop_stdout()
         return OK
     except OSError as error:
-        _drop_stdout()
-        tell(AgentsyncError("cannot write to stdout", cause=error.strerror or str(error)))
-        return ERROR
+        return _of_the_system(error)
 
 
 def _told(run: Callable[[list[str]], int], argv: list[str]) -> int:
@@ -39,10 +37,21 @@ def _told(run: Callable[[list[str]], int], argv: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError:
         raise
     except Exception as error:
         return _other(error, argv)
+
+
+def _of_the_system(error: OSError) -> int:
+    """A full disk or a folder that cannot be read is nobody's bug."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
+    where = f"{error.filename!s}: " if error.filename else ""
+    tell(AgentsyncError(f"{where}{error.strerror or error}"))
+    return ERROR
 
 
 def _drop_stdout() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import os
 
 import click
 
 from agentsync import __version__
 from agentsync.cli import COMMANDS, SECTIONS
 from agentsync.cli.context import enter
+from agentsync.errors import OK
 
+NAME, COMPLETE = "agentsync", "_AGENTSYNC_COMPLETE"
 EXIT_CODES = (
     (0, "fine"),
     (1, "error: what went wrong, why, and what to do stands on stderr"),
@@ -40,7 +42,7 @@ class Group(click.Group):
         """One block for each section."""
         for title, names in SECTIONS:
             found = [(name, self.get_command(ctx, name)) for name in names]
-            rows = [(name, one.get_short_help_str(90)) for name, one in found if one and not one.hidden]
+            rows = [(name, one.get_short_help_str(200)) for name, one in found if one and not one.hidden]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
@@ -70,6 +72,7 @@ def cli() -> None:
 
     \b
     Examples:
+      agentsync init              set agentsync up in this clone
       agentsync status            what is pending, and whether anything is wrong
       agentsync log -n 5          the newest five changes
       agentsync consolidate       write the report now
@@ -78,5 +81,12 @@ def cli() -> None:
 
 def run(argv: list[str]) -> int:
     """Run a command line (without the program's name); the exit code. Raises what the command raises."""
-    result: Any = cli.main(argv, prog_name="agentsync", standalone_mode=False)
-    return result if isinstance(result, int) else 0
+    if COMPLETE in os.environ:
+        cli.main(argv, prog_name=NAME, complete_var=COMPLETE)
+    try:
+        # Not `cli.main`: it would end the process where a reader closes the pipe, and with 1.
+        with cli.make_context(NAME, argv) as context:
+            result = cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return result if isinstance(result, int) else OK

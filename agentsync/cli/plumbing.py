@@ -37,9 +37,9 @@ def completion(shell: str) -> int:
     """
     from click.shell_completion import get_completion_class
 
-    from agentsync.cli.group import cli
+    from agentsync.cli.group import COMPLETE, NAME, cli
 
     found = get_completion_class(shell)
     if found:
-        click.echo(found(cli, {}, "agentsync", "_AGENTSYNC_COMPLETE").source())
+        click.echo(found(cli, {}, NAME, COMPLETE).source())
     return OK
