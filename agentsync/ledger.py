@@ -76,6 +76,8 @@ class Ledger:
                 block = rest + head + newline
                 yield offset, block
                 offset, rest = offset + len(block), tail
+        except OSError as error:
+            raise unreadable(self.path, error) from None
         finally:
             os.close(fd)
 

@@ -211,6 +211,13 @@ def test_a_ledger_that_is_a_symlink_is_refused(ledger: Ledger, tmp_path: Path) -
     assert target.read_bytes() == b"precious"
 
 
+def test_a_folder_in_the_ledgers_place_is_told_in_words(ledger: Ledger) -> None:
+    os.makedirs(ledger.path)
+    with pytest.raises(LedgerError) as caught:
+        View(ledger).catch_up()
+    assert caught.value.cause == os.strerror(errno.EISDIR)
+
+
 @pytest.mark.parametrize("copy", [["cp", "-r"], ["cp", "-a"]])
 def test_a_copied_clone_writes_under_a_new_name(repo: Repo, tmp_path: Path, copy: list[str]) -> None:
     """Two clones never count under one name; the old lines stay the old writer's."""
