@@ -7,10 +7,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hashlib import blake2b, md5, sha1, sha256
+    from hashlib import md5, sha1, sha256
 else:
     try:
-        from _blake2 import blake2b
         from _md5 import md5
         from _sha1 import sha1
 
@@ -19,6 +18,6 @@ else:
         except ImportError:
             from _sha256 import sha256
     except ImportError:
-        from hashlib import blake2b, md5, sha1, sha256
+        from hashlib import md5, sha1, sha256
 
-__all__ = ["blake2b", "md5", "sha1", "sha256"]
+__all__ = ["md5", "sha1", "sha256"]

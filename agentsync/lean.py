@@ -28,13 +28,28 @@ else:
         defaults = tuple(body[name] for name in fields if name in body)
         if any(name in body for name in fields[: len(fields) - len(defaults)]):
             raise TypeError(f"{cls.__name__}: a field without a default follows one with a default")
-        # The names are this project's own; `collections.namedtuple` makes its constructor in the same way.
-        new = eval(f"lambda _cls, {', '.join(fields)}: _new(_cls, ({', '.join(fields)},))", {"_new": tuple.__new__})  # noqa: S307
-        new.__defaults__ = defaults or None
+        count = len(fields)
+        default = dict(zip(fields[count - len(defaults) :], defaults, strict=True))
+
+        # Not made by `eval` as `collections.namedtuple` does: compiling that for each class would cost a hook 5 ms.
+        def new(_cls, *values, **named):
+            if named or len(values) != count:
+                values = _filled(_cls, values, named, default)
+            return tuple.__new__(_cls, values)
+
         kept = {name: value for name, value in body.items() if name not in (*fields, "__dict__", "__weakref__")}
         made = {name: _tuplegetter(at, name) for at, name in enumerate(fields)}
         parts = {**kept, **made, "__new__": new, "_fields": fields, "_replace": _replace, "_asdict": _asdict}
         return type(cls.__name__, (tuple,), {**parts, "__repr__": _repr, "__slots__": ()})
+
+    def _filled(cls, values, named, default):
+        given = dict(zip(cls._fields, values, strict=False))
+        unknown = [name for name in named if name in given or name not in cls._fields]
+        merged = {**default, **given, **named}
+        missing = [name for name in cls._fields if name not in merged]
+        if unknown or missing or len(values) > len(cls._fields):
+            raise TypeError(f"{cls.__name__}: not to be given: {unknown}; missing: {missing}; values: {len(values)}")
+        return [merged[name] for name in cls._fields]
 
     def _asdict(self):
         return dict(zip(self._fields, self, strict=True))
