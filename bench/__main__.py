@@ -1,4 +1,4 @@
-"""`python -m bench [NAME...]`: run all benchmarks and rewrite the tables of docs/performance.md, or run some."""
+"""`python -m bench`: run all benchmarks and rewrite the tables of docs/performance.md. `python -m bench NAME`: one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import append, commit, history, many_files, replay, startup, watch
-from bench.harness import Benchmark, Row, race
+from bench.harness import Benchmark, race
 from bench.lab import CHECKOUT, Lab, machine
 from bench.report import markdown, rewrite, terminal
 
@@ -44,8 +44,10 @@ def main(argv: list[str] | None = None) -> int:
             finally:
                 lab.end()
             print(terminal(*results[-1]), flush=True)
-    if not options.names and not options.quick and not options.only:
-        rewrite(PAGE, [_preamble(), *(markdown(*result) for result in results)])
+    if options.write or not (options.names or options.quick or options.only):
+        where = f"Measured {datetime.date.today().isoformat()}: {machine()}."
+        titles = [benchmark.title for benchmark in BENCHMARKS]
+        rewrite(PAGE, [markdown(*result, where) for result in results], titles)
     return 0
 
 
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(one.name for one in BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="small numbers: prove that everything runs")
+    parser.add_argument("--write", action="store_true", help="rewrite the page's tables of these benchmarks")
     parser.add_argument("--only", action="append", metavar="TEXT", help="contestants whose name has this text")
     parser.add_argument("--rounds", type=int, help="how often each is measured")
     parser.add_argument("--records", type=int, default=1_000_000, help="in the long ledger (default: %(default)s)")
@@ -69,13 +72,6 @@ def only(benchmark: Benchmark, texts: list[str] | None) -> Benchmark:
     beside = {one.against for one in named}
     return replace(benchmark, contestants=(first, *(one for one in others if one in named or one.name in beside)))
 
-
-def _preamble() -> str:
-    today = datetime.date.today().isoformat()
-    return f"Measured {today}: {machine()}.\n"
-
-
-__all__ = ["Row", "main"]
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from bench.harness import MissingError, Sample, timed
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 MANAGERS = CHECKOUT / "tests" / "managers"
-PEERS = ("duckdb>=1.0", "polars>=1.0", "pre-commit>=4.0", "prek>=0.2", "watchfiles>=1.0")
 WATCHED = "docs/passation.md"
 _RUN = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
 UNWATCHED = "src/part00/file0000.py"
@@ -70,26 +70,35 @@ class Lab:
 
     @functools.cached_property
     def _peers(self) -> str:
-        """The interpreter that has the peers from PyPI, as many as can be had."""
-        if self.quick:
-            return sys.executable
+        """The interpreter of an environment that has the peers from PyPI, as many as can be had."""
         python = _environment(self.folder / "peers")
-        for peer in PEERS:
+        with (CHECKOUT / "pyproject.toml").open("rb") as file:
+            peers = tomllib.load(file)["dependency-groups"]["bench"]
+        for peer in peers:
             with contextlib.suppress(subprocess.CalledProcessError):
                 _pip(python, peer)
         return python
 
     def peer(self, module: str) -> str:
-        """The interpreter with which a peer's Python module can be imported. Raises MissingError."""
-        found = subprocess.run([self._peers, "-c", f"import {module}"], env=self.env, capture_output=True, check=False)
-        if found.returncode:
-            raise MissingError("not installed")
-        return self._peers
+        """An interpreter that can import a peer's module: this one, or the peers'. Raises MissingError."""
+        for python in self._interpreters():
+            found = subprocess.run([python, "-c", f"import {module}"], env=self.env, capture_output=True, check=False)
+            if not found.returncode:
+                return python
+        raise MissingError("not installed")
+
+    def _interpreters(self) -> Iterator[str]:
+        yield sys.executable
+        if not self.quick:
+            yield self._peers
 
     def command(self, name: str) -> str:
         """A peer's command, from PyPI or from this machine. Raises MissingError."""
-        beside = Path(self._peers).with_name(name)
-        found = str(beside) if beside.exists() else shutil.which(name)
+        for python in self._interpreters():
+            beside = Path(python).with_name(name)
+            if beside.exists():
+                return str(beside)
+        found = shutil.which(name)
         if not found:
             raise MissingError("not installed")
         return found

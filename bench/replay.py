@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -35,8 +36,8 @@ def fold(name: str) -> Callable[[Lab], Step]:
     def prepare(lab: Lab) -> Step:
         module = {"duckdb_columns": "duckdb", "duckdb_guessed": "duckdb", "polars": "polars"}.get(name, "json")
         python = lab.peer(module)
-        if name == "jq":
-            lab.command("jq")
+        if name == "jq" and not shutil.which("jq"):
+            raise MissingError("not installed")
         ledger = long_ledger(lab)
         script = [python, "-I", str(CHECKOUT / "bench" / "folds.py")]
         if name == "sqlite":

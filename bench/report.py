@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.harness import Benchmark, Row
@@ -40,12 +40,12 @@ def terminal(benchmark: Benchmark, rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def markdown(benchmark: Benchmark, rows: list[Row]) -> str:
-    """The same as a section of a page."""
+def markdown(benchmark: Benchmark, rows: list[Row], where: str = "") -> str:
+    """The same as a section of a page; `where` says when and on what it was measured."""
     head = [
         f"### {benchmark.title}",
         "",
-        benchmark.about,
+        f"{benchmark.about} {where}".rstrip(),
         "",
         "| | median | min - max | x | target |",
         "|---|--:|--:|--:|---|",
@@ -86,8 +86,18 @@ def _verdict(value: float | None, most: float, target: str) -> str:
     return f"{'reached' if value <= most else 'MISSED'}: {target}"
 
 
-def rewrite(page: Path, sections: Iterable[str]) -> None:
-    """Put the sections between the page's marker lines."""
+def rewrite(page: Path, sections: Iterable[str], order: Sequence[str]) -> None:
+    """Put sections between the page's marker lines, in the place of older ones; `order` names the titles to keep."""
     before, _, rest = page.read_text().partition(f"{BEGIN}\n")
-    _, _, after = rest.partition(f"{END}\n")
-    page.write_text(f"{before}{BEGIN}\n" + "\n".join(sections) + f"{END}\n{after}")
+    old, _, after = rest.partition(f"{END}\n")
+    found = {_title(section): section for section in (*_sections(old), *sections)}
+    kept = "\n".join(found[title] for title in order if title in found)
+    page.write_text(f"{before}{BEGIN}\n{kept}{END}\n{after}")
+
+
+def _sections(text: str) -> list[str]:
+    return [f"### {section.strip()}\n" for section in text.split("### ")[1:]]
+
+
+def _title(section: str) -> str:
+    return section.partition("\n")[0].removeprefix("### ")
