@@ -58,7 +58,7 @@ def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], n
     install.install(
         *place, python=python, hooks=wish.hooks, local=local, dry_run=True
     )  # refuses before anything is there
-    began = View(Ledger(clone.store), with_index=False).catch_up().state.since is None
+    began = _is_new(clone)
     steps = [
         *install.install(*place, python=python, hooks=wish.hooks, local=local, dry_run=wish.dry_run),
         *local_files.make_doors(*place, local=local, dry_run=wish.dry_run),
@@ -72,6 +72,15 @@ def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], n
         if not wish.dry_run:
             sync(Request(clone, settings, "init", git.worktrees(clone), now, begin=True))
     return Done(tuple(steps), tuple(_to_commit(here, steps, local)), settings, language_from, began, local)
+
+
+def _is_new(clone: Clone) -> bool:
+    try:
+        return View(Ledger(clone.store), with_index=False).catch_up().state.since is None
+    except OSError as error:
+        raise AgentsyncError(
+            f"{clone.store} cannot be used", cause=error.strerror or "", hint="move it out of the way, then try again"
+        ) from None
 
 
 def _worktree(clone: Clone) -> Worktree:
