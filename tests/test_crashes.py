@@ -5,6 +5,7 @@ Acknowledged is what a process was told was done: a look that returned, a git co
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -75,6 +76,11 @@ class Victims:
         self.repo.git("commit", "-qam", "edit")
         return self.repo.head()
 
+    def save(self) -> list[str]:
+        """A checkpoint."""
+        self.repo.view().save()
+        return []
+
     def step(self) -> None:
         """One process that does something; most are killed in the middle of it."""
         name = self.random.choice(("commit", "commit", "scan", "scan", "consolidate", "save"))
@@ -86,7 +92,7 @@ class Victims:
             "commit": self.commit,
             "scan": self.look,
             "consolidate": lambda: self.look(asked=True),
-            "save": lambda: self.repo.view().save() or [],
+            "save": self.save,
         }
         said = self.killed_or_not(name, acts[name])
         if name == "commit" and said:
@@ -108,10 +114,8 @@ class Victims:
         usual = self.seconds.get(name)
         if usual is not None:
             time.sleep(self.random.uniform(0, usual * 1.2))
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         said = answer()
         self.killed += said is None
         if usual is None:

@@ -353,7 +353,7 @@ HARMS = (remove, truncate, empty, scramble, nonsense)
 
 
 @pytest.mark.parametrize("harm", HARMS)
-@pytest.mark.parametrize("name", ["checkpoint.json", "index.sqlite"])
+@pytest.mark.parametrize("name", ["checkpoint.json", "index"])
 @pytest.mark.parametrize("when", ["before", "open", "queried"])
 def test_checkpoint_and_index_may_be_lost_or_spoilt_at_any_time(
     ledger: Ledger, name: str, harm: Any, when: str
@@ -381,10 +381,10 @@ def test_an_index_behind_its_checkpoint_is_noticed(ledger: Ledger) -> None:
     """As after a power cut, or made by somebody who had read less."""
     ten(ledger)
     saved(ledger)
-    index = (Path(ledger.store) / "index.sqlite").read_bytes()
+    index = (Path(ledger.store) / "index").read_bytes()
     ten(ledger, 10)
     expected = answers(saved(ledger))
-    (Path(ledger.store) / "index.sqlite").write_bytes(index)
+    (Path(ledger.store) / "index").write_bytes(index)
     view = View(ledger).catch_up()
     assert answers(view) == expected
     view.save()
@@ -413,7 +413,7 @@ def test_two_who_save_at_once_do_not_pull_the_index_apart(ledger: Ledger) -> Non
     view = View(ledger).catch_up()
     with files.Locked(f"{ledger.store}/{checkpoint.LOCK}", 1, "the checkpoint"):
         view.save()
-        assert not (Path(ledger.store) / "index.sqlite").exists()
+        assert not (Path(ledger.store) / "index").exists()
     assert len(view.events("from", "doc.md", f"{3:040x}")) == 1
 
 
