@@ -1,31 +1,30 @@
 """The ledger seen from its newest line: folded state, the cursor it is valid for, and an index of what is not state.
 
-The checkpoint (`checkpoint.json`: cursor and state; `index.sqlite`: where a record lies) saves the replay of old lines.
+The checkpoint (`checkpoint.json`: cursor and state; `index`: where a record lies) saves the replay of old lines.
 It may be deleted at any time. It is never what makes the program correct: a checkpoint that does not fit the ledger is
 thrown away and made anew.
 """
 
 from __future__ import annotations
 
-import os
-
 from agentsync import files, jsontext
-from agentsync.digests import md5
 from agentsync.errors import LockedError
 from agentsync.events import CLOCK_ZERO, Attribution, Change, Consolidation, DamagedError, Event, decode
-from agentsync.lean import frozen, suppress
+from agentsync.lean import frozen
 from agentsync.ledger import NO_LINE, crash, line_hash
+from agentsync.positions import Positions, SpoiltError, add, hash_of, reach_of
 from agentsync.replay import Consolidated, Fold, Known, Latest, Pending, Shelved, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable
     from typing import Any
 
     from agentsync.ledger import Ledger
 
-FORMAT = 2  # of both files; another one is thrown away
+FORMAT = 3  # another one is thrown away
+INDEX = "index"
+RECENT = 64  # consolidations that are found without reading the ledger
 LOCK = "checkpoint.lock"
 STRIDE = 32  # records after which a checkpoint is worth writing
 CHUNK = 50_000  # records between two checkpoints of a long catching up
@@ -45,6 +44,7 @@ class Cursor:
     records: int = 0
     damaged: tuple[int, ...] = ()  # offsets of lines that are no records
     unknown: int = 0  # records of kinds that this version does not know
+    consolidations: tuple[int, ...] = ()  # offsets of the newest
 
 
 class IndexLostError(Exception):
@@ -133,19 +133,36 @@ class View:
         files.replace_file(_path(self.ledger), jsontext.dumps(flat).encode())
         self.saved = self.cursor
 
-    def events(self, *key: str, newest: int = -1) -> list[Event]:
+    def consolidations(self, newest: int) -> list[Consolidation]:
+        """The newest consolidations (0: all), newest first."""
+        every = sum(self.state.consolidations.values())
+        offsets: Iterable[int] = self.cursor.consolidations[-newest:]
+        if newest == 0 or min(newest, every) > len(self.cursor.consolidations):
+            mark = b'"kind":"consolidation"'
+            offsets = [at for at, line in self.ledger.lines() if mark in line and at < self.cursor.offset][-newest:]
+        events = (self.event_at(offset) for offset in offsets)
+        return [event for event in events if isinstance(event, Consolidation)][::-1]
+
+    def event_at(self, offset: int) -> Event | None:
+        """The event of the record that begins at an offset, if one does."""
+        try:
+            return decode(self.ledger.line_at(offset))[1]
+        except (DamagedError, StopIteration):
+            return None
+
+    def events(self, *key: str) -> list[Event]:
         """The events under an index key (see `keys`), newest first."""
         if self.index is None:
             raise ValueError("this view has no index")
         try:
-            return self._events(self.index, key, newest)
+            return self._events(self.index, key)
         except IndexLostError:
             self.index = self._reindexed()
-            return self._events(self.index, key, newest)
+            return self._events(self.index, key)
 
-    def _events(self, index: Index, key: tuple[str, ...], newest: int) -> list[Event]:
+    def _events(self, index: Index, key: tuple[str, ...]) -> list[Event]:
         found = []
-        for offset in index.offsets(key, newest):
+        for offset in index.offsets(key):
             try:
                 event = decode(self.ledger.line_at(offset))[1]
             except (DamagedError, StopIteration):
@@ -175,6 +192,7 @@ class Tally:
         self.offset, self.last, self.clock = cursor.offset, b"", cursor.clock
         self.writers, self.damaged = dict(cursor.writers), list(cursor.damaged)
         self.records, self.unknown = cursor.records, cursor.unknown
+        self.consolidations = cursor.consolidations
 
     def add(self, offset: int, line: bytes) -> Event | None:
         """Take a line in; its event, if it is one that has not been there and that this version knows."""
@@ -190,6 +208,8 @@ class Tally:
         self.writers[stamp.writer] = stamp.seq
         self.records += 1
         self.unknown += event is None
+        if isinstance(event, Consolidation):
+            self.consolidations = (*self.consolidations, offset)[-RECENT:]
         return event
 
     def add_many(self, offset: int, piece: bytes, records: list[Any], fold: Fold) -> None:
@@ -218,6 +238,7 @@ class Tally:
             self.records,
             tuple(self.damaged),
             self.unknown,
+            self.consolidations,
         )
 
 
@@ -231,116 +252,64 @@ def keys(event: Event) -> list[tuple[str, ...]]:
     if isinstance(event, Attribution):
         found.extend(("attributed", id_) for id_ in event.event_ids)
         found.extend(("carried", commit, event.file_path) for commit in event.carried_from)
-    if isinstance(event, Consolidation):
-        found.append(("consolidation",))
     return found
 
 
 class Index:
-    """Key to offsets: what is new in memory, what is old in SQLite, which is not even imported before it is asked.
+    """Key to offsets: what is new in memory, what is old in a table on disk.
 
-    `old`: every line before this offset is found in the file alone.
+    `old`: every line before this offset is found in the table alone.
     """
 
     def __init__(self, ledger: Ledger, old: int) -> None:
-        self.path = f"{ledger.store}/index.sqlite"
+        self.path = f"{ledger.store}/{INDEX}"
         self.old = old
         self.new: dict[tuple[str, ...], list[int]] = {}
-        self.base: sqlite3.Connection | None = None
+        self.table: Positions | None = None
 
     def add(self, event: Event, offset: int) -> None:
         """Remember where an event lies."""
         for key in keys(event):
             self.new.setdefault(key, []).append(offset)
 
-    def offsets(self, key: tuple[str, ...], newest: int = -1) -> list[int]:
-        """Where events under the key may lie, newest first; `newest` of them, -1 for all. Raises IndexLostError."""
+    def offsets(self, key: tuple[str, ...]) -> list[int]:
+        """Where events under the key may lie, newest first. Raises IndexLostError."""
         found = set(self.new.get(key, ()))
         if self.old:
-            found.update(self._stored(_hash(key), newest))
-        ordered = sorted(found, reverse=True)
-        return ordered if newest < 0 else ordered[:newest]
+            found.update(self._stored(hash_of(key)))
+        return sorted(found, reverse=True)
 
-    def _stored(self, hash_: int, newest: int) -> list[int]:
-        import sqlite3  # late: a quarter of a hook's imports
-
+    def _stored(self, hash_: bytes) -> list[int]:
         try:
-            if self.base is None:
-                self.base = _open(self.path, "rw")
-                if _reach(self.base) < self.old:
-                    raise IndexLostError
-            query = "SELECT position FROM positions WHERE hash = ? ORDER BY position DESC LIMIT ?"
-            return [int(position) for (position,) in self.base.execute(query, (hash_, newest))]
-        except (sqlite3.Error, TypeError, ValueError):
+            if self.table is None:
+                self.table = Positions(self.path)
+            if self.table.reach < self.old:
+                raise IndexLostError
+            return self.table.find(hash_)
+        except (OSError, SpoiltError):
             raise IndexLostError from None
 
     def save(self, since: int, until: int) -> bool:
-        """Move what is new, which begins at `since`, into the file. False if that was not possible.
+        """Move what is new, which begins at `since`, into the table. False if that was not possible.
 
-        The file may reach beyond `since`: somebody was killed before the checkpoint was written.
+        The table may reach beyond `since`: somebody was killed before the checkpoint was written.
         """
-        import sqlite3
-
-        rows = sorted({(_hash(key), offset) for key, offsets in self.new.items() for offset in offsets})
+        rows = {(hash_of(key), offset) for key, offsets in self.new.items() for offset in offsets}
         self._close()
         try:
-            if since == 0:
-                _remove(self.path)
-            connection = _open(self.path, "rwc")
-            try:
-                _make(connection)
-                connection.execute("BEGIN IMMEDIATE")
-                reach = _reach(connection)
-                if reach < since:
-                    return False
-                connection.executemany("INSERT OR IGNORE INTO positions VALUES (?, ?)", rows)
-                connection.execute("UPDATE reach SET until = ?", (max(reach, until),))
-                connection.execute("COMMIT")
-            finally:
-                connection.close()
-        except (sqlite3.Error, OSError, TypeError, ValueError):
+            if since and reach_of(self.path) < since:
+                return False
+            add(self.path, rows, until, anew=since == 0)
+        except (OSError, SpoiltError):
             return False
         self.new.clear()
         self.old = until
         return True
 
     def _close(self) -> None:
-        if self.base:
-            self.base.close()
-            self.base = None
-
-
-def _hash(key: tuple[str, ...]) -> int:
-    digest = md5("\0".join(key).encode(), usedforsecurity=False).digest()[:8]  # not for security: a hit is compared
-    return int.from_bytes(digest, "big", signed=True)
-
-
-def _open(path: str, mode: str) -> sqlite3.Connection:
-    import sqlite3
-
-    from_root = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return sqlite3.connect(f"file:{from_root}?mode={mode}", uri=True, timeout=2.0, isolation_level=None)
-
-
-def _make(connection: sqlite3.Connection) -> None:
-    # Not durable on purpose: a power cut may lose or spoil it, and whoever asks it finds that out.
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS positions (hash, position, PRIMARY KEY (hash, position)) WITHOUT ROWID"
-    )
-    connection.execute("CREATE TABLE IF NOT EXISTS reach (until)")
-    connection.execute("INSERT INTO reach SELECT 0 WHERE NOT EXISTS (SELECT * FROM reach)")
-
-
-def _reach(connection: sqlite3.Connection) -> int:
-    """Up to which offset the index knows every line."""
-    return int(connection.execute("SELECT until FROM reach").fetchone()[0])
-
-
-def _remove(path: str) -> None:
-    for suffix in ("", "-journal"):
-        with suppress(FileNotFoundError):
-            os.unlink(path + suffix)
+        if self.table:
+            self.table.close()
+            self.table = None
 
 
 def _path(ledger: Ledger) -> str:
@@ -351,7 +320,9 @@ def _load(ledger: Ledger, inode: int) -> tuple[Cursor, State] | None:
     """The checkpoint, if it fits the ledger: same file, and the line it ends with is still there."""
     try:
         flat = jsontext.load(_path(ledger))
-        cursor = Cursor(**{**flat["cursor"], "damaged": tuple(flat["cursor"]["damaged"])})
+        said = flat["cursor"]
+        tuples = {name: tuple(said[name]) for name in ("damaged", "consolidations")}
+        cursor = Cursor(**{**said, **tuples})
         if flat["format"] != FORMAT or flat["inode"] != inode or not _ends_there(ledger, cursor):
             return None
         return cursor, _state(flat["state"])

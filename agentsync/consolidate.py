@@ -36,8 +36,7 @@ class Payment:
 
 def newest(view: View, count: int) -> list[Report]:
     """The newest `count` consolidations (0: all) with their changes, newest first."""
-    found = view.events("consolidation", newest=count or -1)
-    return [_report(view, event) for event in found if isinstance(event, Consolidation)]
+    return [_report(view, event) for event in view.consolidations(count)]
 
 
 def _report(view: View, event: Consolidation) -> Report:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK_TIMEOUT = 2.0  # seconds that a hook waits; then it spools
-BLOCK = 1 << 20
+BLOCK = 1 << 20  # bytes read at once
+LINE = 1 << 12  # bytes that most lines have less than
 
 
 class ReplacedError(Exception):
@@ -83,7 +84,7 @@ class Ledger:
 
     def line_at(self, offset: int) -> bytes:
         """The line that begins at `offset`."""
-        return next(self.lines(offset))[1]
+        return next(self.blocks(offset, LINE))[1].partition(b"\n")[0]
 
     def transaction(self, timeout: float = LOCK_TIMEOUT) -> Transaction:
         """The locked ledger, to be used in a `with`, which may raise LockedError or OSError (it cannot be written)."""

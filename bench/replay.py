@@ -66,7 +66,7 @@ def cold_replay(lab: Lab) -> Step:
     store = long_ledger(lab).parent
 
     def step() -> Sample:
-        for checkpoint in ("checkpoint.json", "index.sqlite"):
+        for checkpoint in ("checkpoint.json", "index"):
             (store / checkpoint).unlink(missing_ok=True)
         out = lab.folder / "replay.txt"
         sample = timed([lab.python, "-I", "-c", REPLAY, str(store)], cwd=lab.folder, env=lab.env, out=out)
