@@ -243,9 +243,9 @@ def environment(home: str) -> dict[str, str]:
 @contextlib.contextmanager
 def sealed(home: str) -> Iterator[None]:
     """This process in the story's environment."""
-    before = dict(os.environ)
+    before, story = dict(os.environ), environment(home)
     os.environ.clear()
-    os.environ.update(environment(home))
+    os.environ.update(story)
     try:
         yield
     finally:
