@@ -110,7 +110,9 @@ def git_version(patient: Patient) -> Iterator[Result]:
     """git is new enough."""
     version = patient.facts.git_version
     text, oldest = (".".join(map(str, numbers)) for numbers in (version, repo.OLDEST))
-    yield Result("git", version >= repo.OLDEST, f"git {text}", "" if version >= repo.OLDEST else f"install {oldest}")
+    yield Result(
+        "git", version >= repo.OLDEST, f"git {text}", "" if version >= repo.OLDEST else f"install {oldest} or newer"
+    )
 
 
 def configuration(patient: Patient) -> Iterator[Result]:
@@ -230,7 +232,7 @@ def owed(patient: Patient) -> Iterator[Result]:
 def paused(patient: Patient) -> Iterator[Result]:
     """No operation of git keeps a worktree's files from being looked at."""
     for one in patient.survey.paused:
-        what = f"worktree {one.worktree} is paused: a {one.operation} is going on since {one.since}"
+        what = f"worktree {one.worktree} is paused: {one.operation} is going on since {one.since}"
         yield Result("paused", False, what, f"end it: git {_ending(one.operation)}")
 
 
