@@ -57,7 +57,7 @@ def empty_sh(lab: Lab) -> Step:
 
 def husky(lab: Lab) -> Step:
     root = lab.repository("husky")
-    lab.run(root, "node", lab.node_command("husky/bin.js"))
+    lab.run(root, lab.command("node"), lab.node_command("husky/bin.js"))
     _executable(root / ".husky" / "post-commit", "exit 0\n")
     return Committer(lab, root, WATCHED).commit
 

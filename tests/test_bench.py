@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from bench.lab import Lab
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    return Lab(tmp_path, quick=True)
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    made = Lab(tmp_path, quick=True)
+    yield made
+    made.end()
 
 
 def taking(*values: float) -> Step:
@@ -37,16 +40,15 @@ def missing(lab: Lab) -> Step:
     raise MissingError("not installed")
 
 
-def test_each_benchmark_runs_and_its_ratios_are_numbers(lab: Lab) -> None:
-    for benchmark in bench.BENCHMARKS:
-        rows = race(benchmark, lab)
-        lab.end()
-        assert [row.contestant for row in rows] == list(benchmark.contestants)
-        for row in rows:
-            assert bool(row.samples) != bool(row.note), row
-            assert not row.note or row.note == "not installed", row
-            assert row.ratio is None or (math.isfinite(row.ratio) and row.ratio > 0), row
-        assert any(row.samples and "agentsync" in row.contestant.name for row in rows)
+@pytest.mark.parametrize("benchmark", bench.BENCHMARKS, ids=lambda benchmark: benchmark.name)
+def test_each_benchmark_runs_and_its_ratios_are_numbers(lab: Lab, benchmark: Benchmark) -> None:
+    rows = race(benchmark, lab)
+    assert [row.contestant for row in rows] == list(benchmark.contestants)
+    for row in rows:
+        assert bool(row.samples) != bool(row.note), row
+        assert not row.note or row.note == "not installed", row
+        assert row.ratio is None or math.isfinite(row.ratio), row
+    assert all(row.samples for row in rows if "agentsync" in row.contestant.name)
 
 
 def test_names_and_targets_refer_to_contestants_that_exist() -> None:
