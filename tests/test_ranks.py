@@ -16,8 +16,8 @@ RANKS = ("pure", "files and git", "steps", "doors")
 # What would cost a commit more than all that its hook does.
 SLOW = (
     "argparse asyncio ast click collections contextlib copy dataclasses datetime enum functools git hashlib "
-    "importlib.util inspect json logging msgspec operator pathlib platform random re rich shutil signal socket sqlite3 ssl string "
-    "subprocess tempfile threading tomllib traceback types typing unittest urllib weakref"
+    "importlib.util inspect json logging msgspec operator pathlib platform random re rich shutil signal socket "
+    "sqlite3 ssl string subprocess tempfile threading tomllib traceback types typing unittest urllib weakref"
 ).split()
 # A pure module may do no more than compute.
 IMPURE = {"subprocess", "socket", "pathlib", "shutil", "tempfile", "fcntl", "git", "random", "select"}
