@@ -138,8 +138,7 @@ class View:
         every = sum(self.state.consolidations.values())
         offsets: Iterable[int] = self.cursor.consolidations[-newest:]
         if newest == 0 or min(newest, every) > len(self.cursor.consolidations):
-            mark = b'"kind":"consolidation"'
-            offsets = [at for at, line in self.ledger.lines() if mark in line and at < self.cursor.offset][-newest:]
+            offsets = [at for at, line in self.ledger.lines() if MARK in line and at < self.cursor.offset][-newest:]
         events = (self.event_at(offset) for offset in offsets)
         return [event for event in events if isinstance(event, Consolidation)][::-1]
 
@@ -223,6 +222,7 @@ class Tally:
                 new.append(record)
         self.clock = max(self.clock, max([record.clock for record in records]))
         self.records += len(new)
+        self.consolidations = (*self.consolidations, *_consolidations(offset, piece))[-RECENT:]
         fold.add_all(new)
 
     def cursor(self) -> Cursor:
@@ -240,6 +240,20 @@ class Tally:
             self.unknown,
             self.consolidations,
         )
+
+
+MARK = b'"kind":"consolidation"'
+
+
+def _consolidations(offset: int, piece: bytes) -> list[int]:
+    """Where the newest consolidations begin in whole lines that lie at `offset`."""
+    found: list[int] = []
+    at = piece.rfind(MARK)
+    while at >= 0 and len(found) < RECENT:
+        begin = piece.rfind(b"\n", 0, at) + 1
+        found.insert(0, offset + begin)
+        at = piece.rfind(MARK, 0, begin)
+    return found
 
 
 def keys(event: Event) -> list[tuple[str, ...]]:

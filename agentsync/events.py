@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, ClassVar
 
+    # Of each field: its name, its types, what must hold besides, and both in words.
+    Plan = tuple[tuple[str, tuple[type, ...], Callable[[Any], bool] | None, str], ...]
+
 VERSION = 1
 EVENT_TYPES = ("created", "modified", "deleted")
 TRIGGERS = ("manual", "threshold", "time_based")
@@ -173,11 +176,11 @@ def decode(line: bytes) -> tuple[Stamp, Event | None]:
     Raises DamagedError.
     """
     flat = parse(line)
-    check_fields(flat, _STAMP_TYPES)
+    check_fields(flat, _STAMP_PLAN)
     stamp = Stamp(flat["writer"], flat["seq"], flat["prev"], flat["clock"])
     if flat["kind"] not in BY_KIND:
         return stamp, None
-    check_fields(flat, _TIME_TYPES)
+    check_fields(flat, _TIME_PLAN)
     return stamp, event_of(flat)
 
 
@@ -186,9 +189,9 @@ def event_of(flat: Mapping[str, Any]) -> Event:
     cls = BY_KIND.get(flat.get("kind", "")) if isinstance(flat, dict) else None
     if cls is None:
         raise DamagedError("no kind of event")
-    check_fields(flat, _EVENT_TYPES[cls.kind])
-    values: dict[str, Any] = {name: flat.get(name) for name in _FIELDS[cls.kind]}
-    return cls(**values)
+    check_fields(flat, _EVENT_PLANS[cls.kind])
+    values: list[Any] = [flat.get(name) for name in _FIELDS[cls.kind]]
+    return cls(*values)
 
 
 def parse(line: bytes) -> dict[str, Any]:
@@ -204,11 +207,12 @@ def parse(line: bytes) -> dict[str, Any]:
     return flat
 
 
-def check_fields(flat: Mapping[str, Any], types: Mapping[str, str]) -> None:
-    """Raise DamagedError for the first field that has not its type."""
-    for name, text in types.items():
-        if not _IS[text](flat.get(name)):
-            raise DamagedError(f"field {name!r} is not {text}: {flat.get(name)!r:.60}")
+def check_fields(flat: Mapping[str, Any], plan: Plan) -> None:
+    """Raise DamagedError for the first field that has not its form."""
+    for name, types, holds, text in plan:
+        value = flat.get(name)
+        if type(value) not in types or (holds is not None and value is not None and not holds(value)):
+            raise DamagedError(f"field {name!r} is not {text}: {value!r:.60}")
 
 
 def new_id(now: float) -> str:
@@ -254,34 +258,12 @@ def _fields(value: Any) -> dict[str, object]:
     return dict(zip(value._fields, value, strict=True))
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _is_id(value: str) -> bool:
+    return len(value) == 36 and value[8:24:5] == "----" and _is_hex(value.replace("-", "", 4))
 
 
-def _is_text_or_null(value: object) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _is_whole(value: object) -> bool:
-    return type(value) is int
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value > 0
-
-
-def _is_id(value: object) -> bool:
-    return (
-        isinstance(value, str) and len(value) == 36 and value[8:24:5] == "----" and _is_hex(value.replace("-", "", 4))
-    )
-
-
-def _is_clock(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 17 and value[12] == "." and _is_hex(value.replace(".", "", 1))
+def _is_clock(value: str) -> bool:
+    return len(value) == 17 and value[12] == "." and _is_hex(value.replace(".", "", 1))
 
 
 def _is_hex(text: str) -> bool:
@@ -305,62 +287,73 @@ def is_time(value: object) -> bool:
         return False
 
 
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
+def _is_count(value: int) -> bool:
+    return value > 0
 
 
-def _is_evidence(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(e, dict) and all(map(_is_text, e.values())) for e in value)
+def _is_texts(value: list[object]) -> bool:
+    return all(type(text) is str for text in value)
+
+
+def _is_evidence(value: list[object]) -> bool:
+    return all(isinstance(reason, dict) and _is_texts(list(reason.values())) for reason in value)
 
 
 def is_files(value: object) -> bool:
     """Whether a value is what a baseline says of its files."""
     return isinstance(value, dict) and all(
         isinstance(file, dict)
-        and _is_text_or_null(file.get("blob"))
-        and _is_text_or_null(file.get("checksum"))
+        and type(file.get("blob")) in _TEXT_OR_NULL
+        and type(file.get("checksum")) in _TEXT_OR_NULL
         and type(file.get("dirty")) is bool
         for file in value.values()
     )
 
 
-def _is_counts(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_whole, value.values()))
+def _is_counts(value: dict[str, object]) -> bool:
+    return all(type(count) is int for count in value.values())
 
 
-# What an annotation above means in JSON: a field with a new type is one line here.
-_IS: dict[str, Callable[[object], bool]] = {
-    "str": _is_text,
-    "str | None": _is_text_or_null,
-    "int": _is_whole,
-    "float": _is_number,
-    "list[str]": _is_texts,
-    "list[str] | None": lambda value: value is None or _is_texts(value),
-    "list[dict[str, str]]": _is_evidence,
-    "dict[str, dict[str, Any]]": is_files,
-    "dict[str, int]": _is_counts,
+_NULL = type(None)
+_TEXT_OR_NULL = (str, _NULL)
+# What an annotation above means in JSON, and what is computed with and so must have a form besides its type: its types,
+# and what must hold for a value that is not null. A field with a new form is one line here.
+_FORMS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool] | None]] = {
+    "str": ((str,), None),
+    "str | None": (_TEXT_OR_NULL, None),
+    "int": ((int,), None),
+    "float": ((float, int), None),
+    "list[str]": ((list,), _is_texts),
+    "list[str] | None": ((list, _NULL), _is_texts),
+    "list[dict[str, str]]": ((list,), _is_evidence),
+    "dict[str, dict[str, Any]]": ((dict,), is_files),
+    "dict[str, int]": ((dict,), _is_counts),
+    "a UUID": ((str,), _is_id),
+    "a writer's name": ((str,), is_writer),
+    "a count from 1 on": ((int,), _is_count),
+    "a clock": ((str,), _is_clock),
+    "a time as RFC 3339 in UTC": ((str,), is_time),
 }
-# These are computed with, so their form matters, too.
-_IS.update(
+
+
+def _plan(forms: Mapping[str, str]) -> Plan:
+    return tuple((name, *_FORMS[text], text) for name, text in forms.items())
+
+
+_FIELDS: dict[str, tuple[str, ...]] = {cls.kind: cls._fields for cls in KINDS}  # type: ignore[union-attr]
+_STAMP_PLAN = _plan(
     {
-        "a UUID": _is_id,
-        "a writer's name": lambda value: isinstance(value, str) and is_writer(value),
-        "a count from 1 on": _is_count,
-        "a clock": _is_clock,
-        "a time as RFC 3339 in UTC": is_time,
+        "v": "int",
+        "kind": "str",
+        "id": "a UUID",
+        "writer": "a writer's name",
+        "seq": "a count from 1 on",
+        "prev": "str",
+        "clock": "a clock",
     }
 )
-_STAMP_TYPES = {
-    "v": "int",
-    "kind": "str",
-    "id": "a UUID",
-    "writer": "a writer's name",
-    "seq": "a count from 1 on",
-    "prev": "str",
-    "clock": "a clock",
-}
-_TIME_TYPES = dict.fromkeys(("timestamp", "recorded"), "a time as RFC 3339 in UTC")
-_FIELDS: dict[str, tuple[str, ...]] = {cls.kind: cls._fields for cls in KINDS}  # type: ignore[union-attr]
-_EVENT_TYPES = {
-    cls.kind: {**{name: cls.__annotations__[name] for name in _FIELDS[cls.kind]}, "id": "a UUID"} for cls in KINDS
+_TIME_PLAN = _plan(dict.fromkeys(("timestamp", "recorded"), "a time as RFC 3339 in UTC"))
+_EVENT_PLANS = {
+    cls.kind: _plan({**{name: cls.__annotations__[name] for name in _FIELDS[cls.kind]}, "id": "a UUID"})
+    for cls in KINDS
 }
