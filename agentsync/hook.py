@@ -26,6 +26,7 @@ ENDING = {
     "post-applypatch": ("am",),
 }
 DAY = 86_400  # seconds
+BUDGET = 16 << 20  # bytes of ledger that a hook replays: about a second's work
 
 
 def main(argv: list[str]) -> int:
@@ -62,6 +63,7 @@ def run(name: str, args: list[str], now: float) -> Synced:
         ending=ending,
         rewritten=rewritten,
         environ=os.environ if makes else None,
+        budget=BUDGET,
     )
     return sync(request, pay=not bare)
 

@@ -698,3 +698,20 @@ def test_commits_are_seen_all_the_same(repo: Repo, trick: Callable[[Repo], None]
 def test_ids_sort_by_time() -> None:
     """A UUIDv7 begins with its milliseconds."""
     assert new_id(1.0) < new_id(2.0) < new_id(4e9)
+
+
+def test_a_hook_leaves_a_long_replay_to_a_command(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a checkpoint a long ledger takes seconds: the commit does not wait, and nothing is lost by it."""
+    from agentsync import hook
+
+    repo.begin()
+    repo.hooks()
+    monkeypatch.setattr(hook, "BUDGET", 100)
+    monkeypatch.chdir(repo.root)
+    repo.git("config", "core.hooksPath", os.devnull)
+    repo.commit("x\n")
+    assert hook.main(["post-commit"]) == 0
+    assert repo.count() == 0
+    assert "checkpoint" in (Path(repo.clone().store) / "hook-errors.log").read_text()
+    repo.look()
+    assert repo.count() == 1

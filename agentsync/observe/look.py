@@ -41,7 +41,8 @@ class Request:
     `worktrees`: those whose files are read (history is walked from all of them). `ending`: the operations whose last
     hook is running. `rewritten`: new commits to those they replace. `environ`: of the process that has just made the
     commit at HEAD, else None. `said`: what AGENTSYNC_AGENT says of the files here, where somebody asked explicitly.
-    `asked`: consolidate by the manual rule. `begin`: the first look of all, which takes the baseline.
+    `asked`: consolidate by the manual rule. `begin`: the first look of all, which takes the baseline. `budget`: bytes of
+    ledger that may be replayed first; None: all.
     """
 
     clone: git.Clone
@@ -56,6 +57,7 @@ class Request:
     asked: bool = False
     begin: bool = False
     timeout: float = LOCK_TIMEOUT
+    budget: int | None = None
 
 
 @frozen
@@ -72,6 +74,12 @@ def look(request: Request) -> Seen:
     """Look once. Raises LockedError, LedgerError; what could not be appended is in the spool then."""
     ledger = Ledger(request.clone.store)
     view = View(ledger)
+    if request.budget is not None and ledger.size() - view.cursor.offset > request.budget:
+        raise LedgerError(
+            "the ledger has no fitting checkpoint, and replaying it would take long",
+            cause=f"{ledger.size() - view.cursor.offset} bytes of {ledger.path} are not in a checkpoint",
+            hint="agentsync scan replays it once and takes in what has happened meanwhile",
+        )
     for _ in range(TRIES):
         facts = gather(request, view.catch_up())
         drafts = draft(request, facts, view)
