@@ -40,7 +40,7 @@ else:
         kept = {name: value for name, value in body.items() if name not in (*fields, "__dict__", "__weakref__")}
         made = {name: _tuplegetter(at, name) for at, name in enumerate(fields)}
         parts = {**kept, **made, "__new__": new, "_fields": fields, "_replace": _replace, "_asdict": _asdict}
-        return type(cls.__name__, (tuple,), {**parts, "__repr__": _repr, "__slots__": ()})
+        return type(cls.__name__, (tuple,), {**parts, "__repr__": _repr, "__getnewargs__": _values, "__slots__": ()})
 
     def _filled(cls, values, named, default):
         given = dict(zip(cls._fields, values, strict=False))
@@ -56,6 +56,9 @@ else:
 
     def _replace(self, **changes):
         return type(self)(**{**self._asdict(), **changes})
+
+    def _values(self):  # for `copy` and `pickle`
+        return tuple(self)
 
     def _repr(self):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._asdict().items())})"
