@@ -1,0 +1,207 @@
+"""State is a fold: it does not matter where the replay begins, and no state is changed by what comes after it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentsync.events import Attribution, Baseline, Change, Consolidation, Event, new_id
+from agentsync.replay import SHELF, Known, Shelved, State, apply, replay
+
+TIME = "2025-10-10T12:00:00Z"
+PATHS = ("doc.md", "other.md")
+WORKTREES = ("main", "other")
+BLOBS = (None, "a" * 40, "b" * 40, "c" * 40)
+OWNERS = (None, "claude-code", "human")
+IDS = [new_id(number) for number in range(1, 30)]
+
+
+def change(id_: str, *, blob: str | None = "b" * 40, **fields: Any) -> Change:
+    """An uncommitted change of doc.md in main."""
+    given_: dict[str, Any] = {
+        "id": id_,
+        "timestamp": TIME,
+        "recorded": TIME,
+        "file_path": "doc.md",
+        "file_type": "docs",
+        "event_type": "modified",
+        "old_checksum": None,
+        "new_checksum": "1",
+        "agent_owner": None,
+        "evidence": [],
+        "confidence": 0.0,
+        "also": [],
+        "author": None,
+        "source": "poller",
+        "worktree": "main",
+        "branch": "main",
+        "commit": None,
+        "old_blob": "a" * 40,
+        "new_blob": blob,
+    }
+    return Change(**{**given_, **fields})
+
+
+def attribution(ids: list[str], *, blob: str | None = "b" * 40, reason: str = "own", **fields: Any) -> Attribution:
+    """The commit of such changes."""
+    given_: dict[str, Any] = {
+        "id": new_id(99),
+        "timestamp": TIME,
+        "recorded": TIME,
+        "file_path": "doc.md",
+        "event_ids": ids,
+        "reason": reason,
+        "carried_from": [],
+        "agent_owner": None,
+        "evidence": [],
+        "confidence": 0.0,
+        "also": [],
+        "author": None,
+        "committed_by": None,
+        "source": "hook",
+        "worktree": "main",
+        "branch": "main",
+        "commit": "f" * 40,
+        "old_blob": "a" * 40,
+        "new_blob": blob,
+    }
+    return Attribution(**{**given_, **fields})
+
+
+def baseline(blob: str | None, *, dirty: bool = False, worktree: str = "main", **fields: Any) -> Baseline:
+    """doc.md holds this, by nobody's edit."""
+    files = {"doc.md": {"blob": blob, "checksum": None, "dirty": dirty}}
+    given_: dict[str, Any] = {"branch": "main", "commit": None, "source": "scan", "files": files}
+    return Baseline(id=new_id(98), timestamp=TIME, recorded=TIME, worktree=worktree, **{**given_, **fields})
+
+
+def consolidation(ids: list[str]) -> Consolidation:
+    return Consolidation(new_id(97), TIME, TIME, "manual", {"pending_changes": len(ids)}, ids, "scan")
+
+
+ids = st.sampled_from(IDS)
+places = {"file_path": st.sampled_from(PATHS), "worktree": st.sampled_from((*WORKTREES, None))}
+commits = st.sampled_from((None, "d" * 40))
+blobs = st.sampled_from(BLOBS)
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(change, ids, blob=blobs, commit=commits, agent_owner=st.sampled_from(OWNERS), **places),
+    st.builds(
+        attribution,
+        st.lists(ids, max_size=3),
+        blob=blobs,
+        reason=st.sampled_from(("own", "carried")),
+        agent_owner=st.sampled_from(OWNERS),
+        **places,
+    ),
+    st.builds(
+        baseline,
+        blobs,
+        dirty=st.booleans(),
+        worktree=st.sampled_from(WORKTREES),
+        tips=st.sampled_from((None, ["e" * 40])),
+        watch=st.sampled_from((None, ["doc.md"])),
+    ),
+    st.builds(consolidation, st.lists(ids, max_size=4)),
+)
+histories = st.lists(events, max_size=30)
+
+
+@given(histories, histories)
+def test_a_replay_may_begin_anywhere(first: list[Event], second: list[Event]) -> None:
+    """That is what makes a checkpoint possible."""
+    assert replay(first + second, State()) == replay(second, replay(first, State()))
+
+
+@given(histories, events)
+def test_a_state_is_not_changed_by_what_comes_after_it(history: list[Event], event: Event) -> None:
+    before = replay(history, State())
+    kept = copy.deepcopy(before)
+    apply(event, before)
+    assert before == kept
+
+
+@given(histories)
+def test_one_by_one_is_the_same_as_all_at_once(history: list[Event]) -> None:
+    state = State()
+    for event in history:
+        state = apply(event, state)
+    assert state == replay(history, State())
+
+
+@given(histories)
+def test_what_is_pending_is_what_no_later_consolidation_covers(history: list[Event]) -> None:
+    """Counted by other means; what is pending has the owner that was found last."""
+    pending: set[str] = set()
+    for event in history:
+        if isinstance(event, Change):
+            pending.add(event.id)
+        elif isinstance(event, Consolidation):
+            pending -= set(event.event_ids)
+    assert set(replay(history, State()).pending) == pending
+
+
+def test_a_default_state_is_shared_by_nobody() -> None:
+    """Folding into it must not leak into the next fold."""
+    apply(change(IDS[0]), State())
+    assert State().pending == {} and State().known == {}
+
+
+def test_edits_pile_up_until_they_are_committed() -> None:
+    two = replay([change(IDS[0]), change(IDS[1], blob="c" * 40)], State())
+    assert two.known["main"]["doc.md"] == Known("c" * 40, "1", True, (IDS[0], IDS[1]))
+    done = apply(attribution(IDS[:2], blob="c" * 40), two)
+    assert done.known["main"]["doc.md"] == Known("c" * 40, "1", False, ())
+    assert list(done.pending) == IDS[:2], "a commit does not make a change less pending"
+
+
+def test_what_vanishes_uncommitted_goes_on_the_shelf_and_comes_back() -> None:
+    """A stash, a reset, an undo: content and edits wait for a pop."""
+    edited = replay([baseline("a" * 40), change(IDS[0])], State())
+    stashed = apply(baseline("a" * 40), edited)
+    assert stashed.shelf == {"main": {"doc.md": (Shelved("b" * 40, (IDS[0],)),)}}
+    popped = apply(baseline("b" * 40, dirty=True), stashed)
+    assert popped.known["main"]["doc.md"].edits == (IDS[0],)
+    assert not any(popped.shelf["main"].values())
+
+
+def test_the_shelf_has_an_end() -> None:
+    """A clone that stashes for years does not carry all of it in its state."""
+    state = State()
+    for number in range(SHELF + 20):
+        state = replay([change(new_id(number), blob=f"{number:040x}"), baseline("a" * 40)], state)
+    shelf = state.shelf["main"]["doc.md"]
+    assert len(shelf) == SHELF
+    assert shelf[-1].blob == f"{SHELF + 19:040x}", "the newest stay"
+
+
+def test_an_attribution_fills_an_owner_and_overrides_none() -> None:
+    unknown, said = change(IDS[0]), change(IDS[1], agent_owner="human", blob="c" * 40)
+    state = replay([unknown, said, attribution(IDS[:2], agent_owner="claude-code")], State())
+    assert [pending.agent_owner for pending in state.pending.values()] == ["claude-code", "human"]
+    assert state.latest["doc.md"].agent_owner == "human"
+
+
+def test_the_first_baseline_begins_the_clock_and_later_ones_do_not() -> None:
+    first = baseline(None, tips=["e" * 40])
+    later = Baseline(**{**first._asdict(), "recorded": "2026-01-01T00:00:00Z", "tips": ["f" * 40]})  # type: ignore[attr-defined]
+    state = replay([first, later], State())
+    assert (state.since, state.tips) == (TIME, ("f" * 40,))
+
+
+@pytest.mark.parametrize("worktree", WORKTREES)
+def test_worktrees_do_not_know_of_each_other(worktree: str) -> None:
+    state = replay([change(IDS[0], worktree=worktree)], State())
+    assert list(state.known) == [worktree]
+
+
+def test_counts_are_by_type_owner_source_and_trigger() -> None:
+    history: list[Event] = [change(IDS[0]), change(IDS[1], agent_owner="human", source="hook"), consolidation(IDS[:2])]
+    state = replay(history, State())
+    assert state.changes == {"docs": {"": 1, "human": 1}}
+    assert state.sources == {"poller": 1, "hook": 1}
+    assert state.consolidations == {"manual": 1}
+    assert state.last is not None and state.last.changes == 2
