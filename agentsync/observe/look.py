@@ -41,8 +41,8 @@ class Request:
     `worktrees`: those whose files are read (history is walked from all of them). `ending`: the operations whose last
     hook is running. `rewritten`: new commits to those they replace. `environ`: of the process that has just made the
     commit at HEAD, else None. `said`: what AGENTSYNC_AGENT says of the files here, where somebody asked explicitly.
-    `asked`: consolidate by the manual rule. `begin`: the first look of all, which takes the baseline. `budget`: bytes of
-    ledger that may be replayed first; None: all.
+    `asked`: consolidate by the manual rule. `begin`: the first look of all, which takes the baseline. `budget`: bytes
+    of ledger that may be replayed first; None: all.
     """
 
     clone: git.Clone
