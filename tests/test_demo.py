@@ -79,3 +79,12 @@ def test_a_demo_that_cannot_be_played_says_why(room: Path) -> None:
     assert "error: the demo could not go on\ncause: git init" in said
     assert "no room left" in said
     assert list(room.iterdir()) == []
+
+
+def test_readme_shows_what_the_demo_prints(room: Path) -> None:
+    """The block of README that shows a ledger and a report has the demo's own lines."""
+    said = agentsync(room, "demo").split("\n")
+    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("```text\n")[2].partition("```")[0].split("\n")
+    assert len(block) > 10
+    assert [line for line in block if line not in said] == []

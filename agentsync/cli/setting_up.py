@@ -52,7 +52,7 @@ def init(language: str | None, no_hooks: bool, local: bool, dry_run: bool, as_js
             }
         )
         return OK
-    _tell(done.steps, dry_run)
+    _tell(done.steps, dry_run, _root(session))
     if not done.steps:
         say("everything is there already; nothing was changed")
     say(f"language of reports: {done.settings.report.language}, from {clean(done.language_from)}")
@@ -77,24 +77,30 @@ def uninstall(purge: bool, dry_run: bool, as_json: bool) -> int:
       agentsync uninstall --dry-run
       agentsync uninstall --purge
     """
-    steps = setup.uninstall(Session().clone, purge=purge, dry_run=dry_run)
+    session = Session()
+    steps = setup.uninstall(session.clone, purge=purge, dry_run=dry_run)
     if as_json:
         print_json({"dry_run": dry_run, "steps": [_flat(step) for step in steps]})
         return OK
-    _tell(steps, dry_run)
+    _tell(steps, dry_run, _root(session))
     if not steps:
         say("nothing of agentsync is here")
     return OK
+
+
+def _root(session: Session) -> str:
+    return session.here.root if session.here else session.clone.common_dir
 
 
 def _flat(step: Step) -> dict[str, str]:
     return {"action": step.action, "path": step.path, "note": step.note}
 
 
-def _tell(steps: tuple[Step, ...], dry_run: bool) -> None:
+def _tell(steps: tuple[Step, ...], dry_run: bool, root: str) -> None:
     for step in steps:
+        path = clean(os.path.relpath(step.path, root) if step.path.startswith(f"{root}/") else step.path)
         note = f" ({clean(step.note)})" if step.note and step.action != "advise" else ""
         if step.action == "advise":
-            say(f"{clean(step.path)} is somebody else's hook:", *(f"  {clean(line)}" for line in step.note.split("\n")))
+            say(f"{path} is somebody else's hook:", *(f"  {clean(line)}" for line in step.note.split("\n")))
         else:
-            say(f"{'would: ' if dry_run else ''}{ACTIONS[step.action]} {clean(step.path)}{note}")
+            say(f"{'would: ' if dry_run else ''}{ACTIONS[step.action]} {path}{note}")
