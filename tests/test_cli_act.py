@@ -71,6 +71,14 @@ def test_with_nothing_pending_it_says_so_and_writes_nothing(ready: Repo) -> None
     assert ready.lines() == before
 
 
+def test_with_nothing_pending_a_merge_that_goes_on_is_no_failure(ready: Repo) -> None:
+    """A report that shows the newest consolidation already is not owed."""
+    ready.commit("one\n")
+    agentsync(ready.root, "consolidate")
+    (Path(ready.clone().common_dir) / "MERGE_HEAD").write_text(ready.head())
+    assert agentsync(ready.root, "consolidate").out == "nothing is pending\n"
+
+
 def test_if_due_waits_for_a_rule(repo: Repo) -> None:
     repo.settings = replace(QUIET, consolidation_threshold=2)
     repo.begin()

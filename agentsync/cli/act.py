@@ -7,7 +7,7 @@ import time
 
 import click
 
-from agentsync import git, views
+from agentsync import debts, git, views
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, print_json, say
@@ -76,7 +76,8 @@ def consolidate(if_due: bool, as_json: bool) -> int:
         if found:
             _changes(found)
         _tell_consolidation(done, nothing="no rule fires yet" if if_due else "nothing is pending")
-    owed = [payment for payment in done.payments if payment.status == "owed"]
+    unpaid = {one.name for one in here if debts.is_owed(one, done.seen.view.state)}
+    owed = [payment for payment in done.payments if payment.worktree in unpaid]
     for payment in done.payments:
         if not as_json and payment.status != "owed":
             _tell_payment(session, payment.worktree, payment.status, payment.reason)
