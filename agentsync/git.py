@@ -117,7 +117,7 @@ def _drain(pid: int, sources: tuple[int, int]) -> tuple[bytes, bytes]:
         ready = select.select(list(waiting), [], [], max(0.0, deadline - time.monotonic()))[0]
         if not ready:
             os.kill(pid, _SIGKILL)
-            deadline += TIMEOUT
+            break  # what it has started may hold the pipes for ever
         for fd in ready:
             data = os.read(fd, 1 << 20)
             if data:
