@@ -329,3 +329,12 @@ def _change(path: str, now: float, commit: str | None) -> Change:
         old_blob=f"{now - 7}",
         new_blob=f"{now}",
     )
+
+
+@pytest.mark.parametrize("name", ["id", "writer", "clock", "timestamp", "recorded", "seq", "prev", "source"])
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_agrees_with_decode_on_the_form_of_each_field(name: str, value: object) -> None:
+    """Of one record among others."""
+    line = json.dumps({**json.loads(RECORD), name: value}, ensure_ascii=False, separators=(",", ":")).encode()
+    block = block_of([RECORD, line, RECORD])
+    assert in_bulk(block) == expected(block)
