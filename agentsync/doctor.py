@@ -19,7 +19,6 @@ from agentsync.observe.look import Request
 from agentsync.proof import prove
 from agentsync.settings import CONFIG_PATH
 from agentsync.sync import sync
-from agentsync.verify import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,7 +197,7 @@ def ledger_content(patient: Patient) -> Iterator[Result]:
         yield Result("records", True, f"{unknown} of a later version's kinds; they are kept and skipped")
     for notice in watermark.notices(patient.ledger):
         hint = "find out who did that; `agentsync doctor --fix` takes what is there as the beginning"
-        yield Result("records", False, explain(notice), hint, lambda: _accept(patient))
+        yield Result("records", False, watermark.explain(notice), hint, lambda: _accept(patient))
 
 
 def _accept(patient: Patient) -> None:

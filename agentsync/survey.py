@@ -6,8 +6,9 @@ import errno
 import os
 import stat
 
-from agentsync import debts, files, git
+from agentsync import debts, files, git, watermark
 from agentsync.events import to_rfc3339
+from agentsync.ledger import Ledger
 from agentsync.views import Paused, Survey, names
 
 TYPE_CHECKING = False
@@ -36,6 +37,7 @@ def survey(clone: git.Clone, state: State, settings: Settings, problem: str | No
         gone=tuple(gone),
         unreadable=unreadable,
         config_problem=problem,
+        notices=tuple(map(watermark.explain, watermark.notices(Ledger(clone.store)))),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agentsync import bulk, watermark
-from agentsync.events import CLOCK_ZERO, DamagedError, to_rfc3339
+from agentsync.events import CLOCK_ZERO, DamagedError
 from agentsync.events import decode as decode_line
 from agentsync.ledger import NO_LINE
 
@@ -66,17 +66,8 @@ def verify(ledger: Ledger) -> Verified:
         _name_doubled(ledger, audit.verified)
     _look_at_end(ledger, audit.verified)
     for notice in watermark.notices(ledger):
-        audit.verified.found(0, notice.offset, explain(notice))
+        audit.verified.found(0, notice.offset, watermark.explain(notice))
     return audit.verified
-
-
-def explain(notice: watermark.Notice) -> str:
-    """A notice as a sentence."""
-    until = to_rfc3339(int(notice.clock[:12], 16) / 1000) if notice.clock > CLOCK_ZERO else "then"
-    return (
-        f"the ledger was {notice.what}: it no longer holds what it held at {until} "
-        f"({notice.records} records, {notice.offset} bytes)"
-    )
 
 
 class _Audit:

@@ -37,7 +37,7 @@ class Survey:
 
     `missing`, `gone` and `unreadable` are paths of that worktree: not there and not known, not there but known (a
     deletion that nobody has looked at yet), and not looked into, with the reason. `owed`: worktree to why its report is
-    not written ("": its next hook, command or poll does it).
+    not written ("": its next hook, command or poll does it). `notices`: what the ledger has lost.
     """
 
     settings: Settings
@@ -51,6 +51,7 @@ class Survey:
     gone: tuple[str, ...] = ()
     unreadable: dict[str, str] = {}
     config_problem: str | None = None
+    notices: tuple[str, ...] = ()
 
 
 def status(state: State, cursor: Cursor, survey: Survey) -> dict[str, Any]:
@@ -89,6 +90,7 @@ def problems(cursor: Cursor, survey: Survey) -> list[dict[str, str]]:
     if survey.config_problem:
         found.append({"about": "configuration", "problem": survey.config_problem})
     found += [{"about": "ledger", "problem": f"the line at byte {at} is damaged"} for at in cursor.damaged]
+    found += [{"about": "ledger", "problem": notice} for notice in survey.notices]
     found += [{"about": path, "problem": why} for path, why in survey.unreadable.items()]
     return found
 

@@ -7,6 +7,7 @@ there and moves the mark. It may be deleted at any time; what happened before is
 from __future__ import annotations
 
 from agentsync import files, jsontext
+from agentsync.events import CLOCK_ZERO, to_rfc3339
 from agentsync.lean import frozen, suppress
 from agentsync.ledger import line_hash
 
@@ -44,6 +45,15 @@ def notices(ledger: Ledger) -> list[Notice]:
     mark, found = _read(ledger)
     now = _compare(ledger, mark, ledger.size())
     return [*found, now] if now else found
+
+
+def explain(notice: Notice) -> str:
+    """A notice as a sentence."""
+    until = to_rfc3339(int(notice.clock[:12], 16) / 1000) if notice.clock > CLOCK_ZERO else "then"
+    return (
+        f"the ledger was {notice.what}: it no longer holds what it held at {until} "
+        f"({notice.records} records, {notice.offset} bytes)"
+    )
 
 
 def advance(ledger: Ledger, size: int, cursor: Cursor) -> None:

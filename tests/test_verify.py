@@ -270,3 +270,12 @@ def test_a_spoilt_mark_stops_nobody(kept: Repo, rubbish: str) -> None:
     assert kept.count() == 7
     cut(kept, 4)
     assert noticed(kept) == ["shortened"]
+
+
+def test_status_tells_of_a_shortened_ledger(kept: Repo) -> None:
+    """Among the problems, without a replay."""
+    agentsync(kept.root, "status")
+    cut(kept, 5)
+    assert "the ledger was shortened" in agentsync(kept.root, "status")
+    problems = json.loads(agentsync(kept.root, "status", "--json"))["problems"]
+    assert [one["about"] for one in problems] == ["ledger"]
