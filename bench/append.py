@@ -12,7 +12,7 @@ from bench.harness import Benchmark, Contestant, Sample, Step
 from bench.lab import Lab
 
 PROCESSES = 8
-RECORDS = 500  # of each
+RECORDS = 100  # of each
 
 
 def writers(kind: str, processes: int = PROCESSES) -> Callable[[Lab], Step]:
@@ -73,5 +73,5 @@ BENCHMARK = Benchmark(
         Contestant("SQLite, one process", writers("sqlite", 1)),
         Contestant("agentsync, one process", writers("agentsync", 1)),
     ),
-    rounds=10,
+    rounds=5,
 )
