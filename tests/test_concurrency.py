@@ -26,6 +26,7 @@ from agentsync import files, git
 from agentsync.checkpoint import View
 from agentsync.lean import replace
 from agentsync.ledger import Ledger, ReplacedError, Transaction
+from agentsync.observe import look as look_module
 from agentsync.observe.look import Request, record
 from agentsync.sync import sync
 
@@ -221,6 +222,25 @@ def test_twenty_looks_at_one_edit_record_it_once(repo: Repo) -> None:
     run("look", str(repo.root))
     assert [c["file_path"] for c in repo.changes()] == ["doc.md"]
     audit(Path(repo.clone().store))
+
+
+def test_a_slow_look_never_records_old_content_over_new(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its reading and its lock, somebody edits and looks: what it has read is not there any more."""
+    repo.begin()
+    repo.write("old\n")
+    real, turns = look_module.gather, [1]
+
+    def slow(request: Request, view: View) -> look_module.Facts:
+        facts = real(request, view)
+        if turns:
+            turns.pop()
+            repo.write("new\n")
+            repo.look()
+        return facts
+
+    monkeypatch.setattr(look_module, "gather", slow)
+    repo.look()
+    assert [c["new_blob"] for c in repo.changes()] == [repo.git("hash-object", "doc.md").strip()]
 
 
 def look_together(root: str) -> None:

@@ -532,6 +532,13 @@ def test_what_the_spool_and_the_ledger_both_saw_counts_once(repo: Repo, monkeypa
     repo.commit(message="x")
     repo.look()
     assert repo.count() == 1
+    repo.write("y\n")
+    repo.look()
+    for path, data in spooled.items():
+        path.write_bytes(data)
+    repo.look()
+    assert repo.count() == 2
+    audit(Path(repo.clone().store))
 
 
 @pytest.mark.parametrize(
