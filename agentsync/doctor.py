@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 import time
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from agentsync import git, install, local_files, prepared, repo, spool, survey, watermark
+from agentsync import files, git, install, local_files, prepared, region, repo, spool, survey, watermark
 from agentsync.checkpoint import View
 from agentsync.errors import AgentsyncError, LockedError
 from agentsync.events import to_rfc3339
@@ -244,8 +245,8 @@ def _ending(operation: str) -> str:
 def documents(patient: Patient) -> Iterator[Result]:
     """All watched documents are there and can be read."""
     missing = patient.survey.missing
-    if missing:
-        yield Result("documents", False, f"missing: {', '.join(missing)}", f"make them, or edit {CONFIG_PATH}")
+    if missing:  # no finding: the seed's list is a start, and one that appears is a change
+        yield Result("documents", True, f"not there (yet): {', '.join(missing)}; the list is in {CONFIG_PATH}")
     for path, why in patient.survey.unreadable.items():
         yield Result("documents", False, f"{path} is not looked into: {why}", "put a plain file there")
 
@@ -295,6 +296,37 @@ def leftovers(patient: Patient) -> Iterator[Result]:
         if name.endswith(".new") and stat.S_ISREG(status.st_mode) and status.st_mtime < old:
             what = f"{path} was left behind at {to_rfc3339(status.st_mtime)}"
             yield Result("leftovers", False, what, "agentsync doctor --fix", partial(os.unlink, path))
+    for worktree in git.worktrees(patient.clone):
+        for path in glob.glob(f"{glob.escape(worktree.root)}/.agentsync/*.new"):
+            yield from _taken_out(worktree.root, path)
+
+
+def _is_running(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True
+
+
+def _taken_out(root: str, path: str) -> Iterator[Result]:
+    """Writing a report swaps two files; whoever was killed meanwhile has left one of them here."""
+    name, _, pid = os.path.basename(path).removesuffix(".new").rpartition(".")
+    if _is_running(pid):
+        return
+    try:
+        left = region.strip(files.read_document(root, os.path.relpath(path, root)) or b"")
+        if left in (region.strip(files.read_document(root, name) or b""), b""):
+            yield Result(
+                "leftovers", False, f"{path} holds nothing new", "agentsync doctor --fix", partial(os.unlink, path)
+            )
+        else:
+            hint = f"compare it with {name}, take over what is missing there, and remove it"
+            yield Result("leftovers", False, f"{path} may hold an edit that was made while a report was written", hint)
+    except files.UnreadableError as error:
+        yield Result("leftovers", False, f"{path}: {error}", "look what it is, and remove it")
 
 
 # In the order in which they are shown.

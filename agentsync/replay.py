@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from agentsync.events import Attribution, Baseline, Change, Consolidation, Event
 
+EDITS = 256  # of one uncommitted content that are kept by id; of a file that is never committed, the newest
 SHELF = 64  # contents kept per worktree and path; a stash older than that many others counts as a new edit
 
 
@@ -169,7 +170,7 @@ class Fold:
             return
         if event.commit is None:
             before = self._known(worktree, path)
-            edits = (*before.edits, event.id) if before and before.dirty else (event.id,)
+            edits = (*before.edits, event.id)[-EDITS:] if before and before.dirty else (event.id,)
             self._know(worktree, path, Known(event.new_blob, event.new_checksum, True, edits))
         else:
             self._settle(worktree, path, Known(event.new_blob, event.new_checksum, False, ()))

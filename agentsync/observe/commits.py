@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentsync.observe.ties import Ties
     from agentsync.observe.witness import Witness
     from agentsync.observe.worktree import Scene
+    from agentsync.replay import Known
     from agentsync.settings import Settings
 
     Recorded = Change | Attribution
@@ -110,7 +111,17 @@ def _own(facts: Facts, drafts: Drafts, edit: Edit) -> tuple[str, list[str]] | No
             scene = facts.scenes.get(name)  # a part of it was staged, the rest is still there
             if scene and edit.path in scene.files and scene.files[edit.path].blob == known.blob:
                 return name, list(known.edits)
+        if known and (earlier := _earlier(drafts, known, edit)):
+            return name, earlier
     return None
+
+
+def _earlier(drafts: Drafts, known: Known, edit: Edit) -> list[str]:
+    """The uncommitted changes up to the one that left the committed content: staged then, and edited since."""
+    for last in range(len(known.edits), max(0, len(known.edits) - FAR), -1):
+        if any(event.new_blob == edit.new.blob for event in _recorded(drafts, "id", known.edits[last - 1])):
+            return list(known.edits[:last])
+    return []
 
 
 def _carried(facts: Facts, drafts: Drafts, edit: Edit) -> list[Recorded]:

@@ -22,7 +22,7 @@ _SETTINGS = {
     "i18n.logOutputEncoding": "UTF-8",
     "trailer.separators": ":",
 }
-_FORMAT = "%x00".join(("%H", "%P", "%an <%ae>", "%at", "%cn <%ce>", "%ct", "%(trailers:only,unfold)", "%s"))
+_FORMAT = "%x00".join(("%H", "%P", "%an <%ae>", "%at", "%cn <%ce>", "%ct", "%(trailers:only,unfold)", "%s", "%b"))
 _LOG = [
     *"log --stdin --raw -z --no-abbrev --no-renames --no-ext-diff --no-textconv --no-color --no-notes".split(),
     *"--no-decorate --ignore-submodules=none --full-history --topo-order --reverse --diff-merges=combined".split(),
@@ -51,6 +51,7 @@ class Commit:
     commit_time: int
     trailers: str
     subject: str
+    body: str
     touches: tuple[Touch, ...]
 
 
@@ -167,7 +168,7 @@ def _shallow(common_dir: str) -> frozenset[str]:
 
 
 def _commits(out: bytes) -> Iterator[Commit]:
-    """git's NUL-separated tokens as commits: eight fields of `_FORMAT`, then a raw entry and a path for each touch."""
+    """git's NUL-separated tokens as commits: nine fields of `_FORMAT`, then a raw entry and a path for each touch."""
     tokens = iter(_text(out).split("\0"))
     header: list[str] = []
     touches: list[Touch] = []
@@ -180,7 +181,7 @@ def _commits(out: bytes) -> Iterator[Commit]:
         elif token:
             if header:
                 yield _commit(header, touches)
-            header, touches = [token, *(next(tokens) for _ in range(7))], []
+            header, touches = [token, *(next(tokens) for _ in range(8))], []
     if header:
         yield _commit(header, touches)
 
@@ -205,9 +206,10 @@ def _is_text(path: str) -> bool:
 
 def _commit(fields: list[str], touches: list[Touch]) -> Commit:
     header = [field.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for field in fields]
-    sha, parents, author, at, committer, ct, trailers, subject = header
+    sha, parents, author, at, committer, ct, trailers, subject, body = header
+    times = _seconds(at), _seconds(ct)
     return Commit(
-        sha, tuple(parents.split()), author, _seconds(at), committer, _seconds(ct), trailers, subject, tuple(touches)
+        sha, tuple(parents.split()), author, times[0], committer, times[1], trailers, subject, body, tuple(touches)
     )
 
 

@@ -45,6 +45,7 @@ class Witness:
             environ=self.environ if now else None,
             trailers=parse_trailers(commit.trailers),
             subject=commit.subject,
+            body=commit.body,
             author=commit.author,
             committer=commit.committer,
             branch=self.branches.get(worktree) if worktree else None,
