@@ -113,6 +113,17 @@ def _(s: Story, _: Path) -> None:
     s.git("commit", "-qam", "y")
 
 
+@row("edited, polled, staged, edited, polled, committed in two at once", 2)
+def _(s: Story, _: Path) -> None:
+    s.edit(1, "x")
+    s.poll()
+    s.repo.git("add", "doc.md")
+    s.edit(11, "y")
+    s.poll()
+    s.repo.git("commit", "-qm", "x")
+    s.git("commit", "-qam", "y")
+
+
 @row("a commit that touches no watched file", 0)
 def _(s: Story, _: Path) -> None:
     before = s.repo.lines()
