@@ -309,7 +309,7 @@ class Histories(RuleBasedStateMachine):
     def save(self) -> None:
         self.main.view().save()
 
-    @rule(name=st.sampled_from(("checkpoint.json", "index", "seen.json", "looks.json")))
+    @rule(name=st.sampled_from(("checkpoint.json", "index", "seen.json", "looks.json", "watermark.json")))
     def lose(self, name: str) -> None:
         """All of these may be deleted at any time."""
         (Path(self.main.clone().store) / name).unlink(missing_ok=True)
