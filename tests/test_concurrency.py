@@ -228,7 +228,7 @@ def test_a_slow_look_never_records_old_content_over_new(repo: Repo, monkeypatch:
     """Between its reading and its lock, somebody edits and looks: what it has read is not there any more."""
     repo.begin()
     repo.write("old\n")
-    real, turns = look_module.gather, [1]
+    real, turns = look_module.Facts, [1]
 
     def slow(request: Request, view: View) -> look_module.Facts:
         facts = real(request, view)
@@ -238,7 +238,7 @@ def test_a_slow_look_never_records_old_content_over_new(repo: Repo, monkeypatch:
             repo.look()
         return facts
 
-    monkeypatch.setattr(look_module, "gather", slow)
+    monkeypatch.setattr(look_module, "Facts", slow)
     repo.look()
     assert [c["new_blob"] for c in repo.changes()] == [repo.git("hash-object", "doc.md").strip()]
 

@@ -1,8 +1,8 @@
 """One look: ask git, read files, judge, and append what is new, as one step.
 
 git is asked and files are read before the ledger is locked, because no git process may run while it is. Under the lock
-everything is judged again against what the ledger says by then, and only if HEAD and the files are still what was
-read. So twenty looks at one edit give one record, and a slow look never records old content over new.
+everything is judged again if the ledger has grown, and appended only if HEAD and the files are still what was read. So
+twenty looks at one edit give one record, and a slow look never records old content over new.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ def look(request: Request) -> Seen:
             hint="agentsync scan replays it once and takes in what has happened meanwhile",
         )
     for _ in range(TRIES):
-        facts = gather(request, view.catch_up())
+        facts = Facts(request, view.catch_up())
         drafts = draft(request, facts, view)
         if not drafts.events and not facts.waiting and trigger_of(request, drafts) is None:
             facts.finish(view)
             return Seen(view, facts.scenes, (), None)
         try:
             with ledger.transaction(request.timeout) as transaction:
-                seen = settle(request, facts, view, transaction)
+                seen = settle(request, facts, view, drafts, transaction)
         except (NotAskedError, ReplacedError):
             continue
         except (LockedError, OSError) as error:
@@ -101,7 +101,7 @@ def look(request: Request) -> Seen:
 
 
 class Facts:
-    """All that git and the files said."""
+    """All that git and the files said; asked and read when it is made."""
 
     def __init__(self, request: Request, view: View) -> None:
         every = git.worktrees(request.clone)
@@ -185,11 +185,6 @@ def _recorded(view: View, commit: history.Commit) -> bool:
     return all(view.events("commit", commit.sha, touch.path) for touch in commit.touches)
 
 
-def gather(request: Request, view: View) -> Facts:
-    """Ask git and read the files."""
-    return Facts(request, view)
-
-
 def draft(request: Request, facts: Facts, view: View, *, offline: bool = False) -> Drafts:
     """Judge everything against what the ledger says. `offline`: without asking git anything more (NotAskedError)."""
     facts.ties.offline = facts.scanner.offline = offline
@@ -241,10 +236,11 @@ def trigger_of(request: Request, drafts: Drafts) -> Trigger | None:
     return decide(drafts.fold.state(), request.now, request.settings, asked=request.asked)
 
 
-def settle(request: Request, facts: Facts, view: View, transaction: Transaction) -> Seen | None:
-    """Under the lock: judge again, append. None if what was read is not there any more."""
-    view.catch_up()
-    drafts = draft(request, facts, view, offline=True)
+def settle(request: Request, facts: Facts, view: View, drafts: Drafts, transaction: Transaction) -> Seen | None:
+    """Under the lock: judge again if somebody has appended, append. None if what was read is not there any more."""
+    judged_at = view.cursor
+    if view.catch_up().cursor != judged_at:
+        drafts = draft(request, facts, view, offline=True)
     if not facts.still_true():
         return None
     trigger = trigger_of(request, drafts)
