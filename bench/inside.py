@@ -12,6 +12,7 @@ from agentsync import git, prepared
 from agentsync.observe.look import Request
 from agentsync.settings import CONFIG_PATH
 from agentsync.sync import sync
+from agentsync.watch import Watcher
 from bench.harness import Sample, Step
 from bench.lab import Lab
 
@@ -49,6 +50,19 @@ def look(root: str) -> Callable[[], object]:
 
 
 def glance(root: str) -> Callable[[], object]:
+    """What the poller does between its looks: has anything changed since the last one?"""
+    clone = git.locate(root)
+    watcher = Watcher(clone, lambda _: None, lambda _: None)
+    watcher.look_at_all()
+
+    def once() -> object:
+        assert all(watcher._is_as_seen(worktree) for worktree in git.worktrees(clone))
+        return None
+
+    return once
+
+
+def stats(root: str) -> Callable[[], object]:
     """The stat of every tracked file."""
     paths = [f"{root}/{path}" for path in git.run(["ls-files", "-z"], cwd=root).decode().split("\0")[:-1]]
     return lambda: [os.stat(path, follow_symlinks=False) for path in paths]
@@ -62,7 +76,7 @@ def git_log(root: str) -> Callable[[], object]:
     return lambda: git.run(args, cwd=root)
 
 
-DOORS = {door.__name__: door for door in (look, glance, git_log)}
+DOORS = {door.__name__: door for door in (look, glance, stats, git_log)}
 
 
 def _main(name: str, root: str) -> None:

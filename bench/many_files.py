@@ -29,12 +29,16 @@ def many(lab: Lab) -> Path:
 
 
 def stat_loop(lab: Lab) -> Step:
-    return steps(lab, "glance", str(many(lab)))
+    return steps(lab, "stats", str(many(lab)))
 
 
 def git_status(lab: Lab) -> Step:
     root = many(lab)
     return lambda: lab.timed(root, "git", "status", "--porcelain")
+
+
+def glance(lab: Lab) -> Step:
+    return steps(lab, "glance", str(many(lab)))
 
 
 def look(lab: Lab) -> Step:
@@ -49,11 +53,13 @@ def scan(lab: Lab) -> Step:
 BENCHMARK = Benchmark(
     name="many_files",
     title="100,000 watched files, nothing changed",
-    about="The floor is a bare loop of `os.stat` over the same names in a running Python process.",
+    about="The floor is a bare loop of `os.stat` over the same names in a running Python process. "
+    "The poller glances some times a minute at so many files, and looks at everything every 30 s.",
     contestants=(
         Contestant("a bare stat loop", stat_loop),
         Contestant("`git status`", git_status),
-        Contestant("agentsync, a poller's look", look, target=1.3),
+        Contestant("agentsync, a poller's glance", glance, target=1.3),
+        Contestant("agentsync, a poller's whole look", look, target=1.3),
         Contestant("`agentsync scan`, whole process", scan),
     ),
     rounds=5,
