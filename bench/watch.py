@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -107,7 +106,7 @@ def _cpu(lab: Lab, argv: Sequence[str], root: Path, seconds: float) -> float:
     time.sleep(seconds)
     if process.poll() is not None:
         raise MissingError(f"failed: ended with status {process.returncode}")
-    process.send_signal(signal.SIGINT)
+    process.terminate()
     _, _, usage = os.wait4(process.pid, 0)
     process.returncode = 0
     return usage.ru_utime + usage.ru_stime
