@@ -70,6 +70,17 @@ def read_all(fd: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
+def rewrite_cache(path: str, data: bytes) -> None:
+    """Put `data` at `path`, whole, for what may be missing for a moment.
+
+    A file that is renamed over another one is written to the disk at once by some file systems (ext4's auto_da_alloc),
+    which costs as much as the record itself; over nothing it is not.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    replace_file(path, data)
+
+
 def replace_file(path: str, data: bytes, mode: int = 0o644) -> None:
     """Put `data` at `path`, whole or not at all."""
     temporary = f"{path}.{os.getpid()}.new"
@@ -110,7 +121,7 @@ def lock(fd: int, timeout: float, what: str) -> None:
                     hint="try again; `agentsync doctor` says who holds it",
                 ) from None
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.02)
+            pause = min(pause * 1.5, 0.005)
 
 
 class Locked:

@@ -99,7 +99,7 @@ def _write(ledger: Ledger, cursor: Cursor, found: list[Notice]) -> None:
         return
     mark = Mark(cursor.offset, cursor.length, cursor.prev, cursor.records, cursor.clock)
     with suppress(OSError):  # a full disk must not spoil what was appended
-        files.replace_file(_path(ledger), jsontext.dumps({"mark": mark, "notices": found[-KEPT:]}).encode())
+        files.rewrite_cache(_path(ledger), jsontext.dumps({"mark": mark, "notices": found[-KEPT:]}).encode())
 
 
 def _path(ledger: Ledger) -> str:

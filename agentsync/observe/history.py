@@ -84,7 +84,9 @@ class Seen:
     def write(self, tips: Iterable[str]) -> None:
         """Remember; where that fails, the next walk is longer."""
         with suppress(OSError):
-            files.replace_file(self.path, jsontext.dumps({"inode": self.ledger.inode(), "tips": sorted(tips)}).encode())
+            files.rewrite_cache(
+                self.path, jsontext.dumps({"inode": self.ledger.inode(), "tips": sorted(tips)}).encode()
+            )
 
 
 def walk(

@@ -74,7 +74,7 @@ class Looks:
         """Keep them for the next process."""
         if self._changed:
             with suppress(OSError):
-                files.replace_file(self.path, jsontext.dumps(self._by_worktree).encode())
+                files.rewrite_cache(self.path, jsontext.dumps(self._by_worktree).encode())
             self._changed = False
 
 
