@@ -259,8 +259,13 @@ class Histories(RuleBasedStateMachine):
     @rule(worktree=WORKTREES, branch=BRANCHES, poll=st.booleans())
     def cherry_pick(self, worktree: int, branch: str, poll: bool) -> None:
         repo = self.repo(worktree)
+        before = repo.head()
+        again = not repo.git("rev-list", "-1", branch, "--not", "HEAD", check=False)  # undone since, so an edit anew
         self.git(repo, "cherry-pick", branch)
         self.abort(repo, "cherry-pick", "CHERRY_PICK_HEAD", poll)
+        if again and repo.head() != before:
+            for path in DOCS:
+                self.edits[path] += 1
 
     @rule(worktree=WORKTREES, poll=st.booleans())
     def revert(self, worktree: int, poll: bool) -> None:
