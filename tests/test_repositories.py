@@ -14,6 +14,7 @@ import pytest
 from audit import audit
 from conftest import DOCS, QUIET, Repo
 
+from agentsync import config
 from agentsync import git as plumbing
 from agentsync.events import new_id
 from agentsync.lean import replace
@@ -723,3 +724,21 @@ def test_a_git_that_does_not_end_is_ended(repo: Repo, monkeypatch: pytest.Monkey
     with pytest.raises(plumbing.GitError) as failed:
         plumbing.run(["-c", "alias.hang=!sleep 5 & sleep 5", "hang"], cwd=str(repo.root))
     assert failed.value.status == -9
+
+
+def test_pre_commit_alone_begins_a_ledger(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody has run init: from the first recorded commit on, without reading a file under its stash."""
+    from agentsync import hook
+
+    monkeypatch.chdir(repo.root)
+    monkeypatch.setenv("PRE_COMMIT", "1")
+    (repo.root / ".agentsync").mkdir()
+    (repo.root / ".agentsync" / "config.toml").write_text(config.default_text(QUIET))
+    assert hook.main(["post-commit"]) == 0
+    assert [line["kind"] for line in repo.lines()] == ["baseline"]
+    repo.commit("x\n")
+    assert hook.main(["post-commit"]) == 0
+    assert [(c["event_type"], c["file_path"]) for c in repo.changes()] == [("modified", "doc.md")]
+    monkeypatch.delenv("PRE_COMMIT")
+    repo.look()
+    assert repo.count() == 1

@@ -207,8 +207,11 @@ def draft(request: Request, facts: Facts, view: View, *, offline: bool = False) 
 def _begin(request: Request, facts: Facts, drafts: Drafts) -> None:
     """The baseline: what is reachable is seen, and uncommitted edits are nobody's."""
     watch = [watch.path for watch in request.settings.watch]
-    for scene in facts.scenes.values():
-        first = scene.worktree == request.clone.here or len(facts.scenes) == 1
+    scenes = list(facts.scenes.values())
+    if not scenes and request.clone.here:  # no file may be read now: what they hold shows at their first sight
+        scenes = [worktree.unread(request.clone.here, facts.walk.heads.get(request.clone.here.name))]
+    for scene in scenes:
+        first = scene.worktree == request.clone.here or len(scenes) == 1
         drafts.add(
             worktree.baseline(
                 scene,

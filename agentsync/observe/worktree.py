@@ -51,6 +51,11 @@ class Scene:
         return all(git.signature(f"{root}/{path}") == signature for path, signature in self.signatures.items())
 
 
+def unread(worktree: git.Worktree, head: str | None) -> Scene:
+    """A worktree none of whose files was looked at."""
+    return Scene(worktree, head, git.branch_of(worktree.git_dir), (), None, {}, {}, {}, {})
+
+
 class Looks:
     """Stat and content of files read before, per worktree, so that unchanged ones are not read again."""
 
