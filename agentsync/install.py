@@ -22,7 +22,10 @@ from agentsync.plan import Move, Op, Remove, Say, Step, Write, carry_out
 
 SAVED = ".agentsync-saved"
 MOVED = ("", ".legacy", ".old")  # where our script may lie: its place; after `pre-commit install`; after lefthook's
-THROW_AWAY = re.compile(r"/(?:archive|builds|environments)-v\d+/|/pipx/\.cache/|/\.cache/pipx/|/Caches/pipx/")
+# uvx, and `pipx run`, whose folder lies in a cache of pipx's or in .cache of whatever PIPX_HOME says.
+THROW_AWAY = re.compile(
+    r"/(?:archive|builds|environments)-v\d+/|/pipx/\.cache/|/\.cache/(?:pipx|[0-9a-f]{15})/|/Caches/pipx/"
+)
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/folders", "/var/folders")  # noqa: S108
 
 

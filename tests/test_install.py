@@ -284,6 +284,7 @@ def test_an_interpreter_that_git_tracks_is_refused(lab: Lab, via: str) -> None:
         ".cache/uv/builds-v0/.tmp1/bin/python",
         ".cache/pipx/a1/bin/python",
         ".local/pipx/.cache/a1/bin/python",
+        "wherever-PIPX_HOME-says/.cache/e5e6002b1ffd594/bin/python",
     ],
 )
 def test_a_throw_away_environment_is_refused_with_cause_and_hint(lab: Lab, path: str) -> None:
