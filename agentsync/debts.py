@@ -24,7 +24,7 @@ def mark_paid(worktree: git.Worktree, consolidation: str) -> None:
 
 def _paid(worktree: git.Worktree) -> str:
     try:
-        with open(_path(worktree), encoding="ascii", errors="replace") as file:
+        with open(_path(worktree), encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except OSError:
         return ""

@@ -9,9 +9,7 @@ A UTF-16 file (with its BOM) is treated as UTF-8 and turned back; both ways keep
 
 from __future__ import annotations
 
-import hashlib
-import re
-
+from agentsync.digests import sha256
 from agentsync.lean import frozen, replace
 
 TYPE_CHECKING = False
@@ -235,6 +233,8 @@ def _section(text: bytes) -> tuple[int, str] | None:
 
 def _in_code(before: bytes) -> bool:
     """Whether a fenced code block is still open after `before` (CommonMark 4.5)."""
+    import re  # late: a hook that only takes a region out has no use for it
+
     fence = b""
     for line in before.split(b"\n"):
         mark = re.match(rb" {0,3}(`{3,}|~{3,})(.*)", line)
@@ -288,7 +288,7 @@ def _lines(body: str, consolidation_id: str, *, bare: bool) -> list[bytes]:
 
 
 def _digest(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()[:16]
+    return sha256(body).hexdigest()[:16]
 
 
 def _refuse_markers(body: str, consolidation_id: str) -> None:

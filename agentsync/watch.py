@@ -134,7 +134,7 @@ class _WatchLock(files.Locked):
         try:
             super().__enter__()
         except LockedError:
-            with open(self.path, encoding="ascii", errors="replace") as file:
+            with open(self.path, encoding="utf-8", errors="replace") as file:
                 who = file.read(20).strip() or "unknown"
             raise LockedError(
                 "this clone is being watched already", cause=f"by process {who}", hint=f"kill {who}, or let it work"

@@ -156,14 +156,14 @@ def _existing(common_dir: str, shas: list[str]) -> list[str]:
 
 
 def _detached(git_dir: str) -> str | None:
-    with open(f"{git_dir}/HEAD", encoding="ascii", errors="replace") as file:
+    with open(f"{git_dir}/HEAD", encoding="utf-8", errors="replace") as file:
         head = file.readline().strip()
     return None if head.startswith("ref:") else head
 
 
 def _shallow(common_dir: str) -> frozenset[str]:
     try:
-        with open(f"{common_dir}/shallow", encoding="ascii") as file:
+        with open(f"{common_dir}/shallow", encoding="utf-8") as file:
             return frozenset(file.read().split())
     except OSError:
         return frozenset()
