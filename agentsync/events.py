@@ -265,7 +265,7 @@ def _seconds(text: str) -> int:
     hour, minute, second = int(text[11:13]), int(text[14:16]), int(text[17:19])
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     longest = 28 + leap if month == 2 else 30 + (month + month // 8) % 2
-    if not (0 < year and 0 < month < 13 and 0 < day <= longest and hour < 24 and minute < 60 and second < 60):
+    if not (year > 0 and 0 < month < 13 and 0 < day <= longest and hour < 24 and minute < 60 and second < 60):
         raise ValueError(f"no such time: {text}")
     year -= month <= 2
     of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1

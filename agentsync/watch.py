@@ -1,7 +1,9 @@
 """The poller: a cheap glance often, a whole look when the glance shows something or the interval has passed.
 
 A glance compares the stat of every watched file, of HEADs and of the configuration with what the last look saw: nothing
-is read, and git is not started. One poller serves all worktrees of a clone, each with its own configuration.
+is read, and git is not started. When the interval has passed and the stat of all that a look depends on is the same, it
+is left out, up to a number of times: it would find nothing. One poller serves all worktrees of a clone, each with its
+own configuration.
 """
 
 from __future__ import annotations
@@ -10,10 +12,13 @@ import os
 import threading
 import time
 
-from agentsync import files, git
+from agentsync import debts, files, git, spool
+from agentsync.decide import decide
 from agentsync.errors import AgentsyncError, LockedError
 from agentsync.lean import frozen
+from agentsync.ledger import Ledger
 from agentsync.observe.look import Request
+from agentsync.observe.worktree import FRESH
 from agentsync.prepared import current
 from agentsync.settings import is_glob
 from agentsync.sync import Synced, sync
@@ -22,11 +27,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from agentsync.replay import State
     from agentsync.settings import Settings
 
 PAUSE = 0.2  # seconds between two glances
 SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
 REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
+LEFT_OUT = 20  # intervals at the most without a whole look
 LOCK = "watch.lock"
 
 
@@ -37,6 +44,15 @@ class Glance:
     documents: Mapping[str, tuple[int, ...] | None]
     folders: Mapping[str, tuple[int, ...] | None]
     state: tuple[object, ...]
+
+
+@frozen
+class Quiet:
+    """What a look came out at, and the stat of what else it depends on."""
+
+    state: State
+    settings: Settings
+    signatures: tuple[object, ...]
 
 
 class Watcher:
@@ -54,6 +70,8 @@ class Watcher:
         self.complain = complain
         self.interval = interval  # seconds between two looks at everything; None: as configured
         self.glances: dict[str, Glance] = {}
+        self.quiet: dict[str, Quiet] = {}
+        self._left_out = 0
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -65,7 +83,11 @@ class Watcher:
         os.makedirs(self.clone.store, exist_ok=True)
         with held(self.clone.store):
             while not self._stop.is_set():
-                self.look_at_all()
+                if self._left_out < LEFT_OUT and all(map(self._stays_quiet, git.worktrees(self.clone))):
+                    self._left_out += 1
+                else:
+                    self._left_out = 0
+                    self.look_at_all()
                 self._glance_until(time.monotonic() + self._interval())
 
     def look_at_all(self) -> None:
@@ -78,6 +100,8 @@ class Watcher:
         settings = settings_of(worktree, self.clone)
         clone = git.Clone(self.clone.common_dir, worktree)
         state = _state(worktree, clone)  # before the look: what changes while it lasts shows at the next glance
+        around, begun = _around(worktree, clone), time.time_ns()
+        self.quiet.pop(worktree.name, None)
         try:
             done = sync(Request(clone, settings, "poller", [worktree], time.time()))
         except AgentsyncError as error:
@@ -86,7 +110,20 @@ class Watcher:
             return
         documents = done.seen.scenes[worktree.name].signatures
         self.glances[worktree.name] = Glance(documents, _folders(worktree, settings, documents), state)
+        if _is_settled(documents, settings, begun):
+            signatures = (*around, done.seen.view.cursor.offset)
+            self.quiet[worktree.name] = Quiet(done.seen.view.state, settings, signatures)
         self.tell(done)
+
+    def _stays_quiet(self, worktree: git.Worktree) -> bool:
+        """Whether a whole look would find what the last one found, and no rule fires by the mere passing of time."""
+        quiet = self.quiet.get(worktree.name)
+        if quiet is None or not self._is_as_seen(worktree) or debts.is_owed(worktree, quiet.state):
+            return False
+        size = Ledger(self.clone.store).size()
+        if quiet.signatures != (*_around(worktree, self.clone), size):
+            return False
+        return decide(quiet.state, time.time(), quiet.settings) is None
 
     def _glance_until(self, due: float) -> None:
         pause = PAUSE
@@ -168,3 +205,17 @@ def _folders(
         return {}
     folders = {path.rpartition("/")[0] for path in paths}
     return {folder: git.signature(f"{worktree.root}/{folder}") for folder in folders}
+
+
+def _around(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:
+    """The stat of all else that a look depends on: branches (a moving one changes its folder), worktrees, the spool."""
+    folders = [folder for folder, _, _ in os.walk(f"{clone.common_dir}/refs/heads")]
+    others = (f"{clone.common_dir}/worktrees", f"{clone.common_dir}/packed-refs", f"{worktree.root}/{spool.FOLDER}")
+    return tuple(git.signature(path) for path in (*folders, *others, f"{clone.common_dir}/reftable/tables.list"))
+
+
+def _is_settled(documents: Mapping[str, tuple[int, ...] | None], settings: Settings, begun: int) -> bool:
+    """Whether the stat of the documents proves anything: no glob may match a new one, none is as young as the look."""
+    if any(is_glob(watch.path) for watch in settings.watch):
+        return False
+    return all(signature is None or begun - signature[-1] > FRESH for signature in documents.values())

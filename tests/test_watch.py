@@ -13,6 +13,12 @@ from pathlib import Path
 import pytest
 from conftest import Repo
 
+from agentsync import spool
+from agentsync.lean import replace
+from agentsync.observe.worktree import FRESH
+from agentsync.sync import Synced
+from agentsync.watch import Watcher
+
 PATIENCE = 30.0  # seconds after which a fact that does not come is a failure
 
 
@@ -102,3 +108,32 @@ def test_once_looks_and_ends(repo: Repo) -> None:
     said, _ = done.communicate(timeout=PATIENCE)
     assert done.returncode == 0, said
     assert repo.count() == 1
+
+
+def test_a_look_that_would_find_nothing_is_left_out_and_nothing_is_missed_by_it(repo: Repo) -> None:
+    """Between the looks of an interval, a moved branch, a spooled observation and the passing of time still count."""
+    repo.begin()
+    repo.hooks()
+    looks: list[Synced] = []
+    watcher = Watcher(repo.clone(), looks.append, lambda error: pytest.fail(str(error)))
+    worktree = repo.clone().here
+    assert worktree
+    until(lambda: time.time_ns() - (repo.root / "doc.md").stat().st_ctime_ns > 2 * FRESH)
+    watcher.look_at_all()
+    assert watcher._stays_quiet(worktree)
+    head = repo.head()
+    blob = repo.git("hash-object", "-w", "--stdin", stdin="plumbed\n").strip()
+    repo.git("update-index", "--cacheinfo", f"100644,{blob},doc.md")
+    commit = repo.git("commit-tree", "-p", head, "-m", "elsewhere", repo.git("write-tree").strip()).strip()
+    repo.git("update-ref", "refs/heads/elsewhere", commit)
+    assert not watcher._stays_quiet(worktree)
+    watcher.look_at_all()
+    assert repo.count() == 1 and watcher._stays_quiet(worktree)
+    spool.put(worktree, [], time.time())
+    assert not watcher._stays_quiet(worktree)
+    watcher.look_at_all()  # takes it in
+    watcher.look_at_all()
+    assert watcher._stays_quiet(worktree)
+    hour = replace(watcher.quiet["main"].settings, consolidation_threshold=1)
+    watcher.quiet["main"] = replace(watcher.quiet["main"], settings=hour)
+    assert not watcher._stays_quiet(worktree), "a rule that is due by now"
