@@ -150,11 +150,21 @@ def _chain(facts: Facts, drafts: Drafts, path: str, old: str | None, new: str | 
 
 def _same_patch(facts: Facts, drafts: Drafts, edit: Edit) -> list[Recorded]:
     """A known edit with the same author, author date and lines, on whatever base."""
-    for event in _recorded(drafts, "at", edit.path, to_rfc3339(edit.commit.author_time)):
+    at_that_time = _recorded(drafts, "at", edit.path, to_rfc3339(edit.commit.author_time))
+    for event in _not_before(at_that_time, edit.old.blob):
         one, other = event.commit or "", edit.commit.sha
         if _may_explain(facts, drafts, event, other) and facts.ties.same_patch(one, other, edit.path):
             return [event]
     return []
+
+
+def _not_before(events: list[Recorded], blob: str | None) -> list[Recorded]:
+    """Without those that led to the blob: somebody who commits twice in a second goes on from the first."""
+    left = list(events)
+    while led := next((event for event in left if event.new_blob == blob), None):
+        left.remove(led)
+        blob = led.old_blob
+    return left
 
 
 def _may_explain(facts: Facts, drafts: Drafts, event: Recorded, commit: str) -> bool:
