@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agentsync.replay import State
     from agentsync.settings import Settings
 
-PAUSE = 0.2  # seconds between two glances
+PAUSE = 0.25  # seconds between two glances
 SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
 REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
 LEFT_OUT = 20  # intervals at the most without a whole look
@@ -71,6 +71,9 @@ class Watcher:
         self.interval = interval  # seconds between two looks at everything; None: as configured
         self.glances: dict[str, Glance] = {}
         self.quiet: dict[str, Quiet] = {}
+        self._touched: dict[str, tuple[object, ...]] = {}
+        self._listed: tuple[object, list[git.Worktree]] | None = None
+        self._failed: set[str] = set()
         self._left_out = 0
         self._stop = threading.Event()
 
@@ -83,7 +86,7 @@ class Watcher:
         os.makedirs(self.clone.store, exist_ok=True)
         with held(self.clone.store):
             while not self._stop.is_set():
-                if self._left_out < LEFT_OUT and all(map(self._stays_quiet, git.worktrees(self.clone))):
+                if self._left_out < LEFT_OUT and all(map(self._stays_quiet, self._worktrees())):
                     self._left_out += 1
                 else:
                     self._left_out = 0
@@ -92,7 +95,9 @@ class Watcher:
 
     def look_at_all(self) -> None:
         """One look at every worktree."""
-        for worktree in git.worktrees(self.clone):
+        self._failed.clear()
+        self._listed = None
+        for worktree in self._worktrees():
             self.look(worktree)
 
     def look(self, worktree: git.Worktree) -> None:
@@ -102,10 +107,13 @@ class Watcher:
         state = _state(worktree, clone)  # before the look: what changes while it lasts shows at the next glance
         around, begun = _around(worktree, clone), time.time_ns()
         self.quiet.pop(worktree.name, None)
+        self._touched.pop(worktree.name, None)
         try:
             done = sync(Request(clone, settings, "poller", [worktree], time.time()))
         except AgentsyncError as error:
             self.glances.pop(worktree.name, None)
+            self._failed.add(worktree.name)  # until all are looked at again
+            self._listed = None
             self.complain(error)
             return
         documents = done.seen.scenes[worktree.name].signatures
@@ -129,15 +137,32 @@ class Watcher:
         pause = PAUSE
         while not self._stop.wait(min(pause, max(0.0, due - time.monotonic()))) and time.monotonic() < due:
             begun = time.monotonic()
-            changed = [worktree for worktree in git.worktrees(self.clone) if not self._is_as_seen(worktree)]
+            changed = [one for one in self._worktrees() if one.name not in self._failed and not self._is_as_seen(one)]
             pause = max(PAUSE, SHARE * (time.monotonic() - begun))
             for worktree in changed:
                 self._come_to_rest(worktree)
                 self.look(worktree)
 
     def _is_as_seen(self, worktree: git.Worktree) -> bool:
-        seen = self.glances.get(worktree.name)
-        return seen is not None and seen == _again(seen, worktree, self.clone)
+        seen, root = self.glances.get(worktree.name), worktree.root
+        if seen is None:
+            return False
+        for paths in (seen.documents, seen.folders):
+            if any(git.signature(f"{root}/{path}") != signature for path, signature in paths.items()):
+                return False
+        # Whatever git begins, ends or moves renames something in its folder; if nothing was, the rest is not asked.
+        folders = (
+            worktree.git_dir,
+            self.clone.common_dir,
+            _branch_file(seen, self.clone),
+            f"{root}/.agentsync/config.toml",
+        )
+        touched = tuple(git.signature(path) for path in folders)
+        if touched != self._touched.get(worktree.name):
+            if _state(worktree, self.clone) != seen.state:
+                return False
+            self._touched[worktree.name] = touched
+        return True
 
     def _come_to_rest(self, worktree: git.Worktree) -> None:
         """Wait until nothing changes for a moment."""
@@ -147,10 +172,17 @@ class Watcher:
             if before == seen:
                 return
 
+    def _worktrees(self) -> list[git.Worktree]:
+        """Those of the clone; listed anew when one was added or removed."""
+        signature = git.signature(f"{self.clone.common_dir}/worktrees")
+        if self._listed is None or self._listed[0] != signature:
+            self._listed = signature, git.worktrees(self.clone)
+        return self._listed[1]
+
     def _interval(self) -> float:
         if self.interval is not None:
             return self.interval
-        every = (settings_of(worktree, self.clone) for worktree in git.worktrees(self.clone))
+        every = (settings_of(worktree, self.clone) for worktree in self._worktrees())
         return min((settings.check_interval_seconds for settings in every), default=30)
 
 
@@ -187,6 +219,12 @@ def _again(seen: Glance, worktree: git.Worktree, clone: git.Clone) -> Glance:
         {path: git.signature(f"{root}/{path}") for path in seen.folders},
         _state(worktree, clone),
     )
+
+
+def _branch_file(seen: Glance, clone: git.Clone) -> str:
+    """Where the branch lies that was checked out then, if it is a loose one."""
+    head = seen.state[0]
+    return f"{clone.common_dir}/refs/heads/{head[0] if isinstance(head, tuple) and head else ''}"
 
 
 def _state(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:

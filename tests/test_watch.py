@@ -14,6 +14,7 @@ import pytest
 from conftest import Repo
 
 from agentsync import spool
+from agentsync.errors import AgentsyncError
 from agentsync.lean import replace
 from agentsync.observe.worktree import FRESH
 from agentsync.sync import Synced
@@ -137,3 +138,22 @@ def test_a_look_that_would_find_nothing_is_left_out_and_nothing_is_missed_by_it(
     hour = replace(watcher.quiet["main"].settings, consolidation_threshold=1)
     watcher.quiet["main"] = replace(watcher.quiet["main"], settings=hour)
     assert not watcher._stays_quiet(worktree), "a rule that is due by now"
+
+
+def test_a_look_that_fails_is_told_once_until_the_next_interval(repo: Repo) -> None:
+    """A ledger that cannot be written must not fill the log four times a second."""
+    repo.begin()
+    repo.hooks()
+    errors: list[AgentsyncError] = []
+    watcher = Watcher(repo.clone(), lambda done: None, errors.append)
+    watcher.look_at_all()
+    ledger = Path(repo.clone().store) / "ledger.jsonl"
+    ledger.rename(ledger.with_name("aside"))
+    ledger.mkdir()
+    repo.write("edited\n")
+    watcher._glance_until(time.monotonic() + 1.5)
+    assert len(errors) == 1
+    ledger.rmdir()
+    ledger.with_name("aside").rename(ledger)
+    watcher.look_at_all()
+    assert len(errors) == 1 and repo.count() == 1
