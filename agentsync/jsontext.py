@@ -63,9 +63,22 @@ def loads(text: str) -> Any:
         value, end = _scan(stripped, 0)
     except StopIteration:
         raise ValueError("no JSON value") from None
+    except SystemError:
+        raise ValueError(_what_is_wrong(stripped)) from None
     if end != len(stripped):
         raise ValueError(f"something follows the JSON value at character {end}")
     return value
+
+
+def _what_is_wrong(text: str) -> str:
+    """The scanner takes its errors from `json`, and in some versions only if that is imported already."""
+    import json
+
+    try:
+        json.loads(text)
+    except ValueError as error:
+        return str(error)
+    return "no JSON"
 
 
 def dumps(value: object) -> str:

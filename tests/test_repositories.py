@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -742,3 +743,19 @@ def test_pre_commit_alone_begins_a_ledger(repo: Repo, monkeypatch: pytest.Monkey
     monkeypatch.delenv("PRE_COMMIT")
     repo.look()
     assert repo.count() == 1
+
+
+def test_a_hook_goes_on_behind_a_damaged_line(repo: Repo) -> None:
+    """In a process of its own, where nothing has imported the modules that tests import."""
+    repo.begin()
+    repo.hooks()
+    ledger = Path(repo.clone().store) / "ledger.jsonl"
+    for damage in (b'{"v":1,"kind"\n', b'"\x01"\n', b"{\n", b"\xff\n", b"[1,\n"):
+        with ledger.open("ab") as file:
+            file.write(damage)
+    repo.commit("x\n")
+    assert not (Path(repo.clone().store) / "hook-errors.log").exists()
+    sources = [
+        json.loads(line)["source"] for line in ledger.read_bytes().splitlines() if line.startswith(b'{"v":1,"kind":')
+    ]
+    assert sources == ["init", "hook"]
