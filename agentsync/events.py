@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     Plan = tuple[tuple[str, tuple[type, ...], Callable[[Any], bool] | None, str], ...]
 
 VERSION = 1
-EVENT_TYPES = ("created", "modified", "deleted")
-TRIGGERS = ("manual", "threshold", "time_based")
 
 
 @frozen

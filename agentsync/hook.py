@@ -11,6 +11,7 @@ import time
 
 from agentsync import git
 from agentsync.errors import AgentsyncError
+from agentsync.events import to_rfc3339
 from agentsync.observe.look import Request
 from agentsync.prepared import current
 from agentsync.sync import sync
@@ -86,9 +87,9 @@ def _note(argv: list[str], error: Exception, now: float) -> None:
     """Write down what went wrong, where `doctor` finds it; say so once a day."""
     message = f"{error}" if isinstance(error, AgentsyncError) else f"{type(error).__name__}: {error}"
     cause = getattr(error, "cause", "")
-    line = f"{_utc(now)} {argv[0] if argv else '?'}: {message}" + (f" ({cause})" if cause else "")
+    line = f"{to_rfc3339(now)} {argv[0] if argv else '?'}: {message}" + (f" ({cause})" if cause else "")
     line = "".join(char if char.isprintable() else "?" for char in line)[:1000]
-    if os.environ.get("AGENTSYNC_TRACE") == "1":
+    if os.environ.get("AGENTSYNC_TRACE", "0") != "0":
         import traceback
 
         traceback.print_exc()
@@ -106,7 +107,3 @@ def _note(argv: list[str], error: Exception, now: float) -> None:
             )
     except (OSError, AgentsyncError):
         pass  # nowhere to write it down, so nothing would stop it from being said each time
-
-
-def _utc(now: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
