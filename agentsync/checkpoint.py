@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from agentsync.ledger import Ledger
 
-FORMAT = 3  # another one is thrown away
+FORMAT = 4  # another one is thrown away
 INDEX = "index"
 RECENT = 64  # consolidations that are found without reading the ledger
 LOCK = "checkpoint.lock"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agentsync.events import Attribution, Baseline, Change, Consolidation, Event
 
 EDITS = 256  # of one uncommitted content that are kept by id; of a file that is never committed, the newest
+UNOWNED = 128  # changes without an owner that are remembered until a commit names one: the newest
+LONG = 4096  # of them, until the old ones are let go while a long ledger is replayed
 SHELF = 64  # contents kept per worktree and path; a stash older than that many others counts as a new edit
 
 
@@ -85,7 +87,9 @@ class State:
     since: str | None = None  # when the first baseline was recorded
     tips: tuple[str, ...] = ()  # all that is reachable from these commits was seen when watching began
     watch: tuple[str, ...] = ()  # the paths and globs that have a baseline
-    changes: dict[str, dict[str, int]] = {}  # file type, owner ("" for unknown)
+    changes: dict[str, dict[str, int]] = {}  # file type, owner as recorded ("" for unknown)
+    attributed: dict[str, dict[str, int]] = {}  # of the unknown, whose owner a later commit told: file type, owner
+    unowned: dict[str, str] = {}  # the newest of the unknown: id to file type
     consolidations: dict[str, int] = {}  # trigger type
     sources: dict[str, int] = {}  # who saw the changes
 
@@ -118,6 +122,8 @@ class Fold:
         self.latest: dict[str, Latest | Change] = dict(state.latest)
         self.last: Consolidated | Consolidation | None = state.last
         self.counted: dict[tuple[str, str | None, str], int] = {}  # changes by file type, owner and source
+        self.attributed = {file_type: dict(owners) for file_type, owners in state.attributed.items()}
+        self.unowned = dict(state.unowned)
         self.consolidations = dict(state.consolidations)
 
     def add(self, event: Event) -> None:
@@ -127,6 +133,7 @@ class Fold:
     def add_all(self, events: Iterable[Any]) -> None:
         """Take many events in: the same, with the commonest case in the loop, because a long ledger has a million."""
         pending, latest, counted, known = self.pending, self.latest, self.counted, self.known
+        unowned = self.unowned
         for event in events:
             if event.kind != "change":
                 FOLDS[event.kind](self, event)
@@ -139,10 +146,15 @@ class Fold:
             pending[event.id] = latest[path] = event
             key = (event.file_type, event.agent_owner, event.source)
             counted[key] = counted.get(key, 0) + 1
+            if event.agent_owner is None:
+                unowned[event.id] = event.file_type
+                if len(unowned) > LONG:
+                    self._forget_unowned()
             known[worktree][path] = Known(event.new_blob, event.new_checksum, False, ())
 
     def state(self) -> State:
         """What has come of it."""
+        self._forget_unowned()
         changes = {file_type: dict(owners) for file_type, owners in self.fixed.changes.items()}
         sources = dict(self.fixed.sources)
         for (file_type, owner, source), count in self.counted.items():
@@ -156,6 +168,8 @@ class Fold:
             latest={path: _latest(value) for path, value in self.latest.items()},
             last=_consolidated(self.last),
             changes=changes,
+            attributed={file_type: dict(owners) for file_type, owners in self.attributed.items()},
+            unowned=dict(self.unowned),
             consolidations=dict(self.consolidations),
             sources=sources,
         )
@@ -166,6 +180,10 @@ class Fold:
         self.pending[event.id] = self.latest[path] = event
         counted = (event.file_type, event.agent_owner, event.source)
         self.counted[counted] = self.counted.get(counted, 0) + 1
+        if event.agent_owner is None:
+            self.unowned[event.id] = event.file_type
+            if len(self.unowned) > LONG:
+                self._forget_unowned()
         if worktree is None:
             return
         if event.commit is None:
@@ -185,7 +203,11 @@ class Fold:
                 self._unshelve(event.worktree, event.file_path, event.new_blob)
         if event.agent_owner is None:
             return
+        self._forget_unowned()
         for id_ in event.event_ids:
+            file_type = self.unowned.pop(id_, None)
+            if file_type is not None:
+                _count(self.attributed.setdefault(file_type, {}), event.agent_owner)
             pending = self.pending.get(id_)
             if pending and pending.agent_owner is None:
                 self.pending[id_] = replace(_pending(pending), agent_owner=event.agent_owner)
@@ -212,6 +234,11 @@ class Fold:
             self.pending.pop(id_, None)
         _count(self.consolidations, event.trigger_type)
         self.last = event
+
+    def _forget_unowned(self) -> None:
+        """Keep the newest. To let go of one with each that comes would cost a long replay more."""
+        for id_ in list(self.unowned)[:-UNOWNED]:
+            del self.unowned[id_]
 
     def _known(self, worktree: str, path: str) -> Known | None:
         return self.known.get(worktree, {}).get(path)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentsync.events import Attribution, Baseline, Change, Consolidation, Event, new_id
-from agentsync.replay import SHELF, Known, Shelved, State, apply, replay
+from agentsync.replay import LONG, SHELF, UNOWNED, Fold, Known, Shelved, State, apply, replay
 
 TIME = "2025-10-10T12:00:00Z"
 PATHS = ("doc.md", "other.md")
@@ -205,3 +205,56 @@ def test_counts_are_by_type_owner_source_and_trigger() -> None:
     assert state.sources == {"poller": 1, "hook": 1}
     assert state.consolidations == {"manual": 1}
     assert state.last is not None and state.last.changes == 2
+
+
+def test_an_owner_who_is_found_later_is_counted_apart() -> None:
+    """What was counted as unknown stays so: a counter that goes down would be read as a restart."""
+    history: list[Event] = [change(IDS[0]), change(IDS[1], file_type="sync"), change(IDS[2], agent_owner="human")]
+    history += [consolidation(IDS[:3]), attribution(IDS[:3], agent_owner="claude-code")]
+    state = replay(history, State())
+    assert state.changes == {"docs": {"": 1, "human": 1}, "sync": {"": 1}}
+    assert state.attributed == {"docs": {"claude-code": 1}, "sync": {"claude-code": 1}}
+    assert state.unowned == {}
+
+
+def test_the_first_commit_that_names_an_owner_counts() -> None:
+    history: list[Event] = [
+        change(IDS[0]),
+        *(attribution(IDS[:1], agent_owner=owner) for owner in (None, "human", "claude-code")),
+    ]
+    assert replay(history, State()).attributed == {"docs": {"human": 1}}
+
+
+@given(histories, st.lists(events, max_size=10))
+def test_no_count_goes_down(history: list[Event], more: list[Event]) -> None:
+    before = replay(history, State())
+    after = replay(more, before)
+    for counts in ("changes", "attributed"):
+        for file_type, owners in getattr(before, counts).items():
+            for owner, count in owners.items():
+                assert getattr(after, counts)[file_type][owner] >= count
+    for counts in ("sources", "consolidations"):
+        assert all(getattr(after, counts)[name] >= count for name, count in getattr(before, counts).items())
+
+
+@given(histories)
+def test_not_more_owners_are_found_than_were_unknown(history: list[Event]) -> None:
+    state = replay(history, State())
+    for file_type, owners in state.attributed.items():
+        assert sum(owners.values()) <= state.changes[file_type][""]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_changes_without_an_owner_are_remembered_for_a_while(committed: bool) -> None:
+    """Of very many the newest; it does not matter whether they come in one replay or in several."""
+    ids_ = [new_id(number) for number in range(LONG + UNOWNED)]
+    commit = "d" * 40 if committed else None
+    history: list[Event] = [baseline("a" * 40), *(change(id_, commit=commit) for id_ in ids_)]
+    fold = Fold(State())
+    fold.add_all(history)
+    state = fold.state()
+    assert list(state.unowned) == ids_[-UNOWNED:]
+    assert list(replay(history[3000:], replay(history[:3000], State())).unowned) == ids_[-UNOWNED:]
+    old, new = (attribution([id_], agent_owner="human") for id_ in (ids_[-UNOWNED - 1], ids_[-UNOWNED]))
+    assert apply(old, state).attributed == {}
+    assert apply(new, state).attributed == {"docs": {"human": 1}}
