@@ -5,23 +5,7 @@ from __future__ import annotations
 import sys
 
 from agentsync import jsontext
-
-
-def clean(text: str) -> str:
-    """The text with everything that is not printable written as an escape: no control character reaches a terminal.
-
-    Every file name, author, branch and remote goes through here.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as the file system's codec gives it
-        return f"\\x{code - 0xDC00:02x}"
-    return char.encode("unicode_escape").decode("ascii")
+from agentsync.printable import clean as clean  # what the commands clean their names with
 
 
 def escape_json(text: str) -> str:

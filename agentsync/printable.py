@@ -1,0 +1,20 @@
+"""Text that is safe wherever people read it: names of files, agents and authors without control characters."""
+
+from __future__ import annotations
+
+
+def clean(text: str) -> str:
+    """The text with everything that is not printable written as an escape.
+
+    Every file name, author, branch and remote goes through here before it reaches a terminal or a label.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as the file system's codec gives it
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")
