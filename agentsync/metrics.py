@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agentsync.views import Survey
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+LABELS = frozenset(("file_type", "agent", "source", "trigger_type", "file_path", "reason", "le", "version", "python"))
 UNKNOWN, OTHER = "unknown", "other"
 # How many names that anybody can make up get series of their own; all others together are "other".
 MOST_NAMES = 50
@@ -256,15 +257,15 @@ def _by_agent(reading: Reading) -> tuple[dict[tuple[str, ...], float], dict[tupl
 
     What may come is there with 0 before it comes: a series that begins with 1 has no rate for its first change.
     """
-    state, configured = reading.state, [watch.type for watch in reading.survey.settings.watch]
-    types = _labels((*state.changes, *configured), ())
+    state = reading.state
+    names = dict.fromkeys((*state.changes, *(watch.type for watch in reading.survey.settings.watch)))
+    types = _labels(names, ())
     seen = {owner for counts in (state.changes, state.attributed) for owners in counts.values() for owner in owners}
     agents = [UNKNOWN, *(agent for agent in KNOWN_AGENTS if agent in seen)]
-    keys = [(file_type, agent) for file_type in dict.fromkeys(types.values()) for agent in agents]
+    keys = [(types[name], agent) for name in names for agent in agents]
     detected, attributed = (_sum(_by_owner(counts, types), keys) for counts in (state.changes, state.attributed))
     both = dict.fromkeys((*detected, *attributed), 0.0)
-    named = {key: 0.0 for key in both if key[1] != UNKNOWN}
-    return {**both, **detected}, {**named, **{key: attributed.get(key, 0.0) for key in named}}
+    return {**both, **detected}, {**both, **attributed}
 
 
 def _by_owner(

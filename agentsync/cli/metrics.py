@@ -1,0 +1,65 @@
+"""`metrics`: what Prometheus is told, without a server."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import click
+
+from agentsync import files
+from agentsync.cli import fast
+from agentsync.cli.context import Session
+from agentsync.cli.output import say, warn
+from agentsync.errors import OK
+from agentsync.metrics import LABELS, Reading, exposition
+from agentsync.printable import clean
+
+NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+def _labels(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not NAME.fullmatch(name):
+            raise click.BadParameter(f"{clean(text)!r} is not NAME=VALUE with a name of letters, digits and '_'")
+        if name in LABELS:
+            raise click.BadParameter(f"the metrics have a label {name} of their own")
+        found[name] = clean(value)
+    return found
+
+
+@click.command()
+@click.option("--textfile", metavar="PATH", help="Write to a file, atomically, for the node exporter.")
+@click.option(
+    "--label",
+    "labels",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_labels,
+    help="Add a label to every sample: it tells several clones on one machine apart.",
+)
+def metrics(textfile: str | None, labels: dict[str, str]) -> int:
+    """Print the metrics that `agentsync serve` offers at /api/metrics, in Prometheus' text format.
+
+    The node exporter reads files that end in .prom from the folder of its option --collector.textfile.directory; write
+    one every minute. Durations and failed callbacks are those of a service, so here they are 0.
+
+    \b
+    Examples:
+      agentsync metrics
+      agentsync metrics --label clone=notes
+      agentsync metrics --textfile notes.prom        in a cron job
+    """
+    session = Session()
+    view, around = fast.seen(session)
+    text = exposition(Reading(view.state, view.cursor, around, time.time()), labels)
+    if textfile is None:
+        say(text.decode().removesuffix("\n"))
+    else:
+        if not textfile.endswith(".prom"):
+            warn(f"{clean(textfile)}: the node exporter reads only files that end in .prom")
+        files.replace_file(textfile, text)
+    session.check_config()
+    return OK
