@@ -33,6 +33,12 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
     (
+        "Live",
+        {
+            "metrics": "agentsync.cli.metrics:metrics",
+        },
+    ),
+    (
         "For CI and hook managers",
         {
             "check": "agentsync.cli.checking:check",
