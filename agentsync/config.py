@@ -18,7 +18,7 @@ from agentsync.toml_lines import Path, lines_of
 MAX_BYTES = 256 << 10
 MAX_WATCH = 1000
 LANGUAGES = ("fr", "en")
-COMMITS = ("with-work",)
+COMMITS = ("agentsync", "with-work")
 TYPE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # Lowest and highest value of each number: a day, a million, a year; 0 of `keep` means all.
 RANGES = {
@@ -72,6 +72,7 @@ def default_text(settings: Settings) -> str:
         language=_quoted(report.language),
         keep=report.keep,
         commit=_quoted(report.commit),
+        branch=_quoted(report.branch),
         watch=entries,
     )
 
@@ -189,7 +190,19 @@ def _report(page: _Page, tree: dict[str, Any]) -> Report:
         page.choice(table, "language", ("report",), LANGUAGES),
         page.whole(table, "keep", ("report",)),
         page.choice(table, "commit", ("report",), COMMITS),
+        _branch(page, table),
     )
+
+
+def _branch(page: _Page, table: dict[str, Any]) -> str:
+    branch = table.get("branch", "")
+    if type(branch) is not str:
+        problem = f"branch is {_kind(branch)}, not a text"
+    elif branch and not _BRANCH.fullmatch(branch):
+        problem = f"branch {_shown(branch)} is no name of a branch"
+    else:
+        return branch
+    raise page.error(("report", "branch"), problem, 'write branch = "main", or "" for the default branch')
 
 
 def _watch(page: _Page, tree: dict[str, Any]) -> tuple[Watch, ...]:
@@ -258,6 +271,8 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
+# git-check-ref-format, narrower: what people call branches.
+_BRANCH = re.compile(r"(?!-)(?!.*(?:\.\.|//|/\.|\.lock(?:/|$)|@\{))(?![./])[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])")
 _EXAMPLE = 'path = "docs/x.md" and type = "docs"'
 _SEE = "docs/configuration.md shows each key with an example"
 _TEMPLATE = """\
@@ -286,8 +301,12 @@ language = {language}
 # How many reports the document shows, newest first; 0 shows all.
 keep = {keep}
 
-# "with-work": a report is committed by whoever commits next, with their own work.
+# "agentsync": git does not see the reports, until `agentsync publish` commits them alone.
+# "with-work": a report is text like any other, and committed by whoever commits next.
 commit = {commit}
+
+# The branch on which reports are published; "" is the remote's default branch, else main or master.
+branch = {branch}
 
 # One [[watch]] for each document, or for a glob: * within a folder, ** across folders.
 # The type is a word of your own; reports and metrics count by it.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 
-from agentsync import debts, files, git, region
+from agentsync import debts, files, git, index_entry, region, report_filter
 from agentsync.errors import LockedError
 from agentsync.events import Attribution, Change, Consolidation
 from agentsync.lean import frozen
 from agentsync.ledger import crash
-from agentsync.phrases import PHRASES
+from agentsync.phrases import PHRASES, starter
 from agentsync.render import Fact, Report, render
 
 TYPE_CHECKING = False
@@ -66,63 +66,120 @@ def pay(
     ending: tuple[str, ...] = (),
 ) -> Payment:
     """Write the worktree's region if it is owed, or if somebody asked (then a missing file is made, too)."""
-    if not debts.is_owed(worktree, view.state) and not (asked and view.state.last):
+    if not debts.is_owed(worktree, view.state, settings) and not (asked and view.state.last):
         return Payment(worktree.name, "current")
-    reason = _obstacle(worktree, settings, ending)
+    reason = obstacle(worktree, settings, ending)
     if reason:
         return Payment(worktree.name, "owed", reason)
+    way = report_filter.way(clone, worktree, settings)
+    if way.kind == "owed":
+        return Payment(worktree.name, "owed", way.why)
+    hidden = way.kind == "hidden"
     try:
         # The lock keeps an older rendering from coming after a newer one.
         with files.Locked(f"{clone.store}/report.lock", LOCK_TIMEOUT, "the report"):
-            return _write(worktree, view.catch_up(), settings, asked=asked)
+            return _write(worktree, view.catch_up(), settings, hidden, asked)
     except LockedError:
         return Payment(worktree.name, "owed", "another process is writing reports")
     except OSError:
-        return _write(worktree, view, settings, asked=asked)  # a read-only .git; whoever writes is alone with it
+        # A read-only .git; whoever writes is alone with it.
+        return _write(worktree, view, settings, hidden, asked)
 
 
-def _obstacle(worktree: git.Worktree, settings: Settings, ending: tuple[str, ...]) -> str:
+def obstacle(worktree: git.Worktree, settings: Settings, ending: tuple[str, ...] = ()) -> str:
+    """Why the report's file must not be touched now; "" if it may be."""
     operation = git.operation(worktree.git_dir, ending)
     if operation:
         return f"a {operation.name} is going on"
     if os.environ.get("PRE_COMMIT") == "1":
         return "pre-commit is running"
-    path = settings.report.path
-    if git.run(["--literal-pathspecs", "ls-files", "-z", "--unmerged", "--", path], cwd=worktree.root):
-        return f"{path} is unmerged"
-    return ""
+    if settings.report.commit == "agentsync":
+        return index_entry.obstacle(worktree, settings.report.path)
+    entry = index_entry.find(worktree, settings.report.path)
+    return "" if entry is None or entry.merged else f"{settings.report.path} is unmerged"
 
 
-def _write(worktree: git.Worktree, view: View, settings: Settings, *, asked: bool) -> Payment:
+def _write(worktree: git.Worktree, view: View, settings: Settings, hidden: bool, asked: bool) -> Payment:
     last = view.state.last
     if last is None:
         return Payment(worktree.name, "current")
-    path, language = settings.report.path, settings.report.language
-    body = render(newest(view, settings.report.keep), language)
+    path = settings.report.path
+    page = Page(
+        path, render(newest(view, settings.report.keep), settings.report.language), last.id, settings.report.language
+    )
     for _ in range(TRIES):
+        stamp = debts.stamp(worktree, path)
         try:
-            written = _put(worktree, path, body, last.id, PHRASES[language].heading, asked)
+            written = _put(worktree, page, hidden, asked)
         except region.BrokenRegionError as error:
             return Payment(worktree.name, "owed", f"{path}: {error}")
         except (files.UnreadableError, OSError) as error:
             return Payment(worktree.name, "owed", f"{path}: {getattr(error, 'strerror', None) or error}")
-        if written == "missing":
-            return Payment(worktree.name, "owed", f"{path} is missing; `agentsync consolidate` makes it")
+        if written in _OWED:
+            return Payment(worktree.name, "owed", _OWED[written].format(path=path))
         if written != "raced":
-            debts.mark_paid(worktree, last.id)
+            _mark(worktree, page, hidden, stamp if written == "current" else debts.stamp(worktree, path))
             return Payment(worktree.name, written)
     return Payment(worktree.name, "owed", f"{path} is being written all the time")
 
 
-def _put(worktree: git.Worktree, path: str, body: str, id_: str, heading: str, asked: bool) -> str:
-    """One attempt: "written", "current", "missing", or "raced" if somebody else wrote meanwhile."""
-    before = files.read_document(worktree.root, path)
+@frozen
+class Page:
+    """The report that a file is to show: `body` as Markdown, the id of its newest consolidation."""
+
+    path: str
+    body: str
+    id: str
+    language: str
+
+
+_OWED = {
+    "missing": "{path} is missing; `agentsync consolidate` makes it",
+    "locked": "git's index is held by another command, or cannot be written",
+    "binary": "{path} is no text in UTF-8 or with a byte order mark",
+}
+
+
+def _put(worktree: git.Worktree, page: Page, hidden: bool, asked: bool) -> str:
+    """One attempt: "written", "current", a key of _OWED, or "raced" if somebody else wrote meanwhile."""
+    before = files.read_document(worktree.root, page.path)
     if before is None and not asked:
         return "missing"
-    after = region.put(before or b"", body, id_, heading)
+    made = starter(page.language) if hidden else b""
+    text = made if before is None else before
+    if not region.is_text(text):
+        return "binary"
+    after = region.put(text, page.body, page.id, PHRASES[page.language].heading)
     if after == before:
         return "current"
+    if hidden and not _forget_stat(worktree, page.path):
+        return "locked"
     crash("write")
+    debts.mark_paid(
+        worktree, page.id
+    )  # not settled yet; and the filter knows the region for ours from the first moment
     if before is None:
-        return "written" if files.create(worktree.root, path, after) else "raced"
-    return "written" if files.exchange(worktree.root, path, before, after) else "raced"
+        return "written" if files.create(worktree.root, page.path, after) else "raced"
+    return "written" if files.exchange(worktree.root, page.path, before, after) else "raced"
+
+
+def _forget_stat(worktree: git.Worktree, path: str) -> bool:
+    """From now on git compares the file's contents, so it sees at no moment that the file's size is another one."""
+    entry = index_entry.find(worktree, path)
+    if entry is None or (entry.empty and index_entry.is_intended(worktree, path)):
+        return True  # git knows nothing of it, or no size
+    return index_entry.forget_stat(worktree, path, entry)
+
+
+def _mark(worktree: git.Worktree, page: Page, hidden: bool, stamp: str) -> None:
+    """The report is paid. A region that git does not see is settled once the index has the file's new stat."""
+    if not hidden:
+        debts.mark_paid(worktree, page.id)
+        return
+    settled = debts.shown(worktree) == page.id and debts.is_settled(worktree)
+    if settled or index_entry.find(worktree, page.path) is None:
+        noted = True
+    else:
+        debts.mark_paid(worktree, page.id)
+        noted = index_entry.note_stat(worktree, page.path)
+    debts.mark_paid(worktree, page.id, stamp if noted else None)

@@ -1,28 +1,59 @@
-"""Which consolidation a worktree's report region shows; asking for it costs no import of what renders."""
+"""Which consolidation a worktree's report region shows; asking for it costs no import of what renders.
+
+The note in the worktree's git directory has the consolidation's id and, where git does not see the region, in a second
+line the stat of what was written: git rewrites the file whenever it likes, and the region is gone or an older one then.
+"""
 
 from __future__ import annotations
 
-from agentsync import files
+from agentsync import files, git
 from agentsync.lean import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentsync import git
     from agentsync.replay import State
+    from agentsync.settings import Settings
 
 
-def is_owed(worktree: git.Worktree, state: State) -> bool:
-    """Whether the newest consolidation has not been written in this worktree. One switched away from it stays paid."""
-    return state.last is not None and _paid(worktree) != state.last.id
+def is_owed(worktree: git.Worktree, state: State, settings: Settings) -> bool:
+    """Whether the region may show anything but the newest consolidation.
+
+    A report that is committed with somebody's work stays paid in a worktree that was switched to another branch.
+    """
+    if state.last is None:
+        return False
+    paid = state.last.id
+    if settings.report.commit == "agentsync":
+        paid += f"\n{stamp(worktree, settings.report.path)}"
+    return _note(worktree) != paid
 
 
-def mark_paid(worktree: git.Worktree, consolidation: str) -> None:
+def mark_paid(worktree: git.Worktree, consolidation: str, stamp: str | None = None) -> None:
     """Remember that the region shows this consolidation (its id); where that fails, it is rendered once more."""
+    note = consolidation if stamp is None else f"{consolidation}\n{stamp}"
     with suppress(OSError):
-        files.replace_file(_path(worktree), f"{consolidation}\n".encode())
+        files.replace_file(_path(worktree), f"{note}\n".encode())
 
 
-def _paid(worktree: git.Worktree) -> str:
+def shown(worktree: git.Worktree) -> str:
+    """The id of the consolidation that was written last; "" for none."""
+    return _note(worktree).partition("\n")[0]
+
+
+def is_settled(worktree: git.Worktree) -> bool:
+    """Whether git was told of the region that was written last."""
+    return "\n" in _note(worktree)
+
+
+def stamp(worktree: git.Worktree, path: str) -> str:
+    """The stat of the report's file, and of all that may give it a filter."""
+    parts = path.split("/")
+    folders = ["/".join(parts[:n]) for n in range(len(parts))]
+    attributes = (f"{folder}/.gitattributes".lstrip("/") for folder in folders)
+    return " ".join(str(git.signature(f"{worktree.root}/{one}")) for one in (path, *attributes))
+
+
+def _note(worktree: git.Worktree) -> str:
     try:
         with open(_path(worktree), encoding="utf-8", errors="replace") as file:
             return file.read().strip()

@@ -213,9 +213,9 @@ class Stage:
         return lines
 
     def document(self, path: str) -> list[str]:
-        """A document as it lies in the clone; the marker's attributes, which are new each time, are left out."""
+        """A document as it lies in the clone; the line about the report, which is new each time, is shortened."""
         with open(f"{self.folder}/work/{path}", encoding="utf-8") as file:
-            return re.sub(r"(<!-- agentsync:begin ).*( -->)", r"\1...\2", file.read()).rstrip("\n").split("\n")
+            return re.sub(r"(<!-- agentsync:report ).*( -->)", r"\1...\2", file.read()).rstrip("\n").split("\n")
 
 
 def _reasons(change: Change) -> str:

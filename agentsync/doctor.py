@@ -10,7 +10,20 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from agentsync import files, git, install, local_files, prepared, region, repo, spool, survey, watermark
+from agentsync import (
+    files,
+    git,
+    index_entry,
+    install,
+    local_files,
+    prepared,
+    region,
+    repo,
+    report_filter,
+    spool,
+    survey,
+    watermark,
+)
 from agentsync.checkpoint import View
 from agentsync.errors import AgentsyncError, LockedError
 from agentsync.events import to_rfc3339
@@ -229,6 +242,30 @@ def owed(patient: Patient) -> Iterator[Result]:
         yield Result("report", False, f"not written in worktree {name}{reason}", hint, patient.look)
 
 
+def report_hidden(patient: Patient) -> Iterator[Result]:
+    """git does not see the reports, where the configuration says so."""
+    settings = patient.configuration[0]
+    path = settings.report.path
+    if settings.report.commit != "agentsync":
+        return
+    if not report_filter.is_current(patient.clone, patient.python):
+        there = report_filter.is_installed(patient.clone)
+        gone = there and not os.access(report_filter.program(patient.clone), os.X_OK)
+        what = "calls an interpreter that is gone" if gone else "is another version's" if there else "is not installed"
+        fix = partial(report_filter.install, patient.clone, patient.python)
+        yield Result("report filter", not (gone or not there), f"git's filter {what}", "agentsync init", fix)
+    for worktree in git.worktrees(patient.clone):
+        if foreign := report_filter.foreign_filter(patient.clone, worktree, path):
+            what = f"{path} has filter={foreign} in worktree {worktree.name}, so git sees the reports there"
+            yield Result("report filter", True, what)
+            continue
+        why = index_entry.obstacle(worktree, path)
+        if why:
+            yield Result("report filter", False, f"no report is written in worktree {worktree.name}: {why}", "end that")
+        elif report_filter.is_installed(patient.clone):
+            yield Result("report filter", True, f"git does not see the reports in {path} of worktree {worktree.name}")
+
+
 def paused(patient: Patient) -> Iterator[Result]:
     """No operation of git keeps a worktree's files from being looked at."""
     for one in patient.survey.paused:
@@ -301,20 +338,10 @@ def leftovers(patient: Patient) -> Iterator[Result]:
             yield from _taken_out(worktree.root, path)
 
 
-def _is_running(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (ValueError, PermissionError):
-        return True
-    return True
-
-
 def _taken_out(root: str, path: str) -> Iterator[Result]:
     """Writing a report swaps two files; whoever was killed meanwhile has left one of them here."""
     name, _, pid = os.path.basename(path).removesuffix(".new").rpartition(".")
-    if _is_running(pid):
+    if not pid.isdigit() or files.is_running(int(pid)):
         return
     try:
         left = region.strip(files.read_document(root, os.path.relpath(path, root)) or b"")
@@ -340,6 +367,7 @@ CHECKS: tuple[Callable[[Patient], Iterator[Result]], ...] = (
     ledger_content,
     spooled,
     owed,
+    report_hidden,
     paused,
     documents,
     hook_errors,

@@ -124,6 +124,17 @@ def lock(fd: int, timeout: float, what: str) -> None:
             pause = min(pause * 1.5, 0.005)
 
 
+def is_running(pid: int) -> bool:
+    """Whether there is a process of that id, anybody's."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
 class Locked:
     """A lock file, made if it is missing and held in a `with`, which may raise LockedError or OSError."""
 

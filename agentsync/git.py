@@ -63,6 +63,13 @@ def answer(args: list[str], *, cwd: str, stdin: bytes = b"") -> tuple[int, bytes
     return status, out
 
 
+def as_called(args: list[str], *, timeout: float) -> bytes | None:
+    """What `git ARGS` prints for the git that called us: in its repository, with its index. None if it could not."""
+    env = {**os.environ, **_FIXED}
+    status, out, _ = _spawn(["git", "--no-replace-objects", "--literal-pathspecs", *args], b"", env, timeout)
+    return None if status else out
+
+
 def _environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k not in _LOCAL and not k.startswith(("GIT_TRACE", "GIT_CONFIG_"))}
     for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"):
@@ -71,7 +78,7 @@ def _environment() -> dict[str, str]:
     return {**kept, **_FIXED}
 
 
-def _spawn(argv: list[str], stdin: bytes, env: dict[str, str]) -> tuple[int, bytes, bytes]:
+def _spawn(argv: list[str], stdin: bytes, env: dict[str, str], timeout: float = TIMEOUT) -> tuple[int, bytes, bytes]:
     feed = _readable(stdin)
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
@@ -82,7 +89,7 @@ def _spawn(argv: list[str], stdin: bytes, env: dict[str, str]) -> tuple[int, byt
         finally:
             for fd in (feed, out_write, err_write):
                 os.close(fd)
-        out, err = _drain(pid, (out_read, err_read))
+        out, err = _drain(pid, (out_read, err_read), timeout)
     except FileNotFoundError:
         raise AgentsyncError("git is not on the PATH", hint="install git 2.31 or newer") from None
     finally:
@@ -108,9 +115,9 @@ def _readable(data: bytes) -> int:
     return fd
 
 
-def _drain(pid: int, sources: tuple[int, int]) -> tuple[bytes, bytes]:
-    """All that comes from the two pipes, until both end; the child is killed at TIMEOUT."""
-    deadline = time.monotonic() + TIMEOUT
+def _drain(pid: int, sources: tuple[int, int], timeout: float) -> tuple[bytes, bytes]:
+    """All that comes from the two pipes, until both end; the child is killed after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     parts: dict[int, list[bytes]] = {fd: [] for fd in sources}
     waiting = set(sources)
     while waiting:

@@ -58,7 +58,7 @@ def compose(name: str, python: str, folder: str, common_dir: str) -> bytes:
         entry=shlex.quote(ENTRY),
         up=os.path.relpath(os.path.realpath(common_dir), os.path.realpath(folder)),
     )
-    return os.fsencode("\n".join((head, _template("shared.sh"), _template(name))))
+    return os.fsencode("\n".join((head, template("shared.sh"), template(name))))
 
 
 def read_script(data: bytes) -> Script | None:
@@ -78,7 +78,8 @@ def _unquote(text: bytes) -> str:
         return ""  # somebody edited it: no interpreter is found, and `init` repairs it
 
 
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """A script of `hooks/`, without what is meant for the linter."""
     package = os.path.dirname(ENTRY)
     shipped = os.path.join(package, "_hooks")  # in a wheel; an editable install has them where people look for them
     folder = shipped if os.path.isdir(shipped) else os.path.join(os.path.dirname(package), "hooks")

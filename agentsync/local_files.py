@@ -25,7 +25,7 @@ _BLOCK = re.compile(rb"^# agentsync begin(?: \(([a-z ]+)\))?\n.*?^# agentsync en
 
 def with_block(data: bytes | None, patterns: str = _PATTERNS) -> bytes:
     """The exclude file with our block, once; None stands for no file."""
-    body = f"\n{patterns}{_END}\n".encode()
+    body = f"\n{patterns}{_END}\n".encode(errors="surrogateescape")
     present = _BLOCK.search(data or b"")
     if data and present:
         begin = present[0].partition(b"\n")[0]
@@ -48,6 +48,12 @@ def without_block(data: bytes) -> bytes | None:
     if present[1] == b"no newline" and not after:
         before = before[:-1]
     return before + after
+
+
+def block_lines(data: bytes | None) -> list[bytes]:
+    """The lines of our block in such a file."""
+    present = _BLOCK.search(data or b"")
+    return present[0].split(b"\n")[1:-2] if present else []
 
 
 def plan_excludes(common_dir: str, *, local: bool) -> list[Op]:

@@ -1,8 +1,11 @@
 """The report region inside the bytes of a file: find it, take it out, put it in.
 
-Two marker lines enclose it. What stands outside passes through byte for byte, whatever it is: text that is no UTF-8 is
-never decoded, a BOM stays, and `strip(put(x, ...)) == x` for every x without marker lines. That is why the begin marker
-says `bare=yes` where the file did not end in a newline before the region was added behind it.
+Two marker lines enclose it, and the first line inside tells about the report. The markers are always the same: git
+merges a new report and an edit beside it only where an unchanged line stands between them.
+
+What stands outside passes through byte for byte, whatever it is: text that is no UTF-8 is never decoded, a BOM stays,
+and `strip(put(x, ...)) == x` for every x without marker lines. That is why the region says `bare=yes` where the file
+did not end in a newline before the region was added behind it.
 
 A UTF-16 file (with its BOM) is treated as UTF-8 and turned back; both ways keep every code unit.
 """
@@ -18,8 +21,11 @@ if TYPE_CHECKING:
 
 _MARKER = b"<!-- agentsync:"
 _BEGIN = b"<!-- agentsync:begin "
+_ABOUT = b"<!-- agentsync:report "
 _END = b"<!-- agentsync:end -->"
+_BARE = b" bare=yes"
 _OURS, _BASE, _THEIRS = _CONFLICT = (b"<<<<<<<", b"|||||||", b">>>>>>>")
+MAX_SIZE = 16 << 20  # bytes, as `files.MAX_DOCUMENT`
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
@@ -94,6 +100,50 @@ def put(content: bytes, body: str, consolidation_id: str, heading: str, rendered
     return _close(bom, before + gap + b"".join(line + newline for line in lines) + below) + tail
 
 
+def as_stored(content: bytes, stored: bytes) -> bytes:
+    """The file as git should have it: with the region of `stored` in the place of its own, or with none.
+
+    Lines that somebody typed inside the region stand below it, as `put` would leave them. Raises BrokenRegionError.
+    """
+    other = _locate(_open(stored)[1])
+    if (found := find(content)) is None:
+        return content
+    if not found.intact:
+        content = put(content, "", "", "")
+    bom, text, tail = _open(content)
+    before, after, region = _split(text)
+    if other is None:
+        return _close(bom, before + after) + tail
+    newline = _newline(before + after, region)
+    gap = newline if before and not before.endswith(b"\n") else b""
+    raw = _open(stored)[1][other.start : other.end]
+    block = _with_bare(raw.replace(b"\r\n", b"\n"), bool(gap) and not after)
+    if after and not block.endswith(b"\n"):
+        block += b"\n"
+    return _close(bom, before + gap + block.replace(b"\n", newline) + after) + tail
+
+
+def _with_bare(block: bytes, bare: bool) -> bytes:
+    """The lines of a region, saying or not saying that the text before it has no newline at its end."""
+    head, about, rest = block.partition(_ABOUT)
+    if not about:  # the attributes stand in the begin marker
+        head, about, rest = b"", b"", block
+    words, end, rest = rest.partition(b" -->")
+    return head + about + words.replace(_BARE, b"") + (_BARE if bare else b"") + end + rest
+
+
+def insert(content: bytes, stored: bytes) -> bytes:
+    """A file without a region, with the region of `stored` where `put` would make one."""
+    placed = put(content, "", "", "")
+    return as_stored(placed, stored)
+
+
+def is_text(content: bytes) -> bool:
+    """Whether lines can be told in it; UTF-16 without its byte order mark is full of zeros, at line ends at least."""
+    text = _open(content)[1]
+    return b"\n\0" not in text and b"\0\n" not in text and text.count(b"\0") * 4 <= len(text)
+
+
 def section_language(content: bytes) -> str | None:
     """The language of the section's heading, or None where the file has no such heading outside of code."""
     section = _section(_open(content)[1])
@@ -146,12 +196,17 @@ def _locate(text: bytes) -> Region | None:
         return None
     (start, inner, begin), (outer, end, _) = _pair(text, markers)
     _refuse_conflict(text, start, inner, outer, end)
+    newline = b"\r\n" if text[inner - 2 : inner] == b"\r\n" else b"\n"
     body = text[inner:outer].replace(b"\r\n", b"\n")
-    words = (word.partition("=") for word in begin[len(_BEGIN) : -len(b"-->")].decode(errors="replace").split())
+    first, _, rest = body.partition(b"\n")
+    if first.startswith(_ABOUT) and first.endswith(b" -->"):
+        about, body = first[len(_ABOUT) :], rest
+    else:
+        about = begin[len(_BEGIN) :]
+    words = (word.partition("=") for word in about.removesuffix(b"-->").decode(errors="replace").split())
     attributes = {name: value for name, _, value in words}
     digest = attributes.get("digest", "")
     intact = digest == _digest(body) if digest else not body.strip()
-    newline = b"\r\n" if text[inner - 2 : inner] == b"\r\n" else b"\n"
     return Region(start, end, body, digest, attributes.get("id", ""), intact, attributes.get("bare") == "yes", newline)
 
 
@@ -282,9 +337,8 @@ def _lines(body: str, consolidation_id: str, *, bare: bool) -> list[bytes]:
     words = ["digest=" + _digest(b"\n".join([*lines, b""]))]
     if consolidation_id:
         words.append("id=" + consolidation_id)
-    if bare:
-        words.append("bare=yes")
-    return [_BEGIN + " ".join(words).encode() + b" -->", *lines, _END]
+    about = " ".join(words).encode() + (_BARE if bare else b"")
+    return [_BEGIN + b"-->", _ABOUT + about + b" -->", *lines, _END]
 
 
 def _digest(body: bytes) -> str:

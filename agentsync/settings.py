@@ -25,12 +25,17 @@ class Watch:
 
 @frozen
 class Report:
-    """Where reports go (`path`, from the repository's root), in which language, how many are kept (0: all)."""
+    """Where reports go (`path`, from the repository's root), in which language, how many are kept (0: all).
+
+    `commit`: who commits them, "agentsync" (git does not see them before `publish`) or "with-work" (whoever commits
+    next). `branch`: where they are published; "": the remote's default branch, else main or master.
+    """
 
     path: str = "AGENT_SYNC.md"
     language: str = "fr"
     keep: int = 20
-    commit: str = "with-work"
+    commit: str = "agentsync"
+    branch: str = ""
 
 
 SEED_WATCH = (

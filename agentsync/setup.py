@@ -7,12 +7,12 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentsync import config, files, git, install, local_files, prepared, region
+from agentsync import config, files, git, install, local_files, prepared, region, report_filter
 from agentsync.checkpoint import View
 from agentsync.errors import AgentsyncError
 from agentsync.ledger import Ledger
 from agentsync.observe.look import Request
-from agentsync.phrases import PHRASES
+from agentsync.phrases import PHRASES, STARTERS, starter
 from agentsync.plan import Step
 from agentsync.settings import CONFIG_PATH, Report, Settings
 from agentsync.sync import sync
@@ -55,12 +55,14 @@ def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], n
     local = wish.local or _is_local(clone)
     place = (here.root, here.git_dir, clone.common_dir)
     settings, language_from = _settings(clone, here, wish, environ)
+    install.check_interpreter(here.root, python)
     install.install(
         *place, python=python, hooks=wish.hooks, local=local, dry_run=True
     )  # refuses before anything is there
     began = _is_new(clone)
     steps = [
         *install.install(*place, python=python, hooks=wish.hooks, local=local, dry_run=wish.dry_run),
+        *_install_filter(clone, here, settings, python, dry_run=wish.dry_run),
         *local_files.make_doors(*place, local=local, dry_run=wish.dry_run),
         *_write_config(here, settings, dry_run=wish.dry_run),
         *_write_report(here, settings, local=local, dry_run=wish.dry_run),
@@ -72,6 +74,23 @@ def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], n
         if not wish.dry_run:
             sync(Request(clone, settings, "init", git.worktrees(clone), now, begin=True))
     return Done(tuple(steps), tuple(_to_commit(here, steps, local)), settings, language_from, began, local)
+
+
+def _install_filter(clone: Clone, here: Worktree, settings: Settings, python: str, *, dry_run: bool) -> Iterator[Step]:
+    """What git runs on the report's file, and the attribute that says so."""
+    if not report_filter.is_current(clone, python):
+        if not dry_run:
+            report_filter.install(clone, python)
+        yield Step("write", f"{clone.common_dir}/config", "git's filter and merge driver for the reports")
+    attributes = f"{clone.common_dir}/info/attributes"
+    before = git.signature(attributes)
+    if dry_run:
+        if before is None:
+            yield Step("write", attributes)
+        return
+    report_filter.way(clone, here, settings)
+    if git.signature(attributes) != before:
+        yield Step("write", attributes)
 
 
 def _is_new(clone: Clone) -> bool:
@@ -155,7 +174,10 @@ def _write_report(here: Worktree, settings: Settings, *, local: bool, dry_run: b
 
 
 def _empty_report(settings: Settings) -> bytes:
+    """Text of its own where git does not see the region, so that there is something to commit."""
     phrases = PHRASES[settings.report.language]
+    if settings.report.commit == "agentsync":
+        return starter(settings.report.language)
     return region.put(b"", f"{phrases.notice}\n", "", phrases.heading)
 
 
@@ -189,11 +211,28 @@ def uninstall(clone: Clone, *, purge: bool, dry_run: bool) -> tuple[Step, ...]:
     if not every:
         _worktree(clone)
     first = clone.here or every[0]
-    steps = list(install.uninstall(first.root, first.git_dir, clone.common_dir, dry_run=dry_run))
+    steps = [*_show_reports(clone, every, dry_run=dry_run)]
+    steps += install.uninstall(first.root, first.git_dir, clone.common_dir, dry_run=dry_run)
     for worktree in every:
         steps += _empty_worktree(worktree, purge=purge, dry_run=dry_run)
     steps += _empty_store(clone, purge=purge, dry_run=dry_run)
     return tuple(steps)
+
+
+def _show_reports(clone: Clone, every: list[Worktree], *, dry_run: bool) -> Iterator[Step]:
+    """Nothing is hidden from git any more: each file has the region that is committed, and so has the index."""
+    if not report_filter.is_there(clone):
+        return
+    for worktree in every:
+        path = _report_path(worktree)
+        why = report_filter.obstacle(worktree, path)
+        if why:
+            yield Step("keep", f"{worktree.root}/{path}", f"its report may show in `git status`: {why}")
+        elif report_filter.uncover(worktree, path, dry_run=dry_run):
+            yield Step("restore", f"{worktree.root}/{path}", "with the report that is committed, or none")
+    if not dry_run:
+        report_filter.remove(clone)
+    yield Step("remove", f"{clone.common_dir}/config", "git's filter and merge driver for the reports")
 
 
 def _empty_worktree(worktree: Worktree, *, purge: bool, dry_run: bool) -> Iterator[Step]:
@@ -246,7 +285,9 @@ def _nothing_but_report(path: str, purge: bool) -> bool:
         found = region.find(content)
     except (OSError, region.BrokenRegionError):
         return False
-    return found is not None and found.intact and not region.strip(content) and (purge or not found.id)
+    text = region.strip(content).replace(b"\r\n", b"\n")
+    untouched = found is None or (found.intact and (purge or not found.id))
+    return untouched and (text in STARTERS if found is None else text in (b"", *STARTERS))
 
 
 def _empty_store(clone: Clone, *, purge: bool, dry_run: bool) -> Iterator[Step]:

@@ -32,7 +32,7 @@ def survey(clone: git.Clone, state: State, settings: Settings, problem: str | No
         running=is_held(f"{clone.store}/{WATCH_LOCK}"),
         paused=tuple(_paused(every)),
         waiting=_waiting(every),
-        owed={one.name: _why_owed(one, here, settings) for one in every if debts.is_owed(one, state)},
+        owed={one.name: _why_owed(one, here, settings) for one in every if debts.is_owed(one, state, settings)},
         missing=tuple(missing),
         gone=tuple(gone),
         unreadable=unreadable,

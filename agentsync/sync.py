@@ -23,7 +23,7 @@ def sync(request: Request, *, pay: bool = True) -> Synced:
     """Look, decide, append, and render into the worktrees of the request. Raises LockedError, LedgerError."""
     seen = look(request)
     state = seen.view.state
-    if not pay or not (request.asked or any(debts.is_owed(worktree, state) for worktree in request.worktrees)):
+    if not pay or not (request.asked or any(debts.is_owed(one, state, request.settings) for one in request.worktrees)):
         return Synced(seen)
     from agentsync import consolidate  # late: most commits do not consolidate
 

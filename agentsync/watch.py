@@ -56,7 +56,10 @@ class Quiet:
 
 
 class Watcher:
-    """Looks at a clone again and again. `tell` hears of each look, `complain` of each that failed."""
+    """Looks at a clone again and again. `tell` hears of each look, `complain` of each that failed.
+
+    `adjust` changes the configuration for this poller alone; `sync` is how it looks, for those who look with others.
+    """
 
     def __init__(
         self,
@@ -64,11 +67,16 @@ class Watcher:
         tell: Callable[[Synced], None],
         complain: Callable[[AgentsyncError], None],
         interval: float | None = None,
+        *,
+        adjust: Callable[[Settings], Settings] = lambda settings: settings,
+        sync: Callable[[Request], Synced] = sync,
     ) -> None:
         self.clone = clone
         self.tell = tell
         self.complain = complain
         self.interval = interval  # seconds between two looks at everything; None: as configured
+        self.adjust = adjust
+        self.sync = sync
         self.glances: dict[str, Glance] = {}
         self.quiet: dict[str, Quiet] = {}
         self._touched: dict[str, tuple[object, ...]] = {}
@@ -76,22 +84,36 @@ class Watcher:
         self._failed: set[str] = set()
         self._left_out = 0
         self._stop = threading.Event()
+        self._wake = threading.Event()
 
     def stop(self) -> None:
         """End after the look that is going on. May be called from a signal handler."""
         self._stop.set()
+        self._wake.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it was stopped, within so many seconds."""
+        return self._stop.wait(seconds)
+
+    def look_soon(self) -> None:
+        """Do not wait for the interval's end: the ledger has grown, and reports may be owed."""
+        self._wake.set()
 
     def run(self) -> None:
         """Watch until stopped. Raises LockedError if this clone is watched already, OSError if it cannot be locked."""
-        os.makedirs(self.clone.store, exist_ok=True)
         with held(self.clone.store):
-            while not self._stop.is_set():
-                if self._left_out < LEFT_OUT and all(map(self._stays_quiet, self._worktrees())):
-                    self._left_out += 1
-                else:
-                    self._left_out = 0
-                    self.look_at_all()
-                self._glance_until(time.monotonic() + self._interval())
+            self.watch()
+
+    def watch(self) -> None:
+        """The same for whoever holds the lock already."""
+        while not self._stop.is_set():
+            if self._left_out < LEFT_OUT and all(map(self._stays_quiet, self._worktrees())):
+                self._left_out += 1
+            else:
+                self._left_out = 0
+                self.look_at_all()
+            self._glance_until(time.monotonic() + self._interval())
+            self._wake.clear()
 
     def look_at_all(self) -> None:
         """One look at every worktree."""
@@ -102,14 +124,14 @@ class Watcher:
 
     def look(self, worktree: git.Worktree) -> None:
         """A whole look at one worktree, with the configuration that is in force there."""
-        settings = settings_of(worktree, self.clone)
+        settings = self.adjust(settings_of(worktree, self.clone))
         clone = git.Clone(self.clone.common_dir, worktree)
         state = _state(worktree, clone)  # before the look: what changes while it lasts shows at the next glance
         around, begun = _around(worktree, clone), time.time_ns()
         self.quiet.pop(worktree.name, None)
         self._touched.pop(worktree.name, None)
         try:
-            done = sync(Request(clone, settings, "poller", [worktree], time.time()))
+            done = self.sync(Request(clone, settings, "poller", [worktree], time.time()))
         except AgentsyncError as error:
             self.glances.pop(worktree.name, None)
             self._failed.add(worktree.name)  # until all are looked at again
@@ -126,7 +148,7 @@ class Watcher:
     def _stays_quiet(self, worktree: git.Worktree) -> bool:
         """Whether a whole look would find what the last one found, and no rule fires by the mere passing of time."""
         quiet = self.quiet.get(worktree.name)
-        if quiet is None or not self._is_as_seen(worktree) or debts.is_owed(worktree, quiet.state):
+        if quiet is None or not self._is_as_seen(worktree) or debts.is_owed(worktree, quiet.state, quiet.settings):
             return False
         size = Ledger(self.clone.store).size()
         if quiet.signatures != (*_around(worktree, self.clone), size):
@@ -135,7 +157,7 @@ class Watcher:
 
     def _glance_until(self, due: float) -> None:
         pause = PAUSE
-        while not self._stop.wait(min(pause, max(0.0, due - time.monotonic()))) and time.monotonic() < due:
+        while not self._wake.wait(min(pause, max(0.0, due - time.monotonic()))) and time.monotonic() < due:
             begun = time.monotonic()
             changed = [one for one in self._worktrees() if one.name not in self._failed and not self._is_as_seen(one)]
             pause = max(PAUSE, SHARE * (time.monotonic() - begun))
@@ -191,25 +213,36 @@ def settings_of(worktree: git.Worktree, clone: git.Clone) -> Settings:
     return current(f"{worktree.root}/.agentsync/config.toml", clone.store)[0]
 
 
-def held(store: str) -> files.Locked:
-    """The lock that says this clone is watched; to be used in a `with`, which may raise LockedError."""
-    return _WatchLock(f"{store}/{LOCK}", 0, "the poller of this clone")
+def held(store: str) -> WatchLock:
+    """The lock that says this clone is watched; to be used in a `with`, which may raise LockedError or OSError."""
+    return WatchLock(f"{store}/{LOCK}", 0, "the poller of this clone")
 
 
-class _WatchLock(files.Locked):
-    """Says who holds it: the process id lies in the file."""
+class WatchLock(files.Locked):
+    """Says who holds it: in the file lie the process id and, on a second line, what it is."""
 
     def __enter__(self) -> None:
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
         try:
             super().__enter__()
         except LockedError:
-            with open(self.path, encoding="utf-8", errors="replace") as file:
-                who = file.read(20).strip() or "unknown"
+            who, what = _holder(self.path)
+            by = f"by process {who}" + (f", {what}" if what else "")
             raise LockedError(
-                "this clone is being watched already", cause=f"by process {who}", hint=f"kill {who}, or let it work"
+                "this clone is being watched already", cause=by, hint=f"kill {who}, or let it work"
             ) from None
+        self.say("agentsync watch")
+
+    def say(self, what: str) -> None:
+        """What the holder is, for the one who comes second."""
         os.ftruncate(self.fd, 0)
-        os.write(self.fd, f"{os.getpid()}\n".encode())
+        os.pwrite(self.fd, f"{os.getpid()}\n{what}\n".encode(), 0)
+
+
+def _holder(path: str) -> tuple[str, str]:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        who, _, what = file.read(200).partition("\n")
+    return who.strip() or "unknown", what.strip()
 
 
 def _again(seen: Glance, worktree: git.Worktree, clone: git.Clone) -> Glance:

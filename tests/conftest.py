@@ -33,7 +33,7 @@ DOCS = ("AGENT_SYNC.md", "doc.md", "docs/other.md")
 QUIET = Settings(
     consolidation_threshold=1000,
     consolidation_interval_minutes=525_600,
-    report=Report(language="en"),
+    report=Report(language="en", commit="with-work"),
     watch=tuple(Watch(path, "docs") for path in DOCS),
 )
 

@@ -165,7 +165,8 @@ REPORTS = st.builds(
     PATHS.filter(lambda path: path.isprintable() and not set(path) & set("*?[\\")),
     st.sampled_from(["fr", "en"]),
     st.integers(0, 10_000),
-    st.just("with-work"),
+    st.sampled_from(["agentsync", "with-work"]),
+    st.sampled_from(["", "main", "release/1.0", "équipe"]),
 )
 WATCHES = st.lists(
     st.builds(Watch, PATHS, st.from_regex(r"[a-z][a-z0-9_-]{0,31}", fullmatch=True)), min_size=1, max_size=4

@@ -319,7 +319,7 @@ def test_installing_compiles_the_package(lab: Lab, monkeypatch: pytest.MonkeyPat
     package.mkdir(parents=True)
     (package / "hook.py").write_text("x = 1\n")
     (package / "broken.py").write_text("x =\n")
-    monkeypatch.setattr("agentsync.hook_scripts._template", lambda name: "")
+    monkeypatch.setattr("agentsync.hook_scripts.template", lambda name: "")
     monkeypatch.setattr("agentsync.hook_scripts.ENTRY", str(package / "_entry.py"))
     lab.install()
     assert [path.name.split(".")[0] for path in (package / "__pycache__").iterdir()] == ["hook"]

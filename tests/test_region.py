@@ -42,7 +42,7 @@ def edited(content: bytes, old: str, new: str) -> bytes:
 def test_a_new_file_is_the_region_with_the_heading_inside() -> None:
     digest = find(report(b"")).digest  # type: ignore[union-attr]
     assert re.fullmatch("[0-9a-f]{12,}", digest)
-    begin = f"<!-- agentsync:begin digest={digest} id={ID} -->"
+    begin = f"<!-- agentsync:begin -->\n<!-- agentsync:report digest={digest} id={ID} -->"
     assert report(b"").decode() == f"{begin}\n\n{HEADING}\n\n{BODY}{END}\n"
 
 
@@ -61,7 +61,7 @@ def test_under_the_heading_of_any_language_the_region_comes_first_and_older_repo
     older = "\n### Consolidation - 2025-10-09T08:00:00\n\nold\n\n---\n"
     content = report(f"# Journal\n\n{heading}{space}\n{older}".encode()).decode()
     before, after = content.split(f"{BODY}{END}\n")
-    assert re.fullmatch(re.escape(f"# Journal\n\n{heading}{space}\n") + "<!-- agentsync:begin .* -->\n", before)
+    assert re.fullmatch(re.escape(f"# Journal\n\n{heading}{space}\n") + "<!-- agentsync:begin -->\n<!-- agentsync:report .* -->\n", before)
     assert after == older
 
 
@@ -108,7 +108,7 @@ def test_markers_that_somebody_placed_are_where_the_region_goes() -> None:
     placed = f"top\n<!-- agentsync:begin -->\n{END}\nbottom\n".encode()
     assert find(placed).intact  # type: ignore[union-attr]
     content = report(placed)
-    assert content.startswith(b"top\n<!-- agentsync:begin digest=")
+    assert content.startswith(b"top\n<!-- agentsync:begin -->\n<!-- agentsync:report digest=")
     assert content.endswith(f"{BODY}{END}\nbottom\n".encode())
 
 
@@ -225,7 +225,7 @@ def test_a_file_that_is_all_region_keeps_the_line_ending_git_gave_it() -> None:
 def test_a_utf_16_file_stays_one(codec: str) -> None:
     text = "\ufeff# Journal\r\n\r\né🤖\r\n"
     content = report(text.encode(codec))
-    assert content.decode(codec).startswith(text + "<!-- agentsync:begin digest=")
+    assert content.decode(codec).startswith(text + "<!-- agentsync:begin -->")
     assert content.decode(codec).endswith(END + "\r\n")
     assert strip(content) == text.encode(codec)
 

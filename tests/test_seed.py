@@ -18,7 +18,7 @@ from agentsync.observe.witness import set_agent
 from agentsync.phrases import PHRASES
 from agentsync.settings import SEED_WATCH, Report, Settings
 
-SEED = Settings()
+SEED = Settings(report=Report(commit="with-work"))  # the region as plain text; test_hidden_*.py have the other way
 HEADING = PHRASES["fr"].heading
 DAY = 86_400
 
@@ -128,9 +128,10 @@ def test_the_timeline_from_15_00_to_15_11(office: Office) -> None:
 
 
 def region_begin(office: Office) -> str:
-    """The begin marker, which carries a digest and an id."""
+    """The begin marker and the line about the report, which carries a digest and an id."""
     lines = office.repo.read("AGENT_SYNC.md").splitlines()
-    return next(line for line in lines if line.startswith("<!-- agentsync:begin "))
+    about = next(line for line in lines if line.startswith("<!-- agentsync:report "))
+    return f"<!-- agentsync:begin -->\n{about}"
 
 
 def test_one_change_waits_for_sixty_minutes(office: Office) -> None:
@@ -322,13 +323,13 @@ def test_who_did_it_is_known_by_evidence_or_unknown(office: Office) -> None:
 
 def test_the_file_does_not_grow_for_ever(office: Office) -> None:
     """It grew to 369 KB; `keep` is how many reports are shown, and 0 shows all."""
-    office.repo.settings = replace(SEED, report=Report(keep=3))
+    office.repo.settings = replace(SEED, report=Report(keep=3, commit="with-work"))
     for _ in range(6):
         office.now += 60
         office.edit("AGENTS.md")
         office.look(asked=True)
     assert office.reports == 3
-    office.repo.settings = replace(SEED, report=Report(keep=0))
+    office.repo.settings = replace(SEED, report=Report(keep=0, commit="with-work"))
     office.edit("AGENTS.md")
     office.look(asked=True)
     assert office.reports == 7

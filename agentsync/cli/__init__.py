@@ -29,6 +29,7 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
             "report": "agentsync.cli.act:report",
             "scan": "agentsync.cli.act:scan",
             "consolidate": "agentsync.cli.act:consolidate",
+            "publish": "agentsync.cli.publish:publish",
             "watch": "agentsync.cli.watch:watch",
         },
     ),

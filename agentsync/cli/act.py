@@ -19,6 +19,10 @@ from agentsync.events import Change, flatten
 from agentsync.observe.look import Request
 from agentsync.sync import Synced, sync
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentsync.publish import Published
+
 
 @click.command()
 @json_option
@@ -34,7 +38,7 @@ def scan(as_json: bool) -> int:
     """
     session = Session()
     session.view()
-    done = _look(session, git.worktrees(session.clone), asked=False)
+    done = look(session, git.worktrees(session.clone), asked=False)
     found = [event for event in done.seen.events if isinstance(event, Change)]
     if as_json:
         print_json({"count": len(found), "changes": [flatten(one) for one in found], **_outcome(done)})
@@ -53,8 +57,9 @@ def scan(as_json: bool) -> int:
 
 @click.command()
 @click.option("--if-due", is_flag=True, help="Only if a rule fires: enough changes, or enough time.")
+@click.option("--commit", is_flag=True, help="Then commit the report alone, as `agentsync publish` does.")
 @json_option
-def consolidate(if_due: bool, as_json: bool) -> int:
+def consolidate(if_due: bool, commit: bool, as_json: bool) -> int:
     """Look, cover all pending changes with a report, and write it into this worktree's AGENT_SYNC.md.
 
     Other worktrees get it with their next hook, command or poll. With nothing pending no report is added.
@@ -63,24 +68,29 @@ def consolidate(if_due: bool, as_json: bool) -> int:
     Examples:
       agentsync consolidate
       agentsync consolidate --if-due         for a cron job
+      agentsync consolidate --commit
       agentsync consolidate --json
     """
     session = Session()
     session.view()
     here = [session.here] if session.here else git.worktrees(session.clone)
-    done = _look(session, here, asked=not if_due)
+    done = look(session, here, asked=not if_due)
     found = [event for event in done.seen.events if isinstance(event, Change)]
+    published = _publish(session, done) if commit else None
     if as_json:
-        print_json({**views.consolidated(done.seen.consolidation), **_outcome(done)})
+        told = {"published": published._asdict()} if published else {}  # type: ignore[attr-defined]
+        print_json({**views.consolidated(done.seen.consolidation), **_outcome(done), **told})
     else:
         if found:
             _changes(found)
         _tell_consolidation(done, nothing="no rule fires yet" if if_due else "nothing is pending")
-    unpaid = {one.name for one in here if debts.is_owed(one, done.seen.view.state)}
-    owed = [payment for payment in done.payments if payment.worktree in unpaid]
+    unpaid = {one.name for one in here if debts.is_owed(one, done.seen.view.state, session.settings)}
+    owed = [payment for payment in done.payments if payment.worktree in unpaid and payment.status == "owed"]
     for payment in done.payments:
         if not as_json and payment.status != "owed":
             _tell_payment(session, payment.worktree, payment.status, payment.reason)
+    if published and not as_json:
+        tell_published(published)
     if owed:
         raise AgentsyncError(
             "the report could not be written; it is owed",
@@ -119,7 +129,8 @@ def report(number: int | None, as_json: bool) -> int:
     return OK
 
 
-def _look(session: Session, worktrees: list[git.Worktree], *, asked: bool) -> Synced:
+def look(session: Session, worktrees: list[git.Worktree], *, asked: bool) -> Synced:
+    """Look and pay, by what a command was told."""
     request = Request(
         clone=session.clone,
         settings=session.valid_settings(),
@@ -131,6 +142,20 @@ def _look(session: Session, worktrees: list[git.Worktree], *, asked: bool) -> Sy
     )
     with patience("looking"):
         return sync(request)
+
+
+def _publish(session: Session, done: Synced) -> Published:
+    from agentsync.publish import publish, required
+
+    return publish(session.clone, required(session.here), done.seen.view, session.settings)
+
+
+def tell_published(published: Published) -> None:
+    """Say which commit shows the newest report."""
+    if published.commit:
+        say(f"published on {clean(published.branch)}: {published.commit[:12]}")
+    else:
+        say(f"{clean(published.branch)} shows the newest report already")
 
 
 def _outcome(done: Synced) -> dict[str, object]:

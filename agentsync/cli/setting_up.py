@@ -17,6 +17,10 @@ from agentsync.plan import Step
 from agentsync.settings import CONFIG_PATH
 
 ACTIONS = {"write": "writes", "save": "saves", "restore": "restores", "remove": "removes", "keep": "keeps"}
+REPORTS = {
+    "agentsync": "reports: git does not see them; `agentsync publish` commits them",
+    "with-work": "reports: committed by whoever commits next, with their own work",
+}
 
 
 @click.command()
@@ -48,6 +52,7 @@ def init(language: str | None, no_hooks: bool, local: bool, dry_run: bool, as_js
                 "commit": list(done.commit),
                 "language": done.settings.report.language,
                 "language_from": done.language_from,
+                "report_commit": done.settings.report.commit,
                 "watching_began": done.began,
             }
         )
@@ -56,6 +61,7 @@ def init(language: str | None, no_hooks: bool, local: bool, dry_run: bool, as_js
     if not done.steps:
         say("everything is there already; nothing was changed")
     say(f"language of reports: {done.settings.report.language}, from {clean(done.language_from)}")
+    say(REPORTS[done.settings.report.commit])
     if done.commit:
         say(f"to commit: git add {' '.join(map(clean, done.commit))}")
     if done.local:

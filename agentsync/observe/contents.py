@@ -30,6 +30,7 @@ class Content:
 NOTHING = Content(None, None)
 ABSENT = 64  # blobs found to be absent from a partial clone, one git process each, before the rest is left unread
 _CAT = ["cat-file", "--batch"]
+_STARTER = 200  # bytes that the file which `init` makes may have
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -59,7 +60,13 @@ class Contents:
 
     def says_nothing(self, path: str, clean: bytes) -> bool:
         """Whether it is the report's file with no text of anybody's: the same as none, so making it is no change."""
-        return not clean and path == self.report_path
+        if path != self.report_path or len(clean) > _STARTER:
+            return False
+        if not clean or not clean.startswith(b"## "):
+            return not clean
+        from agentsync.phrases import STARTERS  # late: most files are longer
+
+        return clean.replace(b"\r\n", b"\n") in STARTERS
 
     def of(self, path: str, blob: str | None) -> Content | None:
         """The clean content of a blob in git's store; None if it has not been fetched with `ask` yet."""
@@ -158,7 +165,7 @@ def _converted(root: str, path: str) -> bool:
     """Whether an attribute makes git store other bytes than the file has (line endings apart)."""
     names = ["filter", "ident", "working-tree-encoding"]
     said = git.run(["check-attr", "-z", *names, "--", path], cwd=root).split(b"\0")[2::3]
-    return any(value not in (b"unspecified", b"unset") for value in said)
+    return any(value not in (b"unspecified", b"unset", b"agentsync") for value in said)  # ours only hides the region
 
 
 def _as_git_stores(contents: Contents, root: str, path: str, forms: tuple[bytes, ...]) -> Content:

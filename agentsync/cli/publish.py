@@ -1,0 +1,40 @@
+"""`publish`: the newest report as a commit."""
+
+from __future__ import annotations
+
+import click
+
+from agentsync.cli.act import look, tell_published
+from agentsync.cli.context import Session
+from agentsync.cli.options import json_option
+from agentsync.cli.output import print_json
+from agentsync.errors import OK
+
+
+@click.command()
+@json_option
+def publish(as_json: bool) -> int:
+    """Commit the newest report, alone, so that those without this ledger see it.
+
+    Reports are in AGENT_SYNC.md here, but git does not see them until somebody publishes. The commit holds nothing
+    but the report, whatever is staged or edited; your hooks run as for any commit. It is made on one branch only
+    (report.branch; else the remote's default branch, main or master), so reports never conflict.
+
+    \b
+    Examples:
+      agentsync publish
+      agentsync consolidate --commit         a new report, published at once
+    """
+    from agentsync.publish import publish as publish_report
+    from agentsync.publish import required
+
+    session = Session()
+    session.view()
+    here = required(session.here)
+    done = look(session, [here], asked=False)
+    published = publish_report(session.clone, here, done.seen.view, session.settings)
+    if as_json:
+        print_json(published._asdict())  # type: ignore[attr-defined]
+    else:
+        tell_published(published)
+    return OK

@@ -1,0 +1,161 @@
+"""The report's entry in git's index, changed without staging anybody's edit and almost without a lock.
+
+git believes a file of another size to be modified, and asks no filter. So before agentsync writes the region, the
+entry's stat is forgotten (git then compares contents), and afterwards it is noted anew. Both are done to a copy of the
+index, which then takes the index's place if nobody has changed it meanwhile. The lock is a link to the copy: it stands
+for the moment of a rename only, where `git add` would hold it while the filter runs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from agentsync import files, git
+from agentsync.lean import frozen, suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TRIES = 8
+PAUSE = 0.01  # seconds, a little more with each try
+_INTENT_TO_ADD = 1 << 29
+
+
+@frozen
+class Entry:
+    """What the index has of a path. `tag`: of `ls-files -v`, "H" for an ordinary entry."""
+
+    tag: str
+    mode: str
+    oid: str
+    stage: str
+
+    @property
+    def merged(self) -> bool:
+        """Whether there is one version of it."""
+        return self.stage == "0"
+
+    @property
+    def empty(self) -> bool:
+        """Whether its blob is the empty one, in either hash."""
+        return self.oid.startswith(("e69de29bb2d1d6434b8b", "473a0f4c3be8a93681a2"))
+
+
+def find(worktree: git.Worktree, path: str) -> Entry | None:
+    """The path's entry, or the first of an unmerged path's; None if git does not track it."""
+    out = git.run(["--literal-pathspecs", "ls-files", "-s", "-v", "-z", "--", path], cwd=worktree.root)
+    for line in out.decode(errors="surrogateescape").split("\0")[:-1]:
+        about, _, name = line.partition("\t")
+        if name == path:
+            return Entry(*about.split(" "))
+    return None
+
+
+def is_intended(worktree: git.Worktree, path: str) -> bool:
+    """Whether the entry only says that the path will be added (`git add -N`)."""
+    out = git.run(["--literal-pathspecs", "ls-files", "--debug", "--", path], cwd=worktree.root).split()
+    return b"flags:" in out and bool(int(out[out.index(b"flags:") + 1], 16) & _INTENT_TO_ADD)
+
+
+def obstacle(worktree: git.Worktree, path: str) -> str:
+    """Why the entry must not be touched now; "" if it may be, or there is none."""
+    entry = find(worktree, path)
+    if entry is not None and not entry.merged:
+        return f"{path} is unmerged"
+    _clear(worktree)
+    if os.path.lexists(f"{worktree.git_dir}/index.lock"):
+        return "another git command holds index.lock"
+    return "" if entry is None or entry.tag == "H" else f"{path} {_TAGS.get(entry.tag, 'is marked in the index')}"
+
+
+_TAGS = {"S": "is left out by a sparse checkout", "h": "is assumed to be unchanged (git update-index)"}
+
+
+def forget_stat(worktree: git.Worktree, path: str, entry: Entry) -> bool:
+    """Make git compare contents when it looks at the path next. False if the index could not be had."""
+    return put(worktree, path, entry.mode, entry.oid)
+
+
+def note_stat(worktree: git.Worktree, path: str) -> bool:
+    """Tell git the file's stat, if it holds what the index has. False if the index could not be had."""
+    return _change(worktree, [["--literal-pathspecs", "add", "--refresh", "--", path]])
+
+
+def put(worktree: git.Worktree, path: str, mode: str, oid: str, meanwhile: Callable[[], bool] | None = None) -> bool:
+    """Give the path's entry another blob. `meanwhile` is called while no other git can change the index.
+
+    False, with nothing changed, if the index could not be had or `meanwhile` says so.
+    """
+    return _change(worktree, [["update-index", "--cacheinfo", f"{mode},{oid},{path}"]], meanwhile)
+
+
+def _change(worktree: git.Worktree, commands: list[list[str]], meanwhile: Callable[[], bool] | None = None) -> bool:
+    index = f"{worktree.git_dir}/index"
+    copy = f"{index}.agentsync.{os.getpid()}"
+    _clear(worktree)
+    try:
+        for attempt in range(TRIES):
+            time.sleep(PAUSE * attempt)
+            before = git.signature(index)
+            if before is None or os.path.lexists(f"{index}.lock"):
+                continue
+            made = _copy(index, copy)
+            for command in commands:
+                git.run(command, cwd=worktree.root, env={"GIT_INDEX_FILE": copy})
+            if git.signature(copy) == made and meanwhile is None:
+                return True
+            swapped = _swap(copy, index, before, meanwhile)
+            if swapped is not None:
+                return swapped
+        return False
+    except (OSError, git.GitError):
+        return False
+    finally:
+        with suppress(OSError):
+            os.unlink(copy)
+
+
+def _copy(index: str, copy: str) -> tuple[int, ...] | None:
+    """The same bytes with the same mtime, by which git tells entries that are as young as the index."""
+    with open(index, "rb") as file:
+        data = file.read()
+        status = os.fstat(file.fileno())
+    files.replace_file(copy, data, status.st_mode & 0o777)
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return git.signature(copy)
+
+
+def _swap(copy: str, index: str, before: tuple[int, ...], meanwhile: Callable[[], bool] | None) -> bool | None:
+    """Put the copy in the index's place; None if somebody holds it or has changed it."""
+    lock = f"{index}.lock"
+    try:
+        os.link(copy, lock)
+    except FileExistsError:
+        return None
+    try:
+        unchanged = git.signature(index) == before
+        if unchanged and (meanwhile is None or meanwhile()):
+            os.rename(lock, index)
+            return True
+    except BaseException:
+        os.unlink(lock)
+        raise
+    os.unlink(lock)
+    return None if not unchanged else False
+
+
+def _clear(worktree: git.Worktree) -> None:
+    """Take away what an agentsync that was killed has left: its copy, and the lock that is the same file."""
+    lock = f"{worktree.git_dir}/index.lock"
+    for name in os.listdir(worktree.git_dir):
+        pid = name.removeprefix("index.agentsync.").removesuffix(".lock")
+        if not name.startswith("index.agentsync.") or not pid.isdigit() or files.is_running(int(pid)):
+            continue
+        copy = f"{worktree.git_dir}/{name}"
+        with suppress(OSError):
+            if os.path.samefile(copy, lock):
+                os.unlink(lock)
+        with suppress(OSError):
+            os.unlink(copy)
