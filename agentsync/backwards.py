@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 FIRST, LARGEST = 1 << 15, 1 << 22  # bytes read at a time: a few lines are asked for most often
 
 
-def newest_lines(ledger: Ledger) -> Iterator[tuple[int, bytes]]:
-    """Each whole line, without its newline, with its offset, newest first. Raises LedgerError."""
+def newest_lines(ledger: Ledger, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Each whole line (before the offset `end`), without its newline, with its offset, newest first.
+
+    Raises LedgerError.
+    """
     try:
         fd = os.open(ledger.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -24,7 +27,7 @@ def newest_lines(ledger: Ledger) -> Iterator[tuple[int, bytes]]:
     except OSError as error:
         raise unreadable(ledger.path, error) from None
     try:
-        yield from _lines(fd, os.fstat(fd).st_size)
+        yield from _lines(fd, os.fstat(fd).st_size if end is None else end)
     finally:
         os.close(fd)
 

@@ -89,10 +89,13 @@ class Filter:
         return any(one in ("", path) or path.startswith(f"{one}/") for one in self.paths)
 
 
-def newest(ledger: Ledger, waiting: Iterable[Spooled] = (), since: float | None = None) -> Iterator[Entry]:
+def newest(
+    ledger: Ledger, waiting: Iterable[Spooled] = (), since: float | None = None, *, end: int | None = None
+) -> Iterator[Entry]:
     """What waits in a spool, then the ledger from its end, but for damaged lines (`verify` lists them).
 
-    It ends where the clock of the records is before `since` (seconds since 1970).
+    It ends where the clock of the records is before `since` (seconds since 1970). With `end`, only what begins before
+    that offset comes, and `known_owner` knows nothing of what was told after it.
     """
     told: dict[str, str] = {}
     last: dict[str, int] = {}
@@ -101,7 +104,7 @@ def newest(ledger: Ledger, waiting: Iterable[Spooled] = (), since: float | None 
         entry = msgspec.convert({**flat, "files": {}}, Entry)
         entry.spooled, entry.known_owner = {**flat, "spooled": True}, entry.agent_owner
         yield entry
-    for _, line in newest_lines(ledger):
+    for _, line in newest_lines(ledger, end):
         found = entry_of(line)
         if found is None or found.seq >= last.get(found.writer, found.seq + 1):
             continue  # damaged, or it stands twice

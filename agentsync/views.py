@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agentsync.events import Consolidation, Event
     from agentsync.replay import Known, State
     from agentsync.spool import Spooled
+    from agentsync.sync import Synced
 
 SYNCED, OUT_OF_SYNC, IN_ERROR = 1, 0, -1
 
@@ -193,6 +194,17 @@ def consolidated(event: Consolidation | None) -> dict[str, Any]:
         "timestamp": event.timestamp,
     }
     return {"status": "success", "trigger": trigger, "changes_consolidated": len(event.event_ids)}
+
+
+def outcome(done: Synced) -> dict[str, Any]:
+    """What else came of a look that somebody asked for: the reports written or owed, and what was not looked at."""
+    scenes = done.seen.scenes
+    return {
+        "consolidation": done.seen.consolidation.id if done.seen.consolidation else None,
+        "reports": [{"worktree": one.worktree, "status": one.status, "reason": one.reason} for one in done.payments],
+        "paused": [{"worktree": name, "operation": s.paused.name} for name, s in scenes.items() if s.paused],
+        "problems": [{"about": path, "problem": why} for s in scenes.values() for path, why in s.problems.items()],
+    }
 
 
 def record(

@@ -21,6 +21,8 @@ from agentsync.observe.look import Request
 from agentsync.observe.worktree import FRESH
 from agentsync.prepared import current
 from agentsync.settings import is_glob
+from agentsync.survey import WATCH_LOCK as LOCK
+from agentsync.survey import is_held
 from agentsync.sync import Synced, sync
 
 TYPE_CHECKING = False
@@ -34,7 +36,6 @@ PAUSE = 0.25  # seconds between two glances
 SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
 REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
 LEFT_OUT = 20  # intervals at the most without a whole look
-LOCK = "watch.lock"
 
 
 @frozen
@@ -237,6 +238,12 @@ class WatchLock(files.Locked):
         """What the holder is, for the one who comes second."""
         os.ftruncate(self.fd, 0)
         os.pwrite(self.fd, f"{os.getpid()}\n{what}\n".encode(), 0)
+
+
+def holder(store: str) -> str | None:
+    """Which process watches a clone, and what it is; None if nobody does."""
+    path = f"{store}/{LOCK}"
+    return ", ".join(filter(None, _holder(path))) if is_held(path) else None
 
 
 def _holder(path: str) -> tuple[str, str]:

@@ -36,7 +36,10 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "Live",
         {
+            "serve": "agentsync.cli.serve:serve",
+            "service": "agentsync.cli.serve:service",
             "metrics": "agentsync.cli.metrics:metrics",
+            "export": "agentsync.cli.export:export",
         },
     ),
     (

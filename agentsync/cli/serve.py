@@ -1,0 +1,162 @@
+"""`serve` and `service`: the live side of a clone, in the foreground and for good."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+import click
+
+from agentsync import systemd, web
+from agentsync.cli.context import Session
+from agentsync.cli.options import json_option
+from agentsync.cli.output import clean, print_json, say
+from agentsync.errors import OK, AgentsyncError, ConfigError
+from agentsync.files import read_all
+from agentsync.web.access import Access, is_local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHORTEST, LONGEST = 16, 4096  # characters of a token
+PORT = 8000
+
+
+def _shared(command: Callable[..., int]) -> Callable[..., int]:
+    """The options that `serve` and `service install` have in common."""
+    options = (
+        click.option("--host", default="127.0.0.1", help="Address to listen on. [default: 127.0.0.1]"),
+        click.option("--port", type=click.IntRange(0, 65535), default=PORT, help="Port; 0: any. [default: 8000]"),
+        click.option("--token-file", metavar="PATH", help="A file with the token that everybody has to show."),
+        click.option(
+            "--allow-remote", is_flag=True, help="Listen on an address that other machines reach; needs --token-file."
+        ),
+        click.option(
+            "--name", "names", multiple=True, metavar="NAME", help="Answer for this host name, too; may be repeated."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_shared
+def serve(host: str, port: int, token_file: str | None, allow_remote: bool, names: tuple[str, ...]) -> int:
+    """Watch this clone as `agentsync watch` does, with API, dashboard and metrics over HTTP, until Ctrl-C.
+
+    Only this machine is answered, unless --allow-remote and --token-file say otherwise. Needs the extra [server].
+
+    \b
+    Examples:
+      agentsync serve
+      agentsync serve --port 8765
+      agentsync serve --token-file ~/.config/agentsync/token
+    """
+    access = access_of(host, token_file, allow_remote, names)
+    session = Session()
+    session.view()
+    try:
+        from agentsync.cli.server import run
+    except ModuleNotFoundError as error:
+        raise web.not_installed(error) from None
+    return run(session, access, host, port)
+
+
+@click.command()
+@click.argument("action", type=click.Choice(["install", "status", "uninstall"]))
+@_shared
+@json_option
+def service(
+    action: str,
+    host: str,
+    port: int,
+    token_file: str | None,
+    allow_remote: bool,
+    names: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Let systemd run `agentsync serve` for this clone, for you, from login on.
+
+    install writes a user unit and starts it, with the options of `agentsync serve`; status says what is there and
+    whether it runs; uninstall stops it and takes it out. Where systemd is not at hand the unit is written all the same.
+
+    \b
+    Examples:
+      agentsync service install --port 8765
+      agentsync service status
+      agentsync service uninstall
+    """
+    session = Session()
+    if session.here is None:
+        raise AgentsyncError("this is a bare repository", hint="run it in a worktree of this repository")
+    unit = systemd.Unit(session.here.root, session.clone.common_dir)
+    if action == "install":
+        access_of(host, token_file, allow_remote, names)
+        session.view()
+        arguments = _arguments(host, port, token_file, allow_remote, names)
+        steps = systemd.install(unit, sys.executable, arguments, os.environ)
+    elif action == "uninstall":
+        steps = systemd.uninstall(unit, os.environ)
+    else:
+        return _show(systemd.status(unit, os.environ), as_json)
+    if as_json:
+        print_json({"unit": unit.path(os.environ), "steps": steps})
+    else:
+        say(*(clean(step) for step in steps))
+    return OK
+
+
+def _show(found: systemd.Found, as_json: bool) -> int:
+    if as_json:
+        print_json(found._asdict())  # type: ignore[attr-defined]
+        return OK
+    say(f"unit:      {clean(found.path)} ({'installed' if found.installed else 'not installed'})")
+    say(f"systemd:   {clean(found.systemd)}")
+    say(f"this clone is {'watched by process ' + clean(found.watched_by) if found.watched_by else 'not watched'}")
+    return OK
+
+
+def _arguments(host: str, port: int, token_file: str | None, allow_remote: bool, names: tuple[str, ...]) -> list[str]:
+    """The options once more, for a unit."""
+    if port == 0:
+        raise click.UsageError("a service that is to be found again needs a port of its own: --port")
+    found = ["--host", host, "--port", str(port)]
+    if token_file:
+        found += ["--token-file", os.path.abspath(token_file)]
+    found += ["--allow-remote"] if allow_remote else []
+    return [*found, *(part for name in names for part in ("--name", name))]
+
+
+def access_of(host: str, token_file: str | None, allow_remote: bool, names: tuple[str, ...]) -> Access:
+    """Who may, by the options. Raises UsageError, ConfigError."""
+    token = read_token(token_file) if token_file else None
+    if not is_local(host) and not (allow_remote and token):
+        raise click.UsageError(
+            f"{clean(host)} is reached from other machines: that needs --allow-remote and --token-file PATH"
+        )
+    also = names if host in ("0.0.0.0", "::", "") else (host, *names)  # noqa: S104
+    return Access(also, token)
+
+
+def read_token(path: str) -> str:
+    """The token in a file that only its owner may read. Raises ConfigError."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        hint = f"(umask 077; head -c 32 /dev/urandom | base64 >{path})"
+        raise ConfigError(f"the token file {path} cannot be read", cause=error.strerror or "", hint=hint) from None
+    try:
+        status = os.fstat(fd)
+        data = read_all(fd, LONGEST + 2) if stat.S_ISREG(status.st_mode) else b""
+    finally:
+        os.close(fd)
+    if status.st_mode & 0o077:
+        raise ConfigError(f"others may read the token file {path}", hint=f"chmod 600 {path}")
+    token = data.strip().decode("ascii", "replace")
+    if not SHORTEST <= len(token) <= LONGEST or not all("!" <= char <= "~" for char in token):
+        what = f"it has to have {SHORTEST} to {LONGEST} characters of ASCII, without spaces"
+        raise ConfigError(f"the token file {path} has no token", cause=what, hint="head -c 32 /dev/urandom | base64")
+    return token

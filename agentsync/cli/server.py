@@ -1,0 +1,118 @@
+"""What `agentsync serve` runs: the service, and uvicorn around its app. Imported only then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from agentsync.cli.output import clean, say
+from agentsync.errors import OK, AgentsyncError
+from agentsync.service import AutoSyncService
+from agentsync.web import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentsync.cli.context import Session
+    from agentsync.web import Access
+
+GRACE = 5  # seconds for answers that are being given when the end comes
+BACKLOG = 2048  # connections that wait
+
+
+def run(session: Session, access: Access, host: str, port: int) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. Raises LockedError where this clone is watched already."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    root = session.here.root if session.here else session.clone.common_dir
+    return asyncio.run(_serve(AutoSyncService(root), access, host, port))
+
+
+async def _serve(service: AutoSyncService, access: Access, host: str, port: int) -> int:
+    app = create_app(service, access)
+    await service.start()
+    try:
+        with _listening(host, port) as sock:
+            url = _url(host, sock.getsockname()[1])
+            service.say(f"agentsync serve, {url}")
+            server = _Server(_config(app))
+            server.ending = app.state.streams.close
+            say(f"serving {clean(url)}sync-dashboard.html; Ctrl-C ends it")
+            sys.stdout.flush()
+            await server.serve(sockets=[sock])
+    finally:
+        await service.stop()
+    return OK
+
+
+def _config(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        lifespan="off",  # the service is started and stopped here, where its errors are told
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=GRACE,
+        h11_max_incomplete_event_size=1 << 15,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Ends cleanly on the first signal: uvicorn would wait for event streams, and then die of the signal."""
+
+    ending: object = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Until the server has ended."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, self._end)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    def _end(self) -> None:
+        self.should_exit = True
+        if callable(self.ending):
+            self.ending()
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound socket. Raises AgentsyncError where the address is not to be had."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise AgentsyncError(f"there is no address {clean(host)}", cause=str(error)) from None
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(address)
+            sock.listen(BACKLOG)
+        except OSError as error:
+            raise AgentsyncError(
+                f"cannot listen on {clean(host)}, port {port}",
+                cause=os.strerror(error.errno or 0),
+                hint="another program has this port, perhaps the service of another clone: --port N",
+            ) from None
+        sock.setblocking(False)
+        yield sock
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}/"

@@ -1,0 +1,213 @@
+"""The endpoints: each a view of the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import math
+import os
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+
+from agentsync import past, views
+from agentsync.cli.times import since as since_when
+from agentsync.metrics import CONTENT_TYPE, Reading, exposition
+from agentsync.recent import Recent
+from agentsync.web import entries, models
+from agentsync.web.access import OF_PAGE
+from agentsync.web.answers import JSON, Answers, answer, encoded, hour
+from agentsync.web.problems import documented, problem
+from agentsync.web.stream import MOST, Streams
+
+if TYPE_CHECKING:
+    from agentsync.service import AutoSyncService, Snapshot
+
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+CONSOLIDATIONS, PERIOD = 10, 60.0  # so many at the most in so many seconds
+LONGEST = 1024  # characters of a filter
+UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_READ: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"ETag": {"schema": {"type": "string"}}}},
+    304: {"description": "What If-None-Match names is still right"},
+}
+
+Text = Annotated[str | None, Query(max_length=LONGEST)]
+
+
+def routes(service: AutoSyncService, streams: Streams) -> APIRouter:
+    """All endpoints for one service."""
+    router = APIRouter(responses=documented())
+    _reads(router, service)
+    _log(router, service)
+    _events(router, service, streams)
+    _acts(router, service)
+    _page(router)
+    return router
+
+
+def _reads(router: APIRouter, service: AutoSyncService) -> None:
+    answers, recent, alone = Answers(service), Recent(service.ledger), threading.Lock()
+
+    @router.get("/api/sync/status", response_model=models.Status, responses=_READ)
+    async def status(request: Request) -> Response:
+        """What is pending, what is watched, and whether anything is wrong."""
+        return (await answers.get("status", _status)).to(request)
+
+    @router.get("/api/sync/pending-changes", response_model=models.PendingChanges, responses=_READ)
+    async def pending_changes(request: Request) -> Response:
+        """The changes that no report covers yet."""
+        return (await answers.get("pending", _pending)).to(request)
+
+    @router.get("/api/sync/checksums", response_model=models.Checksums, responses=_READ)
+    async def checksums(request: Request) -> Response:
+        """What each watched document is known to hold."""
+        return (await answers.get("checksums", _checksums)).to(request)
+
+    @router.get("/api/sync/timeline", response_model=models.Timeline, responses=_READ)
+    async def timeline(request: Request) -> Response:
+        """Thirty days by the hour: changes by agent, consolidations, and a strip for each document."""
+
+        def made(now: Snapshot) -> dict[str, Any]:
+            moment = time.time()
+            with alone:
+                return recent.catch_up(moment).to_json(moment)
+
+        return (await answers.get(("timeline", hour()), made)).to(request)
+
+    @router.get("/api/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def metrics() -> Response:
+        """What Prometheus scrapes."""
+        body = await asyncio.to_thread(_exposed, service)
+        return Response(body, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
+
+    @router.get("/healthz", response_model=models.Health)
+    async def healthz() -> Response:
+        """Whether the service watches."""
+        if not service.running:
+            return problem(503, "the service does not watch", {"retry-after": "5"})
+        return JSONResponse({"status": "ok"}, headers={"cache-control": "no-store"})
+
+
+def _status(now: Snapshot) -> dict[str, Any]:
+    return views.status(now.state, now.cursor, now.survey)
+
+
+def _pending(now: Snapshot) -> dict[str, Any]:
+    return views.pending(now.state, now.survey.waiting)
+
+
+def _checksums(now: Snapshot) -> dict[str, Any]:
+    return views.checksums(now.state, now.survey)
+
+
+def _exposed(service: AutoSyncService) -> bytes:
+    now = service.snapshot()
+    reading = Reading(now.state, now.cursor, now.survey, time.time(), service.looks, service.callback_errors)
+    return exposition(reading)
+
+
+def _log(router: APIRouter, service: AutoSyncService) -> None:
+    answers = Answers(service)
+
+    @router.get(
+        "/api/sync/log", response_model=models.Log, responses={**_READ, **documented(404, 422), 200: _READ[200]}
+    )
+    async def log(
+        request: Request,
+        path: Annotated[list[Annotated[str, Query(max_length=LONGEST)]], Query(max_length=50)] = [],  # noqa: B006
+        agent: Text = None,
+        since: Annotated[str | None, Query(max_length=40, description="2h, 3d, 2025-10-10, or RFC 3339")] = None,
+        type: Text = None,
+        all: Annotated[bool, Query(description="Every kind of record, not only changes")] = False,
+        before: Annotated[str | None, Query(pattern=UUID, description="An id: only older records")] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> Response:
+        """The ledger, newest first, a page at a time; filters as `agentsync log` has them."""
+        try:
+            begin = math.floor(since_when(since, time.time())) if since is not None else None
+        except (ValueError, OverflowError) as error:
+            return problem(422, f"since: {error}")
+        asked = past.Filter(tuple(one.strip("/") for one in path), agent, begin, type, all)
+
+        def made(now: Snapshot) -> dict[str, Any]:
+            return entries.page(service.ledger, now.survey.waiting, asked, before, limit)
+
+        try:
+            return (await answers.get((asked, before, limit), made)).to(request)
+        except entries.UnknownRecordError:
+            return problem(404, f"no record has the id {before}")
+
+
+def _events(router: APIRouter, service: AutoSyncService, streams: Streams) -> None:
+    @router.get(
+        "/api/sync/events",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {}}}, **documented(422)},
+    )
+    async def events(
+        last_event_id: Annotated[str | None, Header(max_length=LONGEST)] = None,
+        last_event_id_query: Annotated[str | None, Query(alias="last_event_id", max_length=LONGEST)] = None,
+    ) -> Response:
+        """Each record as it is appended, as a server-sent event; after Last-Event-ID, all that came since."""
+        if not service.running or streams.closed:
+            return problem(503, "the service does not watch", {"retry-after": "5"})
+        if streams.count >= MOST:
+            return problem(503, f"{MOST} listeners are connected already", {"retry-after": "30"})
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        stream = streams.listen(last_event_id or last_event_id_query)
+        return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
+
+
+def _acts(router: APIRouter, service: AutoSyncService) -> None:
+    times: deque[float] = deque(maxlen=CONSOLIDATIONS)
+
+    @router.post(
+        "/api/sync/consolidate",
+        response_model=models.Consolidated,
+        responses={429: {**documented(429)[429], "headers": {"Retry-After": {"schema": {"type": "integer"}}}}},
+    )
+    async def consolidate() -> Response:
+        """Look, cover all pending changes with a report, and write it. A body is not read."""
+        now = time.monotonic()
+        if len(times) == CONSOLIDATIONS and now - times[0] < PERIOD:
+            wait = math.ceil(PERIOD - (now - times[0]))
+            return problem(
+                429, f"more than {CONSOLIDATIONS} consolidations in {PERIOD:g} s", {"retry-after": str(wait)}
+            )
+        times.append(now)
+        done = await service.trigger_manual_consolidation()
+        return Response(encoded(done), headers={"cache-control": "no-store"}, media_type=JSON)
+
+
+def _page(router: APIRouter) -> None:
+    @router.get("/", response_class=RedirectResponse, status_code=307, include_in_schema=False)
+    async def root(request: Request) -> Response:
+        """The page."""
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/sync-dashboard.html", 307)
+
+    @router.get("/{name}", include_in_schema=False)
+    async def file(request: Request, name: str) -> Response:
+        """A file of the page."""
+        suffix = os.path.splitext(name)[1]
+        data = await asyncio.to_thread(_read, name) if suffix in OF_PAGE else None
+        if data is None:
+            return problem(404, f"there is no /{name}")
+        return answer(data, f"{TYPES[suffix]}; charset=utf-8").to(request)
+
+
+def _read(name: str) -> bytes | None:
+    if name not in _names():
+        return None
+    with open(os.path.join(PAGE, name), "rb") as source:
+        return source.read()
+
+
+@functools.cache
+def _names() -> frozenset[str]:
+    return frozenset(os.listdir(PAGE)) if os.path.isdir(PAGE) else frozenset()

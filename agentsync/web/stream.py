@@ -1,0 +1,146 @@
+"""Server-sent events: the ledger as it grows, resumable by a record's id.
+
+One listener at the ledger's end serves all streams. What is new becomes bytes once and lies in a ring; a stream is no
+more than a place in the ledger. One that is too slow for the ring reads the file itself; nothing waits in its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from typing import TYPE_CHECKING
+
+from agentsync.checkpoint import View
+from agentsync.lean import frozen
+from agentsync.past import entry_of
+from agentsync.tail import end_of
+from agentsync.web.answers import encoded
+from agentsync.web.entries import shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from agentsync.ledger import Ledger
+
+HEARTBEAT = 15.0  # seconds; proxies close what is silent for a minute
+RING = 2048  # frames kept for those who are not far behind
+BATCH = 256  # frames sent at once to one who is
+MOST = 1000  # streams at a time
+RETRY = b"retry: 2000\n\n"  # milliseconds after which a browser connects anew
+BEAT = b": still here\n\n"
+RESET = b'event: reset\ndata: {"reason":"the events since then are not known: load everything anew"}\n\n'
+
+
+@frozen
+class Frame:
+    """A record as an event, and where in the ledger its line begins and the next one does."""
+
+    begin: int
+    end: int
+    data: bytes
+
+
+class Streams:
+    """All streams of an app. Made and used in one event loop."""
+
+    def __init__(self, ledger: Ledger, heartbeat: float = HEARTBEAT) -> None:
+        self.ledger = ledger
+        self.heartbeat = heartbeat
+        self.ring: deque[Frame] = deque(maxlen=RING)
+        self.end = end_of(ledger)  # up to where events are known
+        self.file = 0  # counts the files that were the ledger
+        self.count = 0
+        self.closed = False
+        self._new = asyncio.Event()
+
+    def take(self, lines: Sequence[tuple[int, bytes]] | None) -> None:
+        """What was appended; None: another file is the ledger now."""
+        if lines is None:
+            self.ring.clear()
+            self.end = end_of(self.ledger)
+            self.file += 1
+        elif lines:
+            offset, line = lines[-1]
+            self.end = offset + len(line) + 1
+            self.ring.extend(frame for offset, line in lines if (frame := frame_of(offset, line)))
+        self._wake()
+
+    def close(self) -> None:
+        """End all streams, so that the server can."""
+        self.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._new.set()
+        self._new = asyncio.Event()
+
+    async def listen(self, last_id: str | None) -> AsyncIterator[bytes]:
+        """The events after the record `last_id`, or from now on, for as long as somebody reads them."""
+        self.count += 1
+        try:
+            yield RETRY
+            place, file = await asyncio.to_thread(place_after, self.ledger, last_id), self.file
+            if place is None:
+                yield RESET
+                place = await asyncio.to_thread(end_of, self.ledger)
+            while not self.closed:
+                new = self._new
+                if file != self.file:
+                    place, file = await asyncio.to_thread(end_of, self.ledger), self.file
+                    yield RESET
+                frames = await self._after(place)
+                if frames:
+                    place = frames[-1].end
+                    yield b"".join(frame.data for frame in frames)
+                elif not await _within(new, self.heartbeat):
+                    yield BEAT
+        finally:
+            self.count -= 1
+
+    async def _after(self, place: int) -> list[Frame]:
+        """The next frames, as far as the ring knows or the file has them."""
+        if self.end <= place:
+            return []
+        if self.ring and self.ring[0].begin <= place:
+            late = itertools.takewhile(lambda frame: frame.begin >= place, reversed(self.ring))
+            return list(late)[::-1][:BATCH]
+        return await asyncio.to_thread(_read, self.ledger, place)
+
+
+async def _within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+        return True
+    except TimeoutError:
+        return False
+
+
+def _read(ledger: Ledger, place: int) -> list[Frame]:
+    frames = (frame_of(offset, line) for offset, line in ledger.lines(place))
+    return list(itertools.islice(filter(None, frames), BATCH))
+
+
+def frame_of(offset: int, line: bytes) -> Frame | None:
+    """A line of the ledger as an event: its id, its kind, and the record as `/api/sync/log` gives it."""
+    entry = entry_of(line)
+    if entry is None:
+        return None
+    kind = entry.kind if entry.kind.isascii() and entry.kind.isalpha() else "record"
+    id_ = entry.id if entry.id.isascii() and entry.id.isprintable() else ""
+    data = b"id: %s\nevent: %s\ndata: %s\n\n" % (id_.encode(), kind.encode(), encoded(shown(entry)))
+    return Frame(offset, offset + len(line) + 1, data)
+
+
+def place_after(ledger: Ledger, last_id: str | None) -> int | None:
+    """Where the record after `last_id` begins; None if there is no such record. Without an id: the ledger's end."""
+    if not last_id:
+        return end_of(ledger)
+    view = View(ledger).catch_up()
+    if view.index is None or not view.events("id", last_id):  # also mends an index that was lost
+        return None
+    for offset in view.index.offsets(("id", last_id)):
+        line = ledger.line_at(offset)
+        if f'"id":"{last_id}"'.encode() in line:
+            return offset + len(line) + 1
+    return None
