@@ -1,0 +1,160 @@
+"""A repository whose reports git does not see, and what must hold there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import QUIET, Repo
+
+from agentsync import config, git, region, setup
+from agentsync.consolidate import Payment
+from agentsync.lean import replace
+from agentsync.publish import Published, publish
+from agentsync.settings import Report, Settings
+
+PATH = "AGENT_SYNC.md"
+HIDDEN = replace(QUIET, report=Report(language="en"))
+TEXT = "# Shared notes\n\n" + "".join(f"line {n}\n" for n in range(12))
+both = pytest.mark.parametrize("published", [False, True], ids=["unpublished", "published"])
+
+
+class Lab(Repo):
+    """A worktree with the filter set up; `path` is the report's file."""
+
+    def __init__(self, root: Path, settings: Settings = HIDDEN) -> None:
+        super().__init__(root, settings)
+        self.path = settings.report.path
+
+    @property
+    def file(self) -> Path:
+        """The report's file in the worktree."""
+        return self.root / self.path
+
+    def init(self, *, hooks: bool = False) -> None:
+        """What `agentsync init` does, without its files being committed."""
+        (self.root / ".agentsync").mkdir(exist_ok=True)
+        (self.root / ".agentsync/config.toml").write_text(config.default_text(self.settings))
+        wish = setup.Wish(hooks=hooks)
+        setup.init(self.clone(), wish, python=sys.executable, environ={}, now=float(self.time))
+
+    def consolidate(self) -> tuple[Payment, ...]:
+        """Somebody commits an edit of another document and asks for a report of it."""
+        other = "docs/other.md"
+        self.write((self.read(other) if (self.root / other).exists() else "") + f"edit {self.time}\n", other)
+        self.git("add", "--", other)
+        self.git("commit", "-q", "--no-verify", "-m", "another document", "--", other)
+        return self.look(asked=True).payments
+
+    def pay(self) -> tuple[Payment, ...]:
+        """What the next hook, command or poll does about reports that are owed."""
+        return self.look().payments
+
+    def publish(self) -> Published:
+        """What `agentsync publish` does."""
+        clone = self.clone()
+        assert clone.here
+        return publish(clone, clone.here, self.view(), self.settings)
+
+    def worktree(self, name: str, *args: str) -> Lab:
+        """A linked worktree beside this one."""
+        self.git("worktree", "add", "-q", *args, f"../{name}")
+        other = Lab(self.root.parent / name, self.settings)
+        other.time = self.time + 1000
+        return other
+
+    def here(self) -> git.Worktree:
+        """The worktree as agentsync names it."""
+        found = self.clone().here
+        assert found
+        return found
+
+    def status(self) -> list[str]:
+        """`git status`, a line each."""
+        return self.git("status", "--porcelain").splitlines()
+
+    def shows(self, path: str | None = None) -> str:
+        """The id of the consolidation that the file shows; "" where it has no region."""
+        found = region.find((self.root / (path or self.path)).read_bytes())
+        assert found is None or found.intact
+        return found.id if found else ""
+
+    def newest(self) -> str:
+        """The id of the newest consolidation in the ledger."""
+        last = self.view().state.last
+        assert last
+        return last.id
+
+    def text(self) -> str:
+        """The file as its authors wrote it."""
+        return region.strip(self.file.read_bytes()).decode()
+
+    def edit(self, old: str, new: str) -> None:
+        """Somebody edits the report's file in place, outside of the region."""
+        before, found, after = self.file.read_bytes().partition(old.encode())
+        assert found, old
+        self.file.write_bytes(before + new.encode() + after)
+
+    def blob(self, revision: str = "HEAD", path: str | None = None) -> bytes:
+        """The bytes that git has of the report's file; of the index for revision ""."""
+        args = ["git", "cat-file", "blob", f"{revision}:{path or self.path}"]
+        return subprocess.run(args, cwd=self.root, check=True, capture_output=True).stdout
+
+    def region_of(self, revision: str = "HEAD") -> str:
+        """The id of the report that a commit carries; "" for none."""
+        found = region.find(self.blob(revision))
+        return found.id if found else ""
+
+    def text_of(self, revision: str = "HEAD") -> str:
+        """The file in a commit as its authors wrote it."""
+        return region.strip(self.blob(revision)).decode()
+
+
+def make(root: Path, settings: Settings = HIDDEN, *, content: bytes | None = None, init: Any = (), **files: str) -> Lab:
+    """A repository with the report's file and the other documents committed, then `agentsync init`, committed, too.
+
+    `init`: more arguments for `git init`. `files`: more files, with `__` for a dot in their names.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    lab = Lab(root, settings)
+    lab.git("init", "-q", *init, ".")
+    for name, text in files.items():
+        lab.write(text, name.replace("__", "."))
+    lab.file.parent.mkdir(parents=True, exist_ok=True)
+    lab.file.write_bytes(TEXT.encode() if content is None else content)
+    for path in ("doc.md", "docs/other.md", "code.py"):
+        lab.write("".join(f"{path} line {n}\n" for n in range(12)), path)
+    lab.init()
+    lab.git("add", "-A")
+    lab.git("commit", "-q", "-m", "first")
+    return lab
+
+
+def clean_tree(lab: Lab) -> None:
+    """git sees no edit: neither `status`, which looks at contents, nor `rebase` and the like, which look at stats."""
+    assert lab.status() == []
+    assert lab.git("diff-files", "--name-only") == ""
+
+
+def reported(lab: Lab) -> None:
+    """The file shows the newest report."""
+    assert lab.shows() == lab.newest()
+
+
+def no_report_in(lab: Lab, revision: str = "HEAD") -> None:
+    """The commit changes nothing in the report region: it carries its parent's, or none."""
+    assert lab.region_of(revision) == lab.region_of(f"{revision}^")
+
+
+def consolidated(lab: Lab, *, published: bool = False) -> Lab:
+    """A report stands in the file, and git does not see it; `published`: an older one is in the commits."""
+    lab.consolidate()
+    if published:
+        assert lab.publish().commit
+        lab.consolidate()
+    reported(lab)
+    clean_tree(lab)
+    return lab
