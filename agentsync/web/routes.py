@@ -32,6 +32,7 @@ TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".s
 CONSOLIDATIONS, PERIOD = 10, 60.0  # so many at the most in so many seconds
 LONGEST = 1024  # characters of a filter
 UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+SINCE = r"^([0-9]{1,9} ?(s|m|min|h|d|w)|[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][0-9:.]{2,15}(Z|[+-][0-9]{2}:[0-9]{2})?)?)$"
 _READ: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"ETag": {"schema": {"type": "string"}}}},
     304: {"description": "What If-None-Match names is still right"},
@@ -122,7 +123,7 @@ def _log(router: APIRouter, service: AutoSyncService) -> None:
         request: Request,
         path: Annotated[list[Annotated[str, Query(max_length=LONGEST)]], Query(max_length=50)] = [],  # noqa: B006
         agent: Text = None,
-        since: Annotated[str | None, Query(max_length=40, description="2h, 3d, 2025-10-10, or RFC 3339")] = None,
+        since: Annotated[str | None, Query(pattern=SINCE, description="2h, 3d, 2025-10-10, or RFC 3339")] = None,
         type: Text = None,
         all: Annotated[bool, Query(description="Every kind of record, not only changes")] = False,
         before: Annotated[str | None, Query(pattern=UUID, description="An id: only older records")] = None,
