@@ -19,6 +19,7 @@ from agentsync.render import Fact, Report, render
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentsync.checkpoint import View
+    from agentsync.report_filter import Way
     from agentsync.settings import Settings
 
 TRIES = 20  # attempts against somebody who writes the file all the time
@@ -74,16 +75,15 @@ def pay(
     way = report_filter.way(clone, worktree, settings)
     if way.kind == "owed":
         return Payment(worktree.name, "owed", way.why)
-    hidden = way.kind == "hidden"
     try:
         # The lock keeps an older rendering from coming after a newer one.
         with files.Locked(f"{clone.store}/report.lock", LOCK_TIMEOUT, "the report"):
-            return _write(worktree, view.catch_up(), settings, hidden, asked)
+            return _write(worktree, view.catch_up(), settings, way, asked)
     except LockedError:
         return Payment(worktree.name, "owed", "another process is writing reports")
     except OSError:
         # A read-only .git; whoever writes is alone with it.
-        return _write(worktree, view, settings, hidden, asked)
+        return _write(worktree, view, settings, way, asked)
 
 
 def obstacle(worktree: git.Worktree, settings: Settings, ending: tuple[str, ...] = ()) -> str:
@@ -99,18 +99,17 @@ def obstacle(worktree: git.Worktree, settings: Settings, ending: tuple[str, ...]
     return "" if entry is None or entry.merged else f"{settings.report.path} is unmerged"
 
 
-def _write(worktree: git.Worktree, view: View, settings: Settings, hidden: bool, asked: bool) -> Payment:
+def _write(worktree: git.Worktree, view: View, settings: Settings, way: Way, asked: bool) -> Payment:
     last = view.state.last
     if last is None:
         return Payment(worktree.name, "current")
     path = settings.report.path
-    page = Page(
-        path, render(newest(view, settings.report.keep), settings.report.language), last.id, settings.report.language
-    )
+    body = render(newest(view, settings.report.keep), settings.report.language)
+    page = Page(path, body, last.id, settings.report.language, way)
     for _ in range(TRIES):
-        stamp = debts.stamp(worktree, path)
+        stamp = page.stamp(worktree)
         try:
-            written = _put(worktree, page, hidden, asked)
+            written = _put(worktree, page, asked)
         except region.BrokenRegionError as error:
             return Payment(worktree.name, "owed", f"{path}: {error}")
         except (files.UnreadableError, OSError) as error:
@@ -118,19 +117,29 @@ def _write(worktree: git.Worktree, view: View, settings: Settings, hidden: bool,
         if written in _OWED:
             return Payment(worktree.name, "owed", _OWED[written].format(path=path))
         if written != "raced":
-            _mark(worktree, page, hidden, stamp if written == "current" else debts.stamp(worktree, path))
+            _mark(worktree, page, stamp if written == "current" else page.stamp(worktree))
             return Payment(worktree.name, written)
     return Payment(worktree.name, "owed", f"{path} is being written all the time")
 
 
 @frozen
 class Page:
-    """The report that a file is to show: `body` as Markdown, the id of its newest consolidation."""
+    """The report that a file is to show: `body` as Markdown, the id of its newest consolidation, how it is written."""
 
     path: str
     body: str
     id: str
     language: str
+    way: Way
+
+    @property
+    def hidden(self) -> bool:
+        """Whether git does not see it."""
+        return self.way.kind == "hidden"
+
+    def stamp(self, worktree: git.Worktree) -> str | None:
+        """By what is known later that the file shows it still; None where nobody asks."""
+        return debts.stamp(worktree, self.path, hidden=self.hidden) if self.hidden or self.way.why else None
 
 
 _OWED = {
@@ -140,24 +149,23 @@ _OWED = {
 }
 
 
-def _put(worktree: git.Worktree, page: Page, hidden: bool, asked: bool) -> str:
+def _put(worktree: git.Worktree, page: Page, asked: bool) -> str:
     """One attempt: "written", "current", a key of _OWED, or "raced" if somebody else wrote meanwhile."""
     before = files.read_document(worktree.root, page.path)
     if before is None and not asked:
         return "missing"
-    made = starter(page.language) if hidden else b""
+    made = starter(page.language) if page.hidden else b""
     text = made if before is None else before
     if not region.is_text(text):
         return "binary"
     after = region.put(text, page.body, page.id, PHRASES[page.language].heading)
     if after == before:
         return "current"
-    if hidden and not _forget_stat(worktree, page.path):
+    if page.hidden and not _forget_stat(worktree, page.path):
         return "locked"
     crash("write")
-    debts.mark_paid(
-        worktree, page.id
-    )  # not settled yet; and the filter knows the region for ours from the first moment
+    # Not settled yet; and the filter knows the region for ours from the first moment.
+    debts.mark_paid(worktree, page.id)
     if before is None:
         return "written" if files.create(worktree.root, page.path, after) else "raced"
     return "written" if files.exchange(worktree.root, page.path, before, after) else "raced"
@@ -168,13 +176,13 @@ def _forget_stat(worktree: git.Worktree, path: str) -> bool:
     entry = index_entry.find(worktree, path)
     if entry is None or (entry.empty and index_entry.is_intended(worktree, path)):
         return True  # git knows nothing of it, or no size
-    return index_entry.forget_stat(worktree, path, entry)
+    return index_entry.forget_stat(worktree, path)
 
 
-def _mark(worktree: git.Worktree, page: Page, hidden: bool, stamp: str) -> None:
+def _mark(worktree: git.Worktree, page: Page, stamp: str | None) -> None:
     """The report is paid. A region that git does not see is settled once the index has the file's new stat."""
-    if not hidden:
-        debts.mark_paid(worktree, page.id)
+    if not page.hidden:
+        debts.mark_paid(worktree, page.id, stamp)
         return
     settled = debts.shown(worktree) == page.id and debts.is_settled(worktree)
     if settled or index_entry.find(worktree, page.path) is None:

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 def is_owed(worktree: git.Worktree, state: State, settings: Settings) -> bool:
     """Whether the region may show anything but the newest consolidation.
 
-    A report that is committed with somebody's work stays paid in a worktree that was switched to another branch.
+    A report that git sees stays paid in a worktree that was switched to another branch.
     """
     if state.last is None:
         return False
-    paid = state.last.id
-    if settings.report.commit == "agentsync":
-        paid += f"\n{stamp(worktree, settings.report.path)}"
-    return _note(worktree) != paid
+    note, path = _note(worktree), settings.report.path
+    if settings.report.commit != "agentsync":
+        return note != state.last.id
+    stamps = (stamp(worktree, path), stamp(worktree, path, hidden=False))
+    return note not in (f"{state.last.id}\n{one}" for one in stamps)
 
 
 def mark_paid(worktree: git.Worktree, consolidation: str, stamp: str | None = None) -> None:
@@ -45,12 +46,13 @@ def is_settled(worktree: git.Worktree) -> bool:
     return "\n" in _note(worktree)
 
 
-def stamp(worktree: git.Worktree, path: str) -> str:
-    """The stat of the report's file, and of all that may give it a filter."""
+def stamp(worktree: git.Worktree, path: str, *, hidden: bool = True) -> str:
+    """The stat of the report's file, if git does not see the region, and of all that may give it a filter."""
     parts = path.split("/")
     folders = ["/".join(parts[:n]) for n in range(len(parts))]
-    attributes = (f"{folder}/.gitattributes".lstrip("/") for folder in folders)
-    return " ".join(str(git.signature(f"{worktree.root}/{one}")) for one in (path, *attributes))
+    attributes = [f"{folder}/.gitattributes".lstrip("/") for folder in folders]
+    watched = [path, *attributes] if hidden else attributes
+    return " ".join(str(git.signature(f"{worktree.root}/{one}")) for one in watched)
 
 
 def _note(worktree: git.Worktree) -> str:

@@ -15,7 +15,7 @@ from agentsync.lean import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 TIMEOUT = 30.0  # seconds that one git process may take; nobody waits for ever because of us
 _SIGKILL, _SIGPIPE = 9, 13  # `signal` is an import too
@@ -48,10 +48,12 @@ class GitError(AgentsyncError):
         self.status = status
 
 
-def run(args: list[str], *, cwd: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> bytes:
-    """What `git ARGS` prints when started in `cwd`. Raises GitError on any status but 0, and after TIMEOUT seconds."""
+def run(
+    args: list[str], *, cwd: str, stdin: bytes = b"", env: dict[str, str] | None = None, timeout: float = TIMEOUT
+) -> bytes:
+    """What `git ARGS` prints when started in `cwd`. Raises GitError on any status but 0, and after so many seconds."""
     environment = {**_environment(), **(env or {})}
-    status, out, err = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, environment)
+    status, out, err = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, environment, timeout)
     if status:
         raise GitError(args, status, err)
     return out
@@ -68,6 +70,11 @@ def as_called(args: list[str], *, timeout: float) -> bytes | None:
     env = {**os.environ, **_FIXED}
     status, out, _ = _spawn(["git", "--no-replace-objects", "--literal-pathspecs", *args], b"", env, timeout)
     return None if status else out
+
+
+def without_local(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what ties git to the repository that somebody's hook runs in."""
+    return {name: value for name, value in environ.items() if name not in _LOCAL}
 
 
 def _environment() -> dict[str, str]:

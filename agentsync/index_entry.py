@@ -43,9 +43,13 @@ class Entry:
         return self.oid.startswith(("e69de29bb2d1d6434b8b", "473a0f4c3be8a93681a2"))
 
 
-def find(worktree: git.Worktree, path: str) -> Entry | None:
-    """The path's entry, or the first of an unmerged path's; None if git does not track it."""
-    out = git.run(["--literal-pathspecs", "ls-files", "-s", "-v", "-z", "--", path], cwd=worktree.root)
+def find(worktree: git.Worktree, path: str, index: str = "") -> Entry | None:
+    """The path's entry, or the first of an unmerged path's; None if git does not track it.
+
+    `index`: another index file than the worktree's.
+    """
+    args = ["--literal-pathspecs", "ls-files", "-s", "-v", "-z", "--", path]
+    out = git.run(args, cwd=worktree.root, env={"GIT_INDEX_FILE": index} if index else None)
     for line in out.decode(errors="surrogateescape").split("\0")[:-1]:
         about, _, name = line.partition("\t")
         if name == path:
@@ -73,25 +77,41 @@ def obstacle(worktree: git.Worktree, path: str) -> str:
 _TAGS = {"S": "is left out by a sparse checkout", "h": "is assumed to be unchanged (git update-index)"}
 
 
-def forget_stat(worktree: git.Worktree, path: str, entry: Entry) -> bool:
+def forget_stat(worktree: git.Worktree, path: str) -> bool:
     """Make git compare contents when it looks at the path next. False if the index could not be had."""
-    return put(worktree, path, entry.mode, entry.oid)
+    return _change(worktree, lambda copy: _same_blob(find(worktree, path, copy), path))
 
 
 def note_stat(worktree: git.Worktree, path: str) -> bool:
     """Tell git the file's stat, if it holds what the index has. False if the index could not be had."""
-    return _change(worktree, [["--literal-pathspecs", "add", "--refresh", "--", path]])
+    return _change(worktree, lambda _: ["--literal-pathspecs", "add", "--refresh", "--", path])
 
 
-def put(worktree: git.Worktree, path: str, mode: str, oid: str, meanwhile: Callable[[], bool] | None = None) -> bool:
+def put(worktree: git.Worktree, path: str, entry: Entry, oid: str, meanwhile: Callable[[], bool] | None = None) -> bool:
     """Give the path's entry another blob. `meanwhile` is called while no other git can change the index.
 
-    False, with nothing changed, if the index could not be had or `meanwhile` says so.
+    False, with nothing changed, if it is not `entry` any more, the index could not be had, or `meanwhile` says so.
     """
-    return _change(worktree, [["update-index", "--cacheinfo", f"{mode},{oid},{path}"]], meanwhile)
+    # What the entry is must be asked of the copy: somebody may have staged an edit since the caller looked.
+    return _change(
+        worktree,
+        lambda copy: _cacheinfo(entry.mode, oid, path) if find(worktree, path, copy) == entry else None,
+        meanwhile,
+    )
 
 
-def _change(worktree: git.Worktree, commands: list[list[str]], meanwhile: Callable[[], bool] | None = None) -> bool:
+def _same_blob(entry: Entry | None, path: str) -> list[str] | None:
+    return _cacheinfo(entry.mode, entry.oid, path) if entry and entry.merged else None
+
+
+def _cacheinfo(mode: str, oid: str, path: str) -> list[str]:
+    return ["update-index", "--cacheinfo", f"{mode},{oid},{path}"]
+
+
+def _change(
+    worktree: git.Worktree, command: Callable[[str], list[str] | None], meanwhile: Callable[[], bool] | None = None
+) -> bool:
+    """Let git change a copy of the index, then put it in the index's place. `command` None: it must not be changed."""
     index = f"{worktree.git_dir}/index"
     copy = f"{index}.agentsync.{os.getpid()}"
     _clear(worktree)
@@ -102,8 +122,10 @@ def _change(worktree: git.Worktree, commands: list[list[str]], meanwhile: Callab
             if before is None or os.path.lexists(f"{index}.lock"):
                 continue
             made = _copy(index, copy)
-            for command in commands:
-                git.run(command, cwd=worktree.root, env={"GIT_INDEX_FILE": copy})
+            args = command(copy)
+            if args is None:
+                return False
+            git.run(args, cwd=worktree.root, env={"GIT_INDEX_FILE": copy})
             if git.signature(copy) == made and meanwhile is None:
                 return True
             swapped = _swap(copy, index, before, meanwhile)

@@ -6,24 +6,30 @@ index change together, while no other git can change either of them.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
-import tempfile
+import shutil
 from typing import TYPE_CHECKING
 
-from agentsync import consolidate, git, index_entry, region
+from agentsync import consolidate, files, git, index_entry, region
+from agentsync.commit_hooks import CommitHooks
 from agentsync.errors import AgentsyncError
 from agentsync.lean import frozen
+from agentsync.ledger import crash
 from agentsync.phrases import PHRASES
 from agentsync.render import render
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agentsync.checkpoint import View
     from agentsync.git import Clone, Worktree
     from agentsync.settings import Settings
 
 TRIES = 10  # new attempts after somebody else has moved the branch
+SIGNING = 600.0  # seconds; somebody may have to type a passphrase
 MAIN = ("main", "master")
+_SCRATCH = "agentsync-publish."
 
 
 @frozen
@@ -36,27 +42,41 @@ class Published:
 
 def publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -> Published:
     """Commit the newest report on the branch for reports. Raises AgentsyncError, with nothing changed."""
-    branch = _require_branch(clone, worktree, settings)
+    _require_branch(clone, worktree, settings)
     why = consolidate.obstacle(worktree, settings)
     if why:
         raise AgentsyncError("the report cannot be published now", cause=why, hint="end that, then try again")
-    last = view.state.last
-    if last is None:
+    try:
+        return _publish(clone, worktree, view, settings)
+    except (git.GitError, OSError) as error:
+        cause = error.cause if isinstance(error, git.GitError) else str(error)
         raise AgentsyncError(
-            "there is no report to publish", cause="nothing was consolidated yet", hint="agentsync consolidate --commit"
-        )
-    body = render(consolidate.newest(view, settings.report.keep), settings.report.language)
-    heading = PHRASES[settings.report.language].heading
+            "the report could not be published", cause=cause, hint="nothing was changed; mend that, then try again"
+        ) from None
+
+
+def _publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -> Published:
+    why = ""
     for _ in range(TRIES):
-        attempt = _Attempt(worktree, settings.report.path, last.timestamp)
-        if not attempt.prepare(body, last.id, heading):
+        branch = _require_branch(clone, worktree, settings)
+        last = view.catch_up().state.last
+        if last is None:
+            raise AgentsyncError(
+                "there is no report to publish",
+                cause="nothing was consolidated yet",
+                hint="agentsync consolidate --commit",
+            )
+        attempt = _Attempt(worktree, branch, settings.report.path, last.timestamp)
+        body = render(consolidate.newest(view, settings.report.keep), settings.report.language)
+        if not attempt.prepare(body, last.id, PHRASES[settings.report.language].heading):
             return Published(None, branch)
         if commit := attempt.commit():
             index_entry.note_stat(worktree, settings.report.path)
             return Published(commit, branch)
+        why = attempt.why
     raise AgentsyncError(
         "the report could not be published",
-        cause="the branch is moving, or git's index is held by other commands all the time",
+        cause=why or "the branch is moving, or git's index is held by other commands all the time",
         hint="try again; nothing was changed",
     )
 
@@ -106,62 +126,110 @@ def _require_branch(clone: Clone, worktree: Worktree, settings: Settings) -> str
 
 
 class _Attempt:
-    """One commit on top of the HEAD that is found when it is made."""
+    """One commit on top of the HEAD that is found when it is made. `why`: what git said when it could not move."""
 
-    def __init__(self, worktree: Worktree, path: str, timestamp: str) -> None:
-        self.worktree, self.path, self.timestamp = worktree, path, timestamp
-        self.head = self._git("rev-parse", "--verify", "HEAD^{commit}")
+    def __init__(self, worktree: Worktree, branch: str, path: str, timestamp: str) -> None:
+        self.worktree, self.branch, self.path, self.timestamp = worktree, branch, path, timestamp
+        self.why = ""
+        status, head = git.answer(["rev-parse", "--verify", "-q", "HEAD^{commit}"], cwd=worktree.root)
+        if status:
+            raise AgentsyncError(
+                f"{branch} has no commit yet",
+                cause="a report is published into a file that is committed",
+                hint=f"git add {path} && git commit, then try again",
+            )
+        self.head = head.decode().strip()
 
     def prepare(self, body: str, id_: str, heading: str) -> bool:
         """Store the file with the report as HEAD and the index are to have it; False if HEAD has it already."""
         mode, blob = self._in_head()
-        old = git.run(["cat-file", "blob", blob], cwd=self.worktree.root)
+        old = self._content(blob)
         try:
             new = region.put(old, body, id_, heading)
+            found = region.find(old)
         except region.BrokenRegionError as error:
             raise AgentsyncError(
                 f"HEAD:{self.path}: {error}", hint=f"repair {self.path}, commit that, then try again"
             ) from None
-        if new == old:
+        if new == old or (found and found.id > id_):  # an id begins with its time
+            self._stage_region_of(old, blob)
             return False
         self.mode, self.blob = mode, self._store(new)
-        self.entry = index_entry.find(self.worktree, self.path)
-        self.staged = ""
+        self.entry = self._staged()
         if self.entry:
-            indexed = git.run(["cat-file", "blob", self.entry.oid], cwd=self.worktree.root)
-            self.staged = self.blob if self.entry.oid == blob else self._store(_with_region(indexed, new))
+            same = self.entry.oid == blob
+            self.staged = self.blob if same else self._store(_with_region(self._content(self.entry.oid), new))
         return True
+
+    def _stage_region_of(self, old: bytes, blob: str) -> None:
+        """Give the index HEAD's region: whoever was killed after moving the branch has left the one before it."""
+        entry = self._staged()
+        if entry and entry.oid != blob:
+            indexed = self._content(entry.oid)
+            staged = _with_region(indexed, old)
+            if staged != indexed:
+                index_entry.put(self.worktree, self.path, entry, self._store(staged))
 
     def commit(self) -> str:
         """Make the commit; "" if HEAD has moved or the index could not be had. Raises AgentsyncError."""
-        with tempfile.TemporaryDirectory(prefix="agentsync-", dir=self.worktree.git_dir) as folder:
-            env = {"GIT_INDEX_FILE": f"{folder}/index"}
-            self._git("read-tree", self.head, env=env)
-            self._git("update-index", "--cacheinfo", f"{self.mode},{self.blob},{self.path}", env=env)
-            self._hook("pre-commit", env=env)
-            tree = self._git("write-tree", env=env)
-            message = f"{folder}/COMMIT_EDITMSG"
+        with _scratch(self.worktree) as folder:
+            index = f"{folder}/index"
+            hooks = CommitHooks(self.worktree, index)
+            tree = self._tree(index)
+            hooks.run("pre-commit")
+            if self._git("write-tree", env={"GIT_INDEX_FILE": index}) != tree:
+                raise AgentsyncError(
+                    "the hook pre-commit changed what would be committed",
+                    cause="the commit of a report holds nothing else",
+                    hint=f"let the hook leave {self.path} alone, then try again",
+                )
+            message = f"{folder}/COMMIT_EDITMSG"  # not git's own: somebody's editor may have that one open
             with open(message, "w", encoding="utf-8") as file:
                 file.write(f"agentsync: report of {self.timestamp}\n")
-            self._hook("prepare-commit-msg", message, "message", env=env)
-            self._hook("commit-msg", message, env=env)
-            new = self._git("commit-tree", tree, "-p", self.head, "-F", message, *self._signed())
-        if not self._move(new):
-            return ""
-        self._hook("post-commit", check=False)
+            hooks.run("prepare-commit-msg", message, "message")
+            hooks.run("commit-msg", message)
+            new = self._commit_tree(tree, message, hooks.author)
+            if not self._move(new):
+                return ""
+            hooks.env["GIT_INDEX_FILE"] = f"{self.worktree.git_dir}/index"
+            with contextlib.suppress(AgentsyncError):
+                hooks.run("post-commit")
         return new
 
-    def _move(self, new: str) -> bool:
-        def update_ref() -> bool:
-            note = f"commit: agentsync: report of {self.timestamp}"
-            return git.answer(["update-ref", "-m", note, "HEAD", new, self.head], cwd=self.worktree.root)[0] == 0
+    def _tree(self, index: str) -> str:
+        """HEAD with the report, in an index that knows the files' stat and what a sparse checkout leaves out."""
+        env = {"GIT_INDEX_FILE": index}
+        real = f"{self.worktree.git_dir}/index"
+        if os.path.exists(real):
+            shutil.copyfile(real, index)
+        self._git("read-tree", "--reset", self.head, env=env)
+        self._git("update-index", "--cacheinfo", f"{self.mode},{self.blob},{self.path}", env=env)
+        return self._git("write-tree", env=env)
 
+    def _commit_tree(self, tree: str, message: str, author: dict[str, str]) -> str:
+        with open(message, "rb") as file:
+            text = git.run(["stripspace"], cwd=self.worktree.root, stdin=file.read())
+        if not text:
+            raise AgentsyncError("the commit message is empty", cause="a hook has emptied it")
+        args = ["commit-tree", tree, "-p", self.head, *self._signed()]
+        return git.run(args, cwd=self.worktree.root, stdin=text, env=author, timeout=SIGNING).decode().strip()
+
+    def _move(self, new: str) -> bool:
         if self.entry is None:  # somebody has staged the file's deletion: it stays staged
-            return update_ref()
-        now = index_entry.find(self.worktree, self.path)
-        if now != self.entry:
+            return self._update_ref(new)
+        return index_entry.put(self.worktree, self.path, self.entry, self.staged, lambda: self._update_ref(new))
+
+    def _update_ref(self, new: str) -> bool:
+        if git.branch_of(self.worktree.git_dir) != self.branch:
             return False
-        return index_entry.put(self.worktree, self.path, self.entry.mode, self.staged, update_ref)
+        note = f"commit: agentsync: report of {self.timestamp}"
+        try:
+            self._git("update-ref", "-m", note, f"refs/heads/{self.branch}", new, self.head)
+        except git.GitError as error:
+            self.why = error.cause
+            return False
+        crash("publish")
+        return True
 
     def _in_head(self) -> tuple[str, str]:
         said = self._git("--literal-pathspecs", "ls-tree", "-z", self.head, "--", self.path).rstrip("\0")
@@ -174,6 +242,16 @@ class _Attempt:
             )
         return mode, blob
 
+    def _staged(self) -> index_entry.Entry | None:
+        """The entry that is to have the report; None if a deletion, a link or the intent to add the file is staged."""
+        entry = index_entry.find(self.worktree, self.path)
+        if entry is None or not entry.mode.startswith("100"):
+            return None
+        return None if entry.empty and index_entry.is_intended(self.worktree, self.path) else entry
+
+    def _content(self, oid: str) -> bytes:
+        return git.run(["cat-file", "blob", oid], cwd=self.worktree.root)
+
     def _store(self, data: bytes) -> str:
         args = ["hash-object", "-w", "--no-filters", "--stdin"]
         return git.run(args, cwd=self.worktree.root, stdin=data).decode().strip()
@@ -182,22 +260,24 @@ class _Attempt:
         status, out = git.answer(["config", "--type=bool", "--get", "commit.gpgsign"], cwd=self.worktree.root)
         return ["-S"] if status == 0 and out.strip() == b"true" else []
 
-    def _hook(self, name: str, *args: str, env: dict[str, str] | None = None, check: bool = True) -> None:
-        """Run the user's hook as `git commit` does; it may take as long as it likes, and refuse."""
-        where = self._git("rev-parse", "--git-path", f"hooks/{name}")
-        script = os.path.join(self.worktree.root, where)
-        if not os.access(script, os.X_OK):
-            return
-        own = {"GIT_DIR": self.worktree.git_dir, "GIT_EDITOR": ":", "AGENTSYNC": "0", **(env or {})}
-        done = subprocess.run([script, *args], cwd=self.worktree.root, env={**os.environ, **own}, stdout=2, check=False)
-        if check and done.returncode:
-            raise AgentsyncError(
-                f"the hook {name} refused the commit", cause=f"{script} ended with {done.returncode}", hint="see above"
-            )
-
     def _git(self, *args: str, env: dict[str, str] | None = None) -> str:
         out = git.run(list(args), cwd=self.worktree.root, env=env)
         return out.decode(errors="surrogateescape").strip()
+
+
+@contextlib.contextmanager
+def _scratch(worktree: Worktree) -> Iterator[str]:
+    """A folder for a private index and a message; those that a killed process has left are taken away."""
+    for name in os.listdir(worktree.git_dir):
+        pid = name.removeprefix(_SCRATCH)
+        if name.startswith(_SCRATCH) and pid.isdigit() and not files.is_running(int(pid)):
+            shutil.rmtree(f"{worktree.git_dir}/{name}", ignore_errors=True)
+    folder = f"{worktree.git_dir}/{_SCRATCH}{os.getpid()}"
+    os.mkdir(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _with_region(indexed: bytes, new: bytes) -> bytes:

@@ -22,6 +22,7 @@ FILTER = "filter.agentsync.clean"
 DRIVER = "merge.agentsync.driver"
 SECTIONS = ("filter.agentsync", "merge.agentsync")
 HIDDEN, PLAIN, OWED = "hidden", "plain", "owed"
+NOT_INSTALLED = "the filter that keeps reports from git is not installed; `agentsync init` does that"
 _NONE = ("unspecified", "unset")
 
 
@@ -37,15 +38,17 @@ def way(clone: git.Clone, worktree: git.Worktree, settings: Settings) -> Way:
     """How the report is to be written now; git's attributes are made to fit."""
     path = settings.report.path
     if settings.report.commit != "agentsync":
-        _attribute(clone, path, _merge_only(clone, worktree, path))
+        wanted = is_installed(clone) and not _others(clone, worktree, path)["merge"]
+        _attribute(clone, path, "merge=agentsync" if wanted else "")
         return Way(PLAIN)
     if not is_installed(clone):
-        return Way(OWED, "the filter that keeps reports from git is not installed; `agentsync init` does that")
-    foreign = foreign_filter(clone, worktree, path)
-    if foreign:
-        _attribute(clone, path, "")
-        return Way(PLAIN, f"{path} has filter={foreign} in .gitattributes, and git allows for one")
-    _attribute(clone, path, "filter=agentsync" + _merge(clone, worktree, path))
+        return Way(OWED, NOT_INSTALLED)
+    others = _others(clone, worktree, path)
+    merge = "" if others["merge"] else " merge=agentsync"
+    if others["filter"]:
+        _attribute(clone, path, merge.strip())
+        return Way(PLAIN, f"{path} has filter={others['filter']} in .gitattributes, and git allows for one")
+    _attribute(clone, path, "filter=agentsync" + merge)
     return Way(HIDDEN)
 
 
@@ -121,7 +124,7 @@ def uncover(worktree: git.Worktree, path: str, *, dry_run: bool) -> bool:
     if stored != indexed:
         args = ["hash-object", "-w", "--no-filters", "--stdin"]
         oid = git.run(args, cwd=worktree.root, stdin=stored).decode().strip()
-    index_entry.put(worktree, path, entry.mode, oid)
+    index_entry.put(worktree, path, entry, oid)
     if content is not None and shown != content:
         files.exchange(worktree.root, path, content, shown)
     index_entry.note_stat(worktree, path)
@@ -136,14 +139,6 @@ def _in_head(worktree: git.Worktree, path: str) -> bytes:
 def foreign_filter(clone: git.Clone, worktree: git.Worktree, path: str) -> str:
     """The filter that somebody else's attributes give the file; "" for none."""
     return _others(clone, worktree, path)["filter"]
-
-
-def _merge(clone: git.Clone, worktree: git.Worktree, path: str) -> str:
-    return "" if _others(clone, worktree, path)["merge"] else " merge=agentsync"
-
-
-def _merge_only(clone: git.Clone, worktree: git.Worktree, path: str) -> str:
-    return _merge(clone, worktree, path).strip() if is_installed(clone) else ""
 
 
 def _others(clone: git.Clone, worktree: git.Worktree, path: str) -> dict[str, str]:
@@ -178,7 +173,7 @@ def _show_again(clone: git.Clone, path: str) -> None:
     for worktree in git.worktrees(clone):
         entry = index_entry.find(worktree, path)
         if entry and entry.merged and entry.tag == "H":
-            index_entry.forget_stat(worktree, path, entry)
+            index_entry.forget_stat(worktree, path)
 
 
 def _quoted(path: str) -> bytes:

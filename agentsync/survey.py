@@ -85,7 +85,19 @@ def _why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Setti
         return f"{path}: {error}"
     if data is None:
         return f"{path} is missing; `agentsync consolidate` makes it"
-    return _why_broken(path, data) if _looks_broken(data) else ""
+    if _looks_broken(data):
+        return _why_broken(path, data)
+    return _why_not_hidden(worktree, settings)
+
+
+def _why_not_hidden(worktree: git.Worktree, settings: Settings) -> str:
+    from agentsync import index_entry, report_filter  # late: a report is hardly ever owed
+
+    if settings.report.commit != "agentsync":
+        return ""
+    if not report_filter.is_installed(git.locate(worktree.root)):
+        return report_filter.NOT_INSTALLED
+    return index_entry.obstacle(worktree, settings.report.path)
 
 
 def _looks_broken(data: bytes) -> bool:
