@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TRIES = 8
 PAUSE = 0.01  # seconds, a little more with each try
+LOCKED = "another git command holds index.lock"
 _INTENT_TO_ADD = 1 << 29
 
 
@@ -70,7 +71,7 @@ def obstacle(worktree: git.Worktree, path: str) -> str:
         return f"{path} is unmerged"
     _clear(worktree)
     if os.path.lexists(f"{worktree.git_dir}/index.lock"):
-        return "another git command holds index.lock"
+        return LOCKED
     return "" if entry is None or entry.tag == "H" else f"{path} {_TAGS.get(entry.tag, 'is marked in the index')}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 from agentsync import consolidate, files, git, index_entry, region
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from agentsync.settings import Settings
 
 TRIES = 10  # new attempts after somebody else has moved the branch
+PATIENCE = 2.0  # seconds
 SIGNING = 600.0  # seconds; somebody may have to type a passphrase
 MAIN = ("main", "master")
 _SCRATCH = "agentsync-publish."
@@ -43,9 +45,7 @@ class Published:
 def publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -> Published:
     """Commit the newest report on the branch for reports. Raises AgentsyncError, with nothing changed."""
     _require_branch(clone, worktree, settings)
-    why = consolidate.obstacle(worktree, settings)
-    if why:
-        raise AgentsyncError("the report cannot be published now", cause=why, hint="end that, then try again")
+    _require_calm(worktree, settings)
     try:
         return _publish(clone, worktree, view, settings)
     except (git.GitError, OSError) as error:
@@ -53,6 +53,15 @@ def publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) ->
         raise AgentsyncError(
             "the report could not be published", cause=cause, hint="nothing was changed; mend that, then try again"
         ) from None
+
+
+def _require_calm(worktree: Worktree, settings: Settings) -> None:
+    """Nothing is in the way. git holds its lock for a moment only, mostly: that is waited for."""
+    deadline = time.monotonic() + PATIENCE
+    while why := consolidate.obstacle(worktree, settings):
+        if why != index_entry.LOCKED or time.monotonic() >= deadline:
+            raise AgentsyncError("the report cannot be published now", cause=why, hint="end that, then try again")
+        time.sleep(0.01)
 
 
 def _publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -> Published:
@@ -204,6 +213,8 @@ class _Attempt:
             shutil.copyfile(real, index)
         self._git("read-tree", "--reset", self.head, env=env)
         self._git("update-index", "--cacheinfo", f"{self.mode},{self.blob},{self.path}", env=env)
+        with contextlib.suppress(git.GitError):  # as for the others: a hook that asks git for edits is told of edits
+            self._git("--literal-pathspecs", "add", "--refresh", "--", self.path, env=env)
         return self._git("write-tree", env=env)
 
     def _commit_tree(self, tree: str, message: str, author: dict[str, str]) -> str:
