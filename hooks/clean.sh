@@ -13,7 +13,7 @@ fi
     cat
     printf x
 } | LC_ALL=C awk '
-function put(line) { if (some++) { printf "%s%s", gap, last; gap = "\n" } last = line }
+function put(line) { if (some++) { printf "%s%s", gap, last; gap = held_back "\n"; held_back = "" } last = line }
 { line = $0; sub(/\r$/, "", line) }
 line == "agentsync: the file follows" && !file { file = 1; inside = bare = 0; next }
 line ~ /^<!-- agentsync:begin .*-->$/ && !inside { inside = 1; cr = ($0 == line) ? "" : "\r" }
@@ -27,6 +27,7 @@ line ~ /^<!-- agentsync:begin .*-->$/ && !inside { inside = 1; cr = ($0 == line)
 line ~ /^<!-- agentsync:report .* bare=yes -->$/ { bare = 1 }
 line == "<!-- agentsync:end -->" {
     for (i = 1; i <= stored; i++) put(region[i] cr)
+    if (bare && !stored && cr && sub(/\r$/, "", last)) held_back = cr
     inside = waiting = 0
 }
 END {
