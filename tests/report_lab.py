@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import pytest
 from conftest import QUIET, Repo
@@ -19,6 +20,7 @@ from agentsync.settings import Report, Settings
 PATH = "AGENT_SYNC.md"
 HIDDEN = replace(QUIET, report=Report(language="en"))
 TEXT = "# Shared notes\n\n" + "".join(f"line {n}\n" for n in range(12))
+EMPTY: Mapping[str, str] = MappingProxyType({})
 both = pytest.mark.parametrize("published", [False, True], ids=["unpublished", "published"])
 
 
@@ -113,16 +115,23 @@ class Lab(Repo):
         return region.strip(self.blob(revision)).decode()
 
 
-def make(root: Path, settings: Settings = HIDDEN, *, content: bytes | None = None, init: Any = (), **files: str) -> Lab:
+def make(
+    root: Path,
+    settings: Settings = HIDDEN,
+    *,
+    content: bytes | None = None,
+    init: Sequence[str] = (),
+    files: Mapping[str, str] = EMPTY,
+) -> Lab:
     """A repository with the report's file and the other documents committed, then `agentsync init`, committed, too.
 
-    `init`: more arguments for `git init`. `files`: more files, with `__` for a dot in their names.
+    `init`: more arguments for `git init`. `files`: more files, by name.
     """
     root.mkdir(parents=True, exist_ok=True)
     lab = Lab(root, settings)
     lab.git("init", "-q", *init, ".")
     for name, text in files.items():
-        lab.write(text, name.replace("__", "."))
+        lab.write(text, name)
     lab.file.parent.mkdir(parents=True, exist_ok=True)
     lab.file.write_bytes(TEXT.encode() if content is None else content)
     for path in ("doc.md", "docs/other.md", "code.py"):
