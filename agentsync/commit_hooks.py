@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import subprocess
 from typing import TYPE_CHECKING
@@ -13,32 +14,44 @@ from agentsync.errors import AgentsyncError
 if TYPE_CHECKING:
     from agentsync.git import Worktree
 
+NAMES = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+
 
 class CommitHooks:
     """Runs the hooks of a worktree for a commit that is made of the index file `index`."""
 
     def __init__(self, worktree: Worktree, index: str) -> None:
         self.worktree = worktree
-        self.author = _author(worktree)
-        programs = git.run(["--exec-path"], cwd=worktree.root).decode(errors="surrogateescape").strip()
-        own = {
-            "GIT_INDEX_FILE": index,
-            "GIT_PREFIX": "",
-            "GIT_EDITOR": ":",
-            "GIT_EXEC_PATH": programs,
-            "AGENTSYNC": "0",
-        }
-        if worktree.git_dir != f"{worktree.root}/.git":
-            own["GIT_DIR"] = worktree.git_dir
+        self.index = index
+        asked = [word for name in NAMES for word in ("--git-path", f"hooks/{name}")]
+        where = os.fsdecode(git.run(["rev-parse", *asked], cwd=worktree.root)).splitlines()
+        self.scripts = {name: os.path.join(worktree.root, path) for name, path in zip(NAMES, where, strict=True)}
+
+    @functools.cached_property
+    def author(self) -> dict[str, str]:
+        """Who commits, as variables for hooks and for git. Raises AgentsyncError where nobody has told git."""
+        return _author(self.worktree)
+
+    @functools.cached_property
+    def env(self) -> dict[str, str]:
+        """The environment that hooks get."""
+        root, git_dir = self.worktree.root, self.worktree.git_dir
+        programs = git.run(["--exec-path"], cwd=root).decode(errors="surrogateescape").strip()
+        own = {"GIT_INDEX_FILE": self.index, "GIT_PREFIX": "", "GIT_EDITOR": ":", "GIT_EXEC_PATH": programs}
+        if git_dir != f"{root}/.git":
+            own["GIT_DIR"] = git_dir
         outside = git.without_local(os.environ)
         path = f"{programs}{os.pathsep}{outside.get('PATH', os.defpath)}"
-        self.env = {**outside, **self.author, **own, "PATH": path}
+        return {**outside, **self.author, **own, "PATH": path, "AGENTSYNC": "0"}
+
+    def has(self, *names: str) -> bool:
+        """Whether there is any of these hooks."""
+        return any(os.access(self.scripts[name], os.X_OK) and not os.path.isdir(self.scripts[name]) for name in names)
 
     def run(self, name: str, *args: str) -> None:
         """Run one, if there is one; it may take as long as it likes. Raises AgentsyncError if it refuses."""
-        where = git.run(["rev-parse", "--git-path", f"hooks/{name}"], cwd=self.worktree.root)
-        script = os.path.join(self.worktree.root, os.fsdecode(where).removesuffix("\n"))
-        if not os.access(script, os.X_OK) or os.path.isdir(script):
+        script = self.scripts[name]
+        if not self.has(name):
             return
         try:
             status = self._start([script, *args])

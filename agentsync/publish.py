@@ -19,6 +19,7 @@ from agentsync.lean import frozen
 from agentsync.ledger import crash
 from agentsync.phrases import PHRASES
 from agentsync.render import render
+from agentsync.report_branch import require_branch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 TRIES = 10  # new attempts after somebody else has moved the branch
 PATIENCE = 2.0  # seconds
 SIGNING = 600.0  # seconds; somebody may have to type a passphrase
-MAIN = ("main", "master")
 _SCRATCH = "agentsync-publish."
 
 
@@ -44,7 +44,7 @@ class Published:
 
 def publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -> Published:
     """Commit the newest report on the branch for reports. Raises AgentsyncError, with nothing changed."""
-    _require_branch(clone, worktree, settings)
+    require_branch(clone, worktree, settings)
     _require_calm(worktree, settings)
     try:
         return _publish(clone, worktree, view, settings)
@@ -65,29 +65,47 @@ def _require_calm(worktree: Worktree, settings: Settings) -> None:
 
 
 def _publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -> Published:
+    branch = require_branch(clone, worktree, settings)
     why = ""
-    for _ in range(TRIES):
-        branch = _require_branch(clone, worktree, settings)
-        last = view.catch_up().state.last
-        if last is None:
-            raise AgentsyncError(
-                "there is no report to publish",
-                cause="nothing was consolidated yet",
-                hint="agentsync consolidate --commit",
-            )
-        attempt = _Attempt(worktree, branch, settings.report.path, last.timestamp)
-        body = render(consolidate.newest(view, settings.report.keep), settings.report.language)
-        if not attempt.prepare(body, last.id, PHRASES[settings.report.language].heading):
-            return Published(None, branch)
-        if commit := attempt.commit():
-            index_entry.note_stat(worktree, settings.report.path)
-            return Published(commit, branch)
-        why = attempt.why
+    with _scratch(worktree) as folder:
+        hooks = CommitHooks(worktree, f"{folder}/index")
+        for _ in range(TRIES):
+            if git.branch_of(worktree.git_dir) != branch:
+                branch = require_branch(clone, worktree, settings)
+            page = _page(view.catch_up(), settings)
+            attempt = _Attempt(worktree, branch, page, hooks)
+            if not attempt.prepare():
+                return Published(None, branch)
+            if commit := attempt.commit(folder):
+                index_entry.note_stat(worktree, settings.report.path)
+                return Published(commit, branch)
+            why = attempt.why
     raise AgentsyncError(
         "the report could not be published",
         cause=why or "the branch is moving, or git's index is held by other commands all the time",
         hint="try again; nothing was changed",
     )
+
+
+@frozen
+class _Page:
+    """The newest report: its file, its consolidation's id and time, Markdown, and the title of a new section."""
+
+    path: str
+    id: str
+    timestamp: str
+    body: str
+    heading: str
+
+
+def _page(view: View, settings: Settings) -> _Page:
+    last, report = view.state.last, settings.report
+    if last is None:
+        raise AgentsyncError(
+            "there is no report to publish", cause="nothing was consolidated yet", hint="agentsync consolidate --commit"
+        )
+    body = render(consolidate.newest(view, report.keep), report.language)
+    return _Page(report.path, last.id, last.timestamp, body, PHRASES[report.language].heading)
 
 
 def required(here: Worktree | None) -> Worktree:
@@ -101,66 +119,38 @@ def required(here: Worktree | None) -> Worktree:
     return here
 
 
-def branch_of_reports(clone: Clone, settings: Settings) -> str:
-    """The branch on which reports are published; "" where none can be told."""
-    if settings.report.branch:
-        return settings.report.branch
-    remotes = git.run(["for-each-ref", "--format=%(refname) %(symref)", "refs/remotes/*/HEAD"], cwd=clone.common_dir)
-    targets = dict(line.split(" ", 1) for line in remotes.decode(errors="surrogateescape").splitlines())
-    origin = targets.get("refs/remotes/origin/HEAD") or next((one for one in targets.values() if one), "")
-    if origin:
-        return origin.split("/", 3)[3]
-    listed = git.run(
-        ["for-each-ref", "--format=%(refname:short)", *(f"refs/heads/{name}" for name in MAIN)], cwd=clone.common_dir
-    )
-    return next(iter(sorted(listed.decode().split(), key=MAIN.index)), "")
-
-
-def _require_branch(clone: Clone, worktree: Worktree, settings: Settings) -> str:
-    branch, here = branch_of_reports(clone, settings), git.branch_of(worktree.git_dir)
-    if not branch:
-        raise AgentsyncError(
-            "nothing says on which branch reports are published",
-            cause="the remote has no default branch here, and there is neither main nor master",
-            hint='write branch = "NAME" under [report] in .agentsync/config.toml',
-        )
-    if here != branch:
-        elsewhere = next((one for one in git.worktrees(clone) if git.branch_of(one.git_dir) == branch), None)
-        raise AgentsyncError(
-            f"reports are published on {branch} only",
-            cause=f"this worktree has {here or 'a detached HEAD'}; two branches with reports would conflict in them",
-            hint=f"agentsync -C {elsewhere.root} publish" if elsewhere else f"git switch {branch}, then try again",
-        )
-    return branch
-
-
 class _Attempt:
-    """One commit on top of the HEAD that is found when it is made. `why`: what git said when it could not move."""
+    """One commit on top of the HEAD that is found when it is made. `why`: what git said when it could not move.
 
-    def __init__(self, worktree: Worktree, branch: str, path: str, timestamp: str) -> None:
-        self.worktree, self.branch, self.path, self.timestamp = worktree, branch, path, timestamp
+    Between the question where HEAD is and its move lie no more processes than must be: so few come between.
+    """
+
+    def __init__(self, worktree: Worktree, branch: str, page: _Page, hooks: CommitHooks) -> None:
+        self.worktree, self.branch, self.page, self.hooks = worktree, branch, page, hooks
+        self.path = page.path
+        self.signed = self._signed()
         self.why = ""
         status, head = git.answer(["rev-parse", "--verify", "-q", "HEAD^{commit}"], cwd=worktree.root)
         if status:
             raise AgentsyncError(
                 f"{branch} has no commit yet",
                 cause="a report is published into a file that is committed",
-                hint=f"git add {path} && git commit, then try again",
+                hint=f"git add {self.path} && git commit, then try again",
             )
         self.head = head.decode().strip()
 
-    def prepare(self, body: str, id_: str, heading: str) -> bool:
+    def prepare(self) -> bool:
         """Store the file with the report as HEAD and the index are to have it; False if HEAD has it already."""
         mode, blob = self._in_head()
         old = self._content(blob)
         try:
-            new = region.put(old, body, id_, heading)
+            new = region.put(old, self.page.body, self.page.id, self.page.heading)
             found = region.find(old)
         except region.BrokenRegionError as error:
             raise AgentsyncError(
                 f"HEAD:{self.path}: {error}", hint=f"repair {self.path}, commit that, then try again"
             ) from None
-        if new == old or (found and found.id > id_):  # an id begins with its time
+        if new == old or (found and found.id > self.page.id):  # an id begins with its time
             self._stage_region_of(old, blob)
             return False
         self.mode, self.blob = mode, self._store(new)
@@ -179,51 +169,57 @@ class _Attempt:
             if staged != indexed:
                 index_entry.put(self.worktree, self.path, entry, self._store(staged))
 
-    def commit(self) -> str:
+    def commit(self, folder: str) -> str:
         """Make the commit; "" if HEAD has moved or the index could not be had. Raises AgentsyncError."""
-        with _scratch(self.worktree) as folder:
-            index = f"{folder}/index"
-            hooks = CommitHooks(self.worktree, index)
-            tree = self._tree(index)
-            hooks.run("pre-commit")
-            if self._git("write-tree", env={"GIT_INDEX_FILE": index}) != tree:
+        author = self.hooks.author
+        tree = self._tree()
+        args = ["commit-tree", tree, "-p", self.head, *self.signed]
+        message = self._message(folder)
+        new = git.run(args, cwd=self.worktree.root, stdin=message, env=author, timeout=SIGNING).decode().strip()
+        if not self._move(new):
+            return ""
+        if self.hooks.has("post-commit"):
+            self.hooks.env["GIT_INDEX_FILE"] = f"{self.worktree.git_dir}/index"
+            with contextlib.suppress(AgentsyncError):
+                self.hooks.run("post-commit")
+        return new
+
+    def _tree(self) -> str:
+        """HEAD with the report, as the hook before a commit leaves it."""
+        env = {"GIT_INDEX_FILE": self.hooks.index}
+        real = f"{self.worktree.git_dir}/index"
+        if os.path.exists(real):  # so it knows the files' stat, and what a sparse checkout leaves out
+            shutil.copyfile(real, self.hooks.index)
+        self._git("read-tree", "--reset", self.head, env=env)
+        self._git("update-index", "--cacheinfo", f"{self.mode},{self.blob},{self.path}", env=env)
+        tree = self._git("write-tree", env=env)
+        if self.hooks.has("pre-commit"):
+            with contextlib.suppress(git.GitError):
+                self._git("--literal-pathspecs", "add", "--refresh", "--", self.path, env=env)
+            self.hooks.run("pre-commit")
+            if self._git("write-tree", env=env) != tree:
                 raise AgentsyncError(
                     "the hook pre-commit changed what would be committed",
                     cause="the commit of a report holds nothing else",
                     hint=f"let the hook leave {self.path} alone, then try again",
                 )
-            message = f"{folder}/COMMIT_EDITMSG"  # not git's own: somebody's editor may have that one open
-            with open(message, "w", encoding="utf-8") as file:
-                file.write(f"agentsync: report of {self.timestamp}\n")
-            hooks.run("prepare-commit-msg", message, "message")
-            hooks.run("commit-msg", message)
-            new = self._commit_tree(tree, message, hooks.author)
-            if not self._move(new):
-                return ""
-            hooks.env["GIT_INDEX_FILE"] = f"{self.worktree.git_dir}/index"
-            with contextlib.suppress(AgentsyncError):
-                hooks.run("post-commit")
-        return new
+        return tree
 
-    def _tree(self, index: str) -> str:
-        """HEAD with the report, in an index that knows the files' stat and what a sparse checkout leaves out."""
-        env = {"GIT_INDEX_FILE": index}
-        real = f"{self.worktree.git_dir}/index"
-        if os.path.exists(real):
-            shutil.copyfile(real, index)
-        self._git("read-tree", "--reset", self.head, env=env)
-        self._git("update-index", "--cacheinfo", f"{self.mode},{self.blob},{self.path}", env=env)
-        with contextlib.suppress(git.GitError):  # as for the others: a hook that asks git for edits is told of edits
-            self._git("--literal-pathspecs", "add", "--refresh", "--", self.path, env=env)
-        return self._git("write-tree", env=env)
-
-    def _commit_tree(self, tree: str, message: str, author: dict[str, str]) -> str:
-        with open(message, "rb") as file:
+    def _message(self, folder: str) -> bytes:
+        """What the commit says, as the hooks leave it."""
+        text = f"agentsync: report of {self.page.timestamp}\n".encode()
+        if not self.hooks.has("prepare-commit-msg", "commit-msg"):
+            return text
+        path = f"{folder}/COMMIT_EDITMSG"  # not git's own: somebody's editor may have that one open
+        with open(path, "wb") as file:
+            file.write(text)
+        self.hooks.run("prepare-commit-msg", path, "message")
+        self.hooks.run("commit-msg", path)
+        with open(path, "rb") as file:
             text = git.run(["stripspace"], cwd=self.worktree.root, stdin=file.read())
         if not text:
             raise AgentsyncError("the commit message is empty", cause="a hook has emptied it")
-        args = ["commit-tree", tree, "-p", self.head, *self._signed()]
-        return git.run(args, cwd=self.worktree.root, stdin=text, env=author, timeout=SIGNING).decode().strip()
+        return text
 
     def _move(self, new: str) -> bool:
         if self.entry is None:  # somebody has staged the file's deletion: it stays staged
@@ -233,7 +229,7 @@ class _Attempt:
     def _update_ref(self, new: str) -> bool:
         if git.branch_of(self.worktree.git_dir) != self.branch:
             return False
-        note = f"commit: agentsync: report of {self.timestamp}"
+        note = f"commit: agentsync: report of {self.page.timestamp}"
         try:
             self._git("update-ref", "-m", note, f"refs/heads/{self.branch}", new, self.head)
         except git.GitError as error:

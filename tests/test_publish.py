@@ -295,13 +295,13 @@ def test_a_linked_worktree_publishes_its_own_branch(repo: Repo) -> None:
 def test_a_branch_that_was_switched_at_the_last_moment_gets_nothing(lab: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both branches are at the same commit, so HEAD alone would not tell."""
     lab.git("branch", "side")
-    tree = publish_module._Attempt._commit_tree
+    tree = publish_module._Attempt._message
 
-    def switching(*args: object) -> str:
+    def switching(*args: object) -> bytes:
         lab.git("switch", "-q", "side")
         return tree(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(publish_module._Attempt, "_commit_tree", switching)
+    monkeypatch.setattr(publish_module._Attempt, "_message", switching)
     before = lab.git("for-each-ref")
     with pytest.raises(AgentsyncError, match="on main only"):
         published(lab)
@@ -535,6 +535,7 @@ def test_a_head_that_moves_loses_nothing(lab: Repo) -> None:
     """Somebody commits in a loop; each of their commits stays on the branch with what it changed."""
     ended = threading.Event()
     made: list[str] = []
+    pauses = random.Random(1)
 
     def commit() -> None:
         number = 0
@@ -546,7 +547,7 @@ def test_a_head_that_moves_loses_nothing(lab: Repo) -> None:
             )
             if done.returncode == 0:
                 made.append(f"theirs {number}")
-            time.sleep(0.02)
+            time.sleep(pauses.uniform(0.0, 0.5))
 
     theirs = threading.Thread(target=commit)
     theirs.start()
@@ -572,21 +573,22 @@ def test_a_head_that_moves_loses_nothing(lab: Repo) -> None:
             assert f"{subject.removeprefix('theirs ')}\n" == lab.git("show", f"{commit_id}:code.py")
         elif subject.startswith("agentsync: report"):
             assert names == [PATH]
-    lab.commit(message="the rest")
+    lab.git("add", "-A")
+    lab.git("commit", "-q", "--allow-empty", "-m", "the rest")
     clean_tree(lab)
 
 
 def test_a_commit_between_preparing_and_moving_the_branch_is_built_upon(
     lab: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tree = publish_module._Attempt._commit_tree
+    tree = publish_module._Attempt._message
 
-    def committing(*args: object) -> str:
-        monkeypatch.setattr(publish_module._Attempt, "_commit_tree", tree)
+    def committing(*args: object) -> bytes:
+        monkeypatch.setattr(publish_module._Attempt, "_message", tree)
         lab.commit("theirs\n", "code.py", "theirs")
         return tree(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(publish_module._Attempt, "_commit_tree", committing)
+    monkeypatch.setattr(publish_module._Attempt, "_message", committing)
     assert published(lab).commit
     assert lab.git("log", "-2", "--format=%s").splitlines()[1] == "theirs"
     assert lab.git("show", "HEAD:code.py") == "theirs\n"
