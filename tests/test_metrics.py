@@ -84,6 +84,19 @@ class TestCounts:
         assert set(detected) == set(attributed)
         assert {key: count for key, count in attributed.items() if count} == {("claude-code", "docs"): 1}
 
+    def test_both_counters_have_the_same_series_for_any_agent(self) -> None:
+        """For one that nobody knows, and that made no other change, too."""
+        measured = reading(change(IDS[0]), attribution(IDS[:1], agent_owner="robot"))
+        assert told(measured, "sync_changes_attributed_total")[("robot", "docs")] == 1
+        assert told(measured, "sync_changes_detected_total")[("robot", "docs")] == 0
+
+    def test_a_ledger_written_by_hand_brings_no_control_character_into_a_label(self) -> None:
+        """Types, agents and sources are what stands there."""
+        odd = "\x1b[2J\n"
+        text = exposition(reading(change(IDS[0], file_type=odd, agent_owner=odd, source=odd))).decode()
+        assert 'agent="\\\\x1b[2J\\\\n",file_type="\\\\x1b[2J\\\\n"' in text
+        assert all(char.isprintable() or char == "\n" for char in text)
+
     def test_consolidations_and_sources_are_there_before_the_first(self) -> None:
         """Else `rate` would not see the first."""
         assert told(reading(), "sync_consolidations_triggered_total") == {
@@ -159,15 +172,13 @@ class TestStatus:
         assert told(reading(change(IDS[0], file_path=path), settings=settings), "sync_status") == {(label,): 0}
         assert all(char.isprintable() or char == "\n" for char in text.decode())
 
-    def test_of_two_names_that_read_the_same_the_worse_is_shown(self) -> None:
+    @pytest.mark.parametrize("changed", ["a\x1b.md", "a\\x1b.md"])
+    def test_of_two_names_that_read_the_same_the_worse_is_shown(self, changed: str) -> None:
         """A series that stands twice would spoil the whole scrape."""
         settings = Settings(watch=(Watch("*.md", "docs"),))
-        history: list[Event] = [
-            change(IDS[0], file_path="a\x1b.md"),
-            consolidation(IDS[:1]),
-            change(IDS[1], file_path="a\\x1b.md"),
-        ]
-        assert told(reading(*history, settings=settings), "sync_status") == {("a\\x1b.md",): 0}
+        both = [change(IDS[n], file_path=path) for n, path in enumerate(("a\x1b.md", "a\\x1b.md"))]
+        measured = reading(*both, consolidation(IDS[:2]), change(IDS[2], file_path=changed), settings=settings)
+        assert told(measured, "sync_status") == {("a\\x1b.md",): 0}
 
     def test_a_glob_does_not_bring_in_series_without_end(self) -> None:
         """The gauge beside them counts all."""
