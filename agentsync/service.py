@@ -95,6 +95,7 @@ class AutoSyncService:
         self._thread: threading.Thread | None = None
         self._follower: asyncio.Task[None] | None = None
         self._tail: Tail | None = None
+        self._trouble = ""  # why the ledger's end was not read
         self._reported: list[Consolidation] = []  # whose report is not on disk yet
         self._calling = asyncio.Lock()
         self._caller: asyncio.Task[Any] | None = None  # whoever calls callbacks now
@@ -142,7 +143,7 @@ class AutoSyncService:
         self._follower.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._follower
-        await self._catch_up()
+        await self._try_to_catch_up()
         self._watcher = self._thread = self._follower = self._tail = None
         self._lock.__exit__()
         self._lock = None
@@ -256,11 +257,18 @@ class AutoSyncService:
     async def _follow(self) -> None:
         """The task: tell what is appended."""
         while True:
-            try:
-                await self._catch_up()
-            except Exception:
-                log.exception("the ledger's end could not be read")
+            await self._try_to_catch_up()
             await asyncio.sleep(PAUSE)
+
+    async def _try_to_catch_up(self) -> None:
+        """What goes wrong is logged, once as long as it is the same."""
+        try:
+            await self._catch_up()
+            self._trouble = ""
+        except Exception as error:
+            if repr(error) != self._trouble:
+                self._trouble = repr(error)
+                log.exception("the ledger's end could not be read")
 
     async def _catch_up(self) -> None:
         """Tell listeners what is new, and callbacks what is consolidated and written."""

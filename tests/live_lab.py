@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from conftest import Repo
 
+from agentsync import config, prepared
 from agentsync.service import AutoSyncService
 from agentsync.web import Access, create_app
 
@@ -45,6 +46,17 @@ def ready(repo: Repo) -> Repo:
     return repo
 
 
+def quiet(repo: Repo) -> Repo:
+    """The same without hooks: only looks that somebody asks for find changes."""
+    repo.begin()
+    clone = repo.clone()
+    path = repo.root / ".agentsync" / "config.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(config.default_text(repo.settings))
+    assert prepared.current(str(path), clone.store) == (repo.settings, None)
+    return repo
+
+
 def with_service(repo: Repo, act: Callable[[AutoSyncService], Awaitable[Any]], **numbers: int) -> Any:
     """What `act(service)` gives, with a service that runs."""
 
@@ -60,16 +72,20 @@ def with_service(repo: Repo, act: Callable[[AutoSyncService], Awaitable[Any]], *
 
 
 def with_client(
-    repo: Repo, act: Callable[[httpx.AsyncClient, AutoSyncService], Awaitable[Any]], access: Access | None = None
+    repo: Repo,
+    act: Callable[[httpx.AsyncClient, AutoSyncService], Awaitable[Any]],
+    access: Access | None = None,
+    *,
+    start: bool = True,
 ) -> Any:
-    """What `act(client, service)` gives, with an app around a service that runs."""
+    """What `act(client, service)` gives, with an app around a service (that runs, if it is to `start`)."""
 
     async def served(service: AutoSyncService) -> Any:
         transport = httpx.ASGITransport(app=create_app(service, access), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
             return await act(client, service)
 
-    return with_service(repo, served)
+    return with_service(repo, served) if start else asyncio.run(served(AutoSyncService(repo.root)))
 
 
 class Served:

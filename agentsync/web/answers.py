@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -62,25 +63,37 @@ class Answers:
 
     def __init__(self, service: AutoSyncService) -> None:
         self.service = service
-        self.kept: OrderedDict[Hashable, tuple[int, Answer]] = OrderedDict()
+        self.kept: OrderedDict[Hashable, _Kept] = OrderedDict()
 
     async def get(self, key: Hashable, make: Callable[[Snapshot], Any]) -> Answer:
-        """The JSON of `make(snapshot)`, which runs in a thread where it was not made before."""
-        fresh = self.service.fresh()
-        found = self.kept.get(key)
-        if fresh is not None and found is not None and found[0] == fresh.number:
-            return found[1]
-        return await asyncio.to_thread(self._made, key, make)
-
-    def _made(self, key: Hashable, make: Callable[[Snapshot], Any]) -> Answer:
-        now = self.service.snapshot()
-        found = self.kept.get(key)
-        if found is None or found[0] != now.number:
-            found = now.number, answer(encoded(make(now)))
-            self.kept[key] = found
+        """The JSON of `make(snapshot)`, which runs in a thread where it was not made before; once for all who ask."""
+        kept = self.kept.get(key)
+        if kept is None:
+            kept = self.kept[key] = _Kept()
             while len(self.kept) > KEPT:
                 self.kept.popitem(last=False)
-        return found[1]
+        fresh = self.service.fresh()
+        if fresh is not None and kept.answer is not None and kept.number == fresh.number:
+            return kept.answer
+        return await asyncio.to_thread(self._made, kept, make)
+
+    def _made(self, kept: _Kept, make: Callable[[Snapshot], Any]) -> Answer:
+        now = self.service.snapshot()
+        with kept.lock:
+            # One that is newer than what was asked for serves as well.
+            if kept.answer is None or kept.number < now.number:
+                kept.answer = answer(encoded(make(now)))
+                kept.number = now.number
+            return kept.answer
+
+
+class _Kept:
+    """An answer, and the number of the snapshot that it was made of."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.answer: Answer | None = None
+        self.number = 0
 
 
 def hour() -> int:

@@ -76,11 +76,15 @@ class Streams:
         self._new = asyncio.Event()
 
     async def listen(self, last_id: str | None) -> AsyncIterator[bytes]:
-        """The events after the record `last_id`, or from now on, for as long as somebody reads them."""
+        """The events after the record `last_id`, or from now on, for as long as somebody reads them.
+
+        The first bytes come when the place is known: one who loads everything after them misses nothing.
+        """
         self.count += 1
         try:
+            file = self.file
+            place = await asyncio.to_thread(place_after, self.ledger, last_id)
             yield RETRY
-            place, file = await asyncio.to_thread(place_after, self.ledger, last_id), self.file
             if place is None:
                 yield RESET
                 place = await asyncio.to_thread(end_of, self.ledger)
