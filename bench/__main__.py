@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench import append, commit, history, many_files, replay, startup, watch
+from bench import append, beside, commit, filter, history, many_files, replay, startup, watch
 from bench.harness import Benchmark, race
 from bench.lab import CHECKOUT, Lab, machine
 from bench.report import markdown, rewrite, terminal
@@ -17,6 +17,8 @@ from bench.report import markdown, rewrite, terminal
 BENCHMARKS = (
     commit.BENCHMARK,
     startup.BENCHMARK,
+    filter.BENCHMARK,
+    beside.BENCHMARK,
     replay.BENCHMARK,
     append.BENCHMARK,
     history.BENCHMARK,
@@ -33,7 +35,12 @@ def main(argv: list[str] | None = None) -> int:
     chosen = [only(one, options.only) for one in BENCHMARKS if not options.names or one.name in options.names]
     print(f"{machine()}\n")
     with tempfile.TemporaryDirectory(prefix="agentsync-bench-") as folder:
-        lab = Lab(Path(options.work or folder).resolve(), quick=options.quick, records=options.records)
+        lab = Lab(
+            Path(options.work or folder).resolve(),
+            quick=options.quick,
+            records=options.records,
+            commands=options.commands,
+        )
         results = []
         for benchmark in chosen:
             print(f"{benchmark.name} ...", file=sys.stderr, flush=True)
@@ -59,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", metavar="TEXT", help="contestants whose name has this text")
     parser.add_argument("--rounds", type=int, help="how often each is measured")
     parser.add_argument("--records", type=int, default=1_000_000, help="in the long ledger (default: %(default)s)")
+    parser.add_argument("--commands", type=int, default=3000, help="of git, beside consolidations (%(default)s)")
     parser.add_argument("--work", metavar="DIR", help="keep environments and repositories there")
     return parser
 

@@ -145,18 +145,23 @@ def _row(contestant: Contestant, floor: str, taken: Mapping[str, tuple[Sample, .
     return Row(contestant, samples, compared, notes.get(contestant.name, ""))
 
 
-def ratio(floor: Sequence[Sample], samples: Sequence[Sample]) -> float:
-    """How many times the floor: medians, so that a neighbour's burst of work in a few rounds changes nothing."""
+def ratio(floor: Sequence[Sample], samples: Sequence[Sample]) -> float | None:
+    """How many times the floor: medians, so that a neighbour's burst of work in a few rounds changes nothing.
+
+    None where the floor is nothing at all.
+    """
     base = median(sample.value for sample in floor)
-    return median(sample.value for sample in samples) / base if base else math.inf
+    return median(sample.value for sample in samples) / base if base else None
 
 
-def timed(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], out: Path | None = None) -> Sample:
-    """How long a process takes from start to end, and its peak memory; `out` gets what it prints.
+def timed(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], out: Path | None = None, content: Path | None = None
+) -> Sample:
+    """How long a process takes from start to end, and its peak memory; `out` gets what it prints, it reads `content`.
 
     Raises CalledProcessError.
     """
-    with open(os.devnull, "rb") as source, open(out or os.devnull, "wb") as sink:
+    with open(content or os.devnull, "rb") as source, open(out or os.devnull, "wb") as sink:
         began = time.perf_counter()
         process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=source, stdout=sink, stderr=subprocess.PIPE)
         assert process.stderr

@@ -24,10 +24,11 @@ UNWATCHED = "src/part00/file0000.py"
 class Lab:
     """One run of benchmarks. `quick`: small numbers, nothing installed; it proves that they run."""
 
-    def __init__(self, folder: Path, *, quick: bool = False, records: int = 1_000_000) -> None:
+    def __init__(self, folder: Path, *, quick: bool = False, records: int = 1_000_000, commands: int = 3000) -> None:
         self.folder = folder
         self.quick = quick
         self.records = 2000 if quick else records  # in the long ledger
+        self.commands = 22 if quick else commands  # of git, beside consolidations
         self.env = _sealed(folder / "home")
         self._running: list[subprocess.Popen[bytes]] = []
 
@@ -148,6 +149,10 @@ class Lab:
     def timed(self, root: Path, *argv: str, **env: str) -> Sample:
         """Run something that is; its time alone."""
         return Sample(timed(argv, cwd=root, env={**self.env, **env}).value)
+
+    def timed_with(self, root: Path, content: Path, *argv: str) -> Sample:
+        """The same for something that reads a file from its standard input."""
+        return Sample(timed(argv, cwd=root, env=self.env, content=content).value)
 
 
 def machine() -> str:
