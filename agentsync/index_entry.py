@@ -80,12 +80,14 @@ _TAGS = {"S": "is left out by a sparse checkout", "h": "is assumed to be unchang
 
 def forget_stat(worktree: git.Worktree, path: str) -> bool:
     """Make git compare contents when it looks at the path next. False if the index could not be had."""
-    return _change(worktree, lambda copy: _same_blob(find(worktree, path, copy), path))
+    return _change(worktree, lambda copy: _forget(worktree, path, copy) or None)
 
 
 def note_stat(worktree: git.Worktree, path: str) -> bool:
     """Tell git the file's stat, if it holds what the index has. False if the index could not be had."""
-    return _change(worktree, lambda _: ["--literal-pathspecs", "add", "--refresh", "--", path])
+    # Forgotten once more: a `git status` since then has noted the stat of the file before ours, and believes that.
+    refresh = ["--literal-pathspecs", "add", "--refresh", "--", path]
+    return _change(worktree, lambda copy: [*_forget(worktree, path, copy), refresh])
 
 
 def put(worktree: git.Worktree, path: str, entry: Entry, oid: str, meanwhile: Callable[[], bool] | None = None) -> bool:
@@ -96,13 +98,17 @@ def put(worktree: git.Worktree, path: str, entry: Entry, oid: str, meanwhile: Ca
     # What the entry is must be asked of the copy: somebody may have staged an edit since the caller looked.
     return _change(
         worktree,
-        lambda copy: _cacheinfo(entry.mode, oid, path) if find(worktree, path, copy) == entry else None,
+        lambda copy: [_cacheinfo(entry.mode, oid, path)] if find(worktree, path, copy) == entry else None,
         meanwhile,
     )
 
 
-def _same_blob(entry: Entry | None, path: str) -> list[str] | None:
-    return _cacheinfo(entry.mode, entry.oid, path) if entry and entry.merged else None
+def _forget(worktree: git.Worktree, path: str, copy: str) -> list[list[str]]:
+    """The command that gives the entry the blob which it has, and no stat; none where it has no stat anyway."""
+    entry = find(worktree, path, copy)
+    if entry is None or not entry.merged or (entry.empty and is_intended(worktree, path)):
+        return []
+    return [_cacheinfo(entry.mode, entry.oid, path)]
 
 
 def _cacheinfo(mode: str, oid: str, path: str) -> list[str]:
@@ -110,9 +116,11 @@ def _cacheinfo(mode: str, oid: str, path: str) -> list[str]:
 
 
 def _change(
-    worktree: git.Worktree, command: Callable[[str], list[str] | None], meanwhile: Callable[[], bool] | None = None
+    worktree: git.Worktree,
+    commands: Callable[[str], list[list[str]] | None],
+    meanwhile: Callable[[], bool] | None = None,
 ) -> bool:
-    """Let git change a copy of the index, then put it in the index's place. `command` None: it must not be changed."""
+    """Let git change a copy of the index, then put it in the index's place. `commands` None: it must not be changed."""
     index = f"{worktree.git_dir}/index"
     copy = f"{index}.agentsync.{os.getpid()}"
     _clear(worktree)
@@ -123,10 +131,11 @@ def _change(
             if before is None or os.path.lexists(f"{index}.lock"):
                 continue
             made = _copy(index, copy)
-            args = command(copy)
-            if args is None:
+            wanted = commands(copy)
+            if wanted is None:
                 return False
-            git.run(args, cwd=worktree.root, env={"GIT_INDEX_FILE": copy})
+            for args in wanted:
+                git.run(args, cwd=worktree.root, env={"GIT_INDEX_FILE": copy})
             if git.signature(copy) == made and meanwhile is None:
                 return True
             swapped = _swap(copy, index, before, meanwhile)
