@@ -47,8 +47,8 @@ class Lab(Repo):
         """Somebody commits an edit of another document and asks for a report of it."""
         other = "docs/other.md"
         self.write((self.read(other) if (self.root / other).exists() else "") + f"edit {self.time}\n", other)
-        self.git("add", "--", other)
-        self.git("commit", "-q", "--no-verify", "-m", "another document", "--", other)
+        self.git("-c", "core.safecrlf=false", "add", "--", other)
+        self.git("-c", "core.safecrlf=false", "commit", "-q", "--no-verify", "-m", "another document", "--", other)
         return self.look(asked=True).payments
 
     def pay(self) -> tuple[Payment, ...]:
