@@ -145,6 +145,7 @@ class Page:
 _OWED = {
     "missing": "{path} is missing; `agentsync consolidate` makes it",
     "locked": "git's index is held by another command, or cannot be written",
+    "open": "{path} is open for writing in another program",
     "binary": "{path} is no text in UTF-8 or with a byte order mark",
 }
 
@@ -158,9 +159,13 @@ def _put(worktree: git.Worktree, page: Page, asked: bool) -> str:
     text = made if before is None else before
     if not region.is_text(text):
         return "binary"
+    if page.hidden and (published := _published(worktree, page.path)):
+        text = region.as_stored(text, published)  # so that git compares what stands in the same place
     after = region.put(text, page.body, page.id, PHRASES[page.language].heading)
     if after == before:
         return "current"
+    if files.is_open_for_writing(worktree.root, page.path):
+        return "open"
     if page.hidden and not _forget_stat(worktree, page.path):
         return "locked"
     crash("write")
@@ -169,6 +174,15 @@ def _put(worktree: git.Worktree, page: Page, asked: bool) -> str:
     if before is None:
         return "written" if files.create(worktree.root, page.path, after) else "raced"
     return "written" if files.exchange(worktree.root, page.path, before, after) else "raced"
+
+
+def _published(worktree: git.Worktree, path: str) -> bytes:
+    """The file as the index has it, if that has a report; else nothing."""
+    status, stored = git.answer(["cat-file", "blob", f":0:{path}"], cwd=worktree.root)
+    try:
+        return stored if status == 0 and region.find(stored) else b""
+    except region.BrokenRegionError:
+        return b""
 
 
 def _forget_stat(worktree: git.Worktree, path: str) -> bool:

@@ -23,8 +23,6 @@ def united(base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, bytes, bytes
     if one is None or other is None:
         return base, ours, theirs
     newer = ours if one.id >= other.id else theirs  # an id begins with its time
-    if region.find(base) is None:
-        base = region.insert(base, newer)
     return region.as_stored(base, newer), region.as_stored(ours, newer), region.as_stored(theirs, newer)
 
 

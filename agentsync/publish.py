@@ -12,7 +12,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from agentsync import consolidate, files, git, index_entry, region
+from agentsync import consolidate, debts, files, git, index_entry, region
 from agentsync.commit_hooks import CommitHooks
 from agentsync.errors import AgentsyncError
 from agentsync.lean import frozen
@@ -77,7 +77,8 @@ def _publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -
             if not attempt.prepare():
                 return Published(None, branch)
             if commit := attempt.commit(folder):
-                index_entry.note_stat(worktree, settings.report.path)
+                debts.mark_paid(worktree, debts.shown(worktree))  # owed: its region may have to stand elsewhere now
+                consolidate.pay(clone, worktree, view, settings)
                 return Published(commit, branch)
             why = attempt.why
     raise AgentsyncError(
@@ -290,6 +291,6 @@ def _scratch(worktree: Worktree) -> Iterator[str]:
 def _with_region(indexed: bytes, new: bytes) -> bytes:
     """What is staged, with the published region. Text whose markers are broken stays as it is."""
     try:
-        return region.as_stored(indexed, new) if region.find(indexed) else region.insert(indexed, new)
+        return region.as_stored(indexed, new)
     except region.BrokenRegionError:
         return indexed

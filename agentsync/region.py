@@ -101,26 +101,60 @@ def put(content: bytes, body: str, consolidation_id: str, heading: str, rendered
 
 
 def as_stored(content: bytes, stored: bytes) -> bytes:
-    """The file as git should have it: with the region of `stored` in the place of its own, or with none.
+    """The file as git should have it: with the region of `stored`, and where `stored` has it, or with none.
 
     Lines that somebody typed inside the region stand below it, as `put` would leave them. Raises BrokenRegionError.
     """
-    other = _locate(_open(stored)[1])
-    if (found := find(content)) is None:
+    there = _open(stored)[1]
+    other = _locate(there)
+    if (found := find(content)) is None and other is None:
         return content
-    if not found.intact:
+    if found is None or not found.intact:
         content = put(content, "", "", "")
     bom, text, tail = _open(content)
     before, after, region = _split(text)
     if other is None:
         return _close(bom, before + after) + tail
+    before, after = _parted(before, after, *_split(there)[:2])
     newline = _newline(before + after, region)
     gap = newline if before and not before.endswith(b"\n") else b""
-    raw = _open(stored)[1][other.start : other.end]
-    block = _with_bare(raw.replace(b"\r\n", b"\n"), bool(gap) and not after)
+    block = _with_bare(there[other.start : other.end].replace(b"\r\n", b"\n"), bool(gap) and not after)
     if after and not block.endswith(b"\n"):
         block += b"\n"
     return _close(bom, before + gap + block.replace(b"\n", newline) + after) + tail
+
+
+def _parted(before: bytes, after: bytes, old_before: bytes, old_after: bytes) -> tuple[bytes, bytes]:
+    """The text, parted where the old one is: else a comparison of the two would show that the region has moved.
+
+    Where the old place lies among lines that are others now, the text is parted as near to its own place as can be.
+    """
+    old_before, old_after = _as_lf(old_before), _as_lf(old_after)
+    if _as_lf(before) == old_before or _as_lf(after) == old_after:
+        return before, after
+    own, whole = _kept_lines(before), _kept_lines(before + after)
+    old = _kept_lines(old_before + old_after)
+    lines = [_as_lf(line) for line in whole]
+    least = min(len(lines), len(old))
+    head = next((n for n in range(least) if lines[n] != old[n]), least)
+    tail = next((n for n in range(least - head) if lines[-1 - n] != old[-1 - n]), least - head)
+    at, was = len(own), len(_kept_lines(old_before))
+    if was < head:
+        at = was
+    elif was > len(old) - tail:
+        at = was + len(lines) - len(old)
+    else:
+        at = min(max(at, head), len(lines) - tail)
+    return b"".join(whole[:at]), b"".join(whole[at:])
+
+
+def _kept_lines(text: bytes) -> list[bytes]:
+    lines = text.split(b"\n")
+    return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def _as_lf(text: bytes) -> bytes:
+    return text.replace(b"\r\n", b"\n")
 
 
 def _with_bare(block: bytes, bare: bool) -> bytes:
@@ -130,12 +164,6 @@ def _with_bare(block: bytes, bare: bool) -> bytes:
         head, about, rest = b"", b"", block
     words, end, rest = rest.partition(b" -->")
     return head + about + words.replace(_BARE, b"") + (_BARE if bare else b"") + end + rest
-
-
-def insert(content: bytes, stored: bytes) -> bytes:
-    """A file without a region, with the region of `stored` where `put` would make one."""
-    placed = put(content, "", "", "")
-    return as_stored(placed, stored)
 
 
 def is_text(content: bytes) -> bool:

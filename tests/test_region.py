@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from agentsync.phrases import HEADINGS, PHRASES
-from agentsync.region import BrokenRegionError, find, put, section_language, strip
+from agentsync.region import BrokenRegionError, as_stored, find, put, section_language, strip
 from agentsync.render import Fact, Report, render
 
 ID = "0199d0e0-0000-7000-8000-000000000000"
@@ -61,7 +61,10 @@ def test_under_the_heading_of_any_language_the_region_comes_first_and_older_repo
     older = "\n### Consolidation - 2025-10-09T08:00:00\n\nold\n\n---\n"
     content = report(f"# Journal\n\n{heading}{space}\n{older}".encode()).decode()
     before, after = content.split(f"{BODY}{END}\n")
-    assert re.fullmatch(re.escape(f"# Journal\n\n{heading}{space}\n") + "<!-- agentsync:begin -->\n<!-- agentsync:report .* -->\n", before)
+    assert re.fullmatch(
+        re.escape(f"# Journal\n\n{heading}{space}\n") + "<!-- agentsync:begin -->\n<!-- agentsync:report .* -->\n",
+        before,
+    )
     assert after == older
 
 
@@ -424,3 +427,39 @@ def test_a_region_without_a_consolidation_has_no_id() -> None:
     region = find(put(b"text\n", BODY, "", HEADING))
     assert region is not None
     assert (region.id, region.intact) == ("", True)
+
+
+# --- the place that git is told
+
+FEW = st.lists(st.sampled_from(["one", "two", "", HEADING]), max_size=6)
+
+
+def standing(lines: list[str], at: int, body: str = BODY) -> bytes:
+    """These lines with the region after so many of them."""
+    block = report(b"", body).decode()
+    return ("".join(f"{line}\n" for line in lines[:at]) + block + "".join(f"{line}\n" for line in lines[at:])).encode()
+
+
+@given(FEW, st.integers(0, 6), st.integers(0, 6))
+def test_where_nobody_has_edited_git_gets_what_it_has(lines: list[str], at: int, there: int) -> None:
+    stored = standing(lines, there)
+    assert as_stored(standing(lines, at, NEWER), stored) == stored
+    assert as_stored("".join(f"{line}\n" for line in lines).encode(), stored) == stored
+
+
+@given(FEW, st.integers(0, 6), FEW, st.integers(0, 6))
+def test_the_text_that_git_gets_is_that_of_the_file(lines: list[str], at: int, old: list[str], there: int) -> None:
+    content, stored = standing(lines, at, NEWER), standing(old, there)
+    once = as_stored(content, stored)
+    assert strip(once) == strip(content)
+    assert as_stored(once, stored) == once
+
+
+def test_a_region_in_another_place_than_the_published_one_is_no_edit_of_it() -> None:
+    stored = standing(["a", "b", "c", "d"], 3)
+    assert as_stored(standing(["new", "a", "b", "c", "d"], 1, NEWER), stored) == standing(
+        ["new", "a", "b", "c", "d"], 4
+    )
+    assert as_stored(standing(["a", "b", "c", "new", "d"], 4, NEWER), stored) == standing(
+        ["a", "b", "c", "new", "d"], 4
+    )
