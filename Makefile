@@ -31,14 +31,16 @@ format: $(VENV)/.lint ## Put the code into the form that lint wants
 bench: $(VENV)/.bench managers ## Measure beside the peers; writes the table of docs/performance.md
 	$(BIN)/python -m bench
 
-managers: ## Install husky and lefthook for the tests, where there is an npm
+managers: ## Install husky, lefthook and axe for the tests, where there is an npm
 	@if command -v npm >/dev/null; then \
-	    [ tests/managers/node_modules/.package-lock.json -nt tests/managers/package-lock.json ] \
-	        || npm ci --silent --no-audit --no-fund --prefix tests/managers; \
-	else echo "no npm: the tests with husky and lefthook will be skipped"; fi
+	    for folder in tests/managers tests/axe; do \
+	        [ $$folder/node_modules/.package-lock.json -nt $$folder/package-lock.json ] \
+	            || npm ci --silent --no-audit --no-fund --prefix $$folder || exit 1; \
+	    done; \
+	else echo "no npm: the tests with husky, lefthook and axe will be skipped"; fi
 
 clean: ## Remove what these targets made
-	rm -rf $(VENV) tests/managers/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/managers/node_modules tests/axe/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

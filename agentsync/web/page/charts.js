@@ -48,14 +48,14 @@ function sign(name) {
 // Who did something; of somebody unknown the author of the commit, if there is one.
 function agent(owner, author = null) {
   const name = owner ?? UNKNOWN;
-  const beside = owner || !author ? null : element("span", { class: "author", title: author }, author.replace(/\s*<[^<>]*>$/, "") || author);
+  const beside = owner || !author ? [] : [" ", element("span", { class: "author", title: author }, author.replace(/\s*<[^<>]*>$/, "") || author)];
   return element("span", { class: "agent" }, sign(name), element("span", {}, nameOf(name), beside));
 }
 
 // The patterns that bars are filled with.
 function textures() {
   const patterns = TEXTURES.map((drawn, slot) => pattern(slot, drawn));
-  patterns.push(pattern("other", TEXTURES[6]), pattern("unknown", TEXTURES[1]));
+  patterns.push(pattern("other", "M0 1.5H3M3 4.5H6"), pattern("unknown", "M3 1.2a1.8 1.8 0 1 1 0 3.6a1.8 1.8 0 1 1 0-3.6Z"));
   return shape("svg", { class: "unseen", width: 0, height: 0, "aria-hidden": "true" }, shape("defs", {}, patterns));
 }
 
@@ -145,6 +145,8 @@ function column(stretch, left, each, y, base) {
   if (sum(stretch.consolidations)) {
     parts.push(shape("line", { class: "mark-line", x1: middle, x2: middle, y1: 18, y2: base }));
     parts.push(shape("path", { class: "mark", d: `M${middle} 5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5Z` }));
+    const number = sum(stretch.consolidations);
+    if (number > 1 && each > 25) parts.push(shape("text", { class: "tick", x: middle + 8, y: 15 }, NUMBER.format(number)));
   }
   let below = 0;
   for (const [name, number] of inOrder(stretch.changes)) {
@@ -181,26 +183,26 @@ function chartLabel(found) {
 
 // One row for each stretch in which something happened, newest first.
 function timelineTable(found) {
-  const names = [...new Set(found.flatMap((each) => Object.keys(each.changes)))];
-  const ordered = inOrder(Object.fromEntries(names.map((name) => [name, 0]))).map(([name]) => name);
-  const headings = [[word("when"), "row-head"], ...ordered.map((name) => [nameOf(name), "number"]), [word("total"), "number"], [word("consolidations"), ""]];
+  const headings = [[word("when"), "row-head when"], [word("total"), "number"], [word("by"), ""], [word("consolidations"), ""]];
   const rows = found.filter((each) => sum(each.changes) || sum(each.consolidations)).reverse().map((each) => [
     stretchText(each),
-    ...ordered.map((name) => NUMBER.format(each.changes[name] ?? 0)),
     NUMBER.format(sum(each.changes)),
+    whoText(each.changes),
     sum(each.consolidations) ? coversText(each) : "",
   ]);
   return table(word("timeline_caption"), headings, rows, "numbers");
 }
 
+const whoText = (changes) => inOrder(changes).map(([name, number]) => `${nameOf(name)} ${NUMBER.format(number)}`).join(", ");
+
 function legend(found) {
   const totals = {};
   for (const each of found) add(totals, each.changes);
   const marks = found.reduce((total, each) => total + sum(each.consolidations), 0);
-  const items = inOrder(totals).map(([name, number]) => element("li", {}, agent(name), element("span", { class: "count" }, NUMBER.format(number))));
+  const items = inOrder(totals).map(([name, number]) => element("li", {}, agent(name), " ", element("span", { class: "count" }, NUMBER.format(number))));
   if (marks) {
     const mark = shape("svg", { class: "sign", viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" }, shape("path", { class: "mark", d: "M6 1l5 5l-5 5l-5 -5Z" }));
-    items.push(element("li", {}, element("span", { class: "agent" }, mark, word("consolidations")), element("span", { class: "count" }, NUMBER.format(marks))));
+    items.push(element("li", {}, element("span", { class: "agent" }, mark, word("consolidations")), " ", element("span", { class: "count" }, NUMBER.format(marks))));
   }
   return items;
 }
@@ -211,8 +213,7 @@ function strip(found, most) {
   const each = 144 / found.length;
   const totals = {};
   for (const stretch of found) add(totals, stretch.changes);
-  const who = inOrder(totals).map(([name, number]) => `${nameOf(name)} ${NUMBER.format(number)}`);
-  const label = [word("changes_count", { count: total }), who.join(", ")].filter(Boolean).join(": ");
+  const label = [word("changes_count", { count: total }), whoText(totals)].filter(Boolean).join(": ");
   const made = shape("svg", { class: "strip", role: "img", "aria-label": label, viewBox: "0 0 144 26", width: 144, height: 26 });
   made.append(shape("line", { class: "axis", x1: 0, x2: 144, y1: 25.5, y2: 25.5 }));
   found.forEach((stretch, at) => {

@@ -145,12 +145,13 @@ function chosenRange(event) {
 function showSnapshot(found) {
   const { made, ...data } = found;
   page.data = data;
+  document.body.classList.add("snapshot");
   byId("actions").parentElement.hidden = true;
   byId("connection").dataset.state = "snapshot";
   byId("connection").textContent = word("snapshot");
   byId("notice").setAttribute("role", "note");
   byId("notice").classList.add("calm");
-  showNotice(phrase("snapshot_title", { time: clock(new Date(made)) }), word("snapshot_text"));
+  showNotice(phrase("snapshot_title", { time: dated(new Date(made)) }), word("snapshot_text"));
   draw();
 }
 

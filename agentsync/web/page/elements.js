@@ -46,12 +46,11 @@ function empty(title, next) {
   return element("div", { class: "empty" }, element("p", { class: "empty-title" }, title), element("p", {}, next));
 }
 
-const DATE = { timeZone: "UTC", year: "numeric", month: "2-digit", day: "2-digit" };
 const CLOCK = { timeZone: "UTC", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-const clockText = new Intl.DateTimeFormat(LANGUAGE, CLOCK);
-const secondText = new Intl.DateTimeFormat(LANGUAGE, { ...CLOCK, second: "2-digit" });
-const dayText = new Intl.DateTimeFormat(LANGUAGE, { timeZone: "UTC", day: "numeric", month: "short" });
-const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
+const clockText = new Intl.DateTimeFormat(LOCALE, CLOCK);
+const secondText = new Intl.DateTimeFormat(LOCALE, { ...CLOCK, second: "2-digit" });
+const dayText = new Intl.DateTimeFormat(LOCALE, { timeZone: "UTC", day: "numeric", month: "short" });
+const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 const exact = (moment) => `${moment.toISOString().slice(0, 19).replace("T", " ")} UTC`;
@@ -81,6 +80,8 @@ function clock(moment) {
   const text = `${secondText.format(moment)} UTC`;
   return element("time", { datetime: moment.toISOString(), title: exact(moment) }, today ? text : exact(moment));
 }
+
+const dated = (at) => element("time", { datetime: at.toISOString() }, exact(at));
 
 function short(checksum) {
   if (!checksum) return element("span", { class: "quiet" }, word("no_checksum"));

@@ -39,7 +39,7 @@ function serviceTile({ running, check_interval_seconds: count }) {
 
 function pendingTile(status) {
   const { pending_changes: pending, consolidation_threshold: threshold } = status;
-  const value = [NUMBER.format(pending), element("span", { class: "of" }, word("of_threshold", { count: threshold }))];
+  const value = [NUMBER.format(pending), " ", element("span", { class: "of" }, word("of_threshold", { count: threshold }))];
   return tile(word("pending_tile"), value, pips(pending, threshold), nextReport(status));
 }
 
@@ -53,6 +53,7 @@ function nextReport(status) {
   const since = status.last_consolidation ?? status.watching_since;
   const minutes = status.consolidation_interval_minutes;
   if (!status.pending_changes) return word("next_none", { count, minutes });
+  if (document.body.classList.contains("snapshot")) return null; // what was to come then has come, or not
   const due = new Date(Date.parse(since) + minutes * 60000);
   if (status.pending_changes >= count || due <= Date.now()) return word("next_now");
   return phrase("next_at", { count: NUMBER.format(count), time: time(`${due.toISOString().slice(0, 19)}Z`) });
@@ -83,7 +84,7 @@ function showPending({ count, changes }) {
   const headings = [[word("file"), "row-head"], [word("change"), ""], [word("when"), "when"], [word("by"), ""], [word("checksum"), "sums"]];
   const rows = changes.slice(0, PENDING_SHOWN).map((change) => [
     path(change.file_path),
-    [badge(change.event_type, KINDS[change.event_type]), change.spooled ? element("span", { class: "tag" }, word("waits")) : null],
+    [badge(change.event_type, KINDS[change.event_type]), " ", change.spooled ? element("span", { class: "tag" }, word("waits")) : null],
     time(change.timestamp),
     agent(change.agent_owner, change.author),
     sums(change),
@@ -108,7 +109,7 @@ function showFiles(status, { checksums }, timeline, rangeName) {
   const most = Math.max(1, ...[...strips.values()].flat().map((each) => sum(each.changes)));
   const headings = [[word("file"), "row-head"], [word("state"), ""], [word("checksum"), "sums"], [word("last_change"), "when"], [word("by"), ""], [word(`strip_${rangeName}`), "strips"]];
   const rows = paths.map((each) => [
-    [path(each), element("span", { class: "type" }, status.files[each].file_type)],
+    [path(each), " ", element("span", { class: "type" }, status.files[each].file_type)],
     fileState(each, status, checksums[each]),
     short(checksums[each]?.checksum),
     checksums[each]?.last_modified ? time(checksums[each].last_modified) : element("span", { class: "quiet" }, word("never")),
@@ -122,7 +123,7 @@ function fileState(name, { files, missing }, known) {
   const states = { 1: "synced", 0: "out_of_sync", "-1": missing.includes(name) ? "missing" : "unreadable" };
   const state = states[files[name].sync_status];
   const tag = known?.uncommitted ? element("span", { class: "tag" }, word("uncommitted")) : null;
-  return [badge(state, STATES[state]), tag];
+  return [badge(state, STATES[state]), " ", tag];
 }
 
 function showTimeline(timeline, rangeName) {

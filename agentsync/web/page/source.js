@@ -40,7 +40,7 @@ class Server {
   async readOne(name) {
     const before = this.known[name];
     const headers = this.headers(before?.etag ? { "If-None-Match": before.etag } : {});
-    const answer = await fetch(`/api/sync/${READS[name]}`, { headers, signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch(`api/sync/${READS[name]}`, { headers, signal: AbortSignal.timeout(PATIENCE) });
     if (answer.status === 304) return before.body;
     const body = await answered(answer);
     this.known[name] = { etag: answer.headers.get("ETag"), body };
@@ -49,7 +49,7 @@ class Server {
 
   async consolidate() {
     const headers = this.headers({ "Content-Type": "application/json" });
-    return answered(await fetch("/api/sync/consolidate", { method: "POST", headers, body: "{}", signal: AbortSignal.timeout(60000) }));
+    return answered(await fetch("api/sync/consolidate", { method: "POST", headers, body: "{}", signal: AbortSignal.timeout(60000) }));
   }
 
   // Calls `heard` for every event, and `listening(true or false)`. While the page is hidden nothing is asked for: a
@@ -77,7 +77,7 @@ class Server {
   async stream(signal, heard, opened) {
     const last = this.lastId === null ? {} : { "Last-Event-ID": this.lastId };
     const headers = this.headers({ Accept: "text/event-stream", ...last });
-    const answer = await fetch("/api/sync/events", { headers, signal, cache: "no-store" });
+    const answer = await fetch("api/sync/events", { headers, signal, cache: "no-store" });
     if (!answer.ok) throw new Failed(String(answer.status));
     opened();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

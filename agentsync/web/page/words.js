@@ -33,7 +33,7 @@ const WORDS = {
     never_title: "The server does not answer.",
     never_text: "Start it in the repository: agentsync serve",
     refused_title: "The server wants a token.",
-    refused_text: "Open the address that agentsync serve prints: it ends in #token=...",
+    refused_text: "Put it at the end of this page's address, as #token=... The token is in the file that agentsync serve was given by --token-file.",
     failed_title: "The server could not answer: {reason}",
     failed_text: "What you see may be old. To find the cause: agentsync doctor",
     snapshot_title: "A snapshot of {time}.",
@@ -82,7 +82,7 @@ const WORDS = {
     checksum: "Checksum",
     state: "State",
     last_change: "Last change",
-    total: "Total",
+    total: "Changes",
     consolidations: "Consolidations",
     strip_day: "24 hours",
     strip_week: "7 days",
@@ -147,7 +147,7 @@ const WORDS = {
     never_title: "Le serveur ne répond pas.",
     never_text: "Démarrez-le dans le dépôt : agentsync serve",
     refused_title: "Le serveur demande un jeton.",
-    refused_text: "Ouvrez l’adresse qu’affiche agentsync serve : elle finit par #token=...",
+    refused_text: "Ajoutez-le à la fin de l’adresse de cette page, sous la forme #token=... Il est dans le fichier donné à agentsync serve par --token-file.",
     failed_title: "Le serveur n’a pas pu répondre : {reason}",
     failed_text: "Ce que vous voyez peut être ancien. Pour trouver la cause : agentsync doctor",
     snapshot_title: "Un instantané de {time}.",
@@ -196,7 +196,7 @@ const WORDS = {
     checksum: "Somme de contrôle",
     state: "État",
     last_change: "Dernière modification",
-    total: "Total",
+    total: "Changements",
     consolidations: "Consolidations",
     strip_day: "24 heures",
     strip_week: "7 jours",
@@ -233,8 +233,9 @@ const WORDS = {
 };
 
 const LANGUAGE = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag in WORDS) ?? "en";
+const LOCALE = navigator.languages.find((tag) => tag.toLowerCase().startsWith(LANGUAGE)) ?? LANGUAGE; // how dates are written
 const PLURAL = new Intl.PluralRules(LANGUAGE);
-const NUMBER = new Intl.NumberFormat(LANGUAGE);
+const NUMBER = new Intl.NumberFormat(LOCALE);
 
 // The text of a key; `count` chooses the plural.
 function word(key, values = {}) {
