@@ -11,6 +11,7 @@ import time
 from agentsync.errors import LockedError
 from agentsync.lean import suppress
 
+_SIGURG = 23  # on Linux; `signal` is an import too
 MAX_DOCUMENT = 16 << 20  # bytes; a larger "document" is reported, not read
 
 
@@ -172,13 +173,52 @@ def exchange(root: str, path: str, expected: bytes, data: bytes) -> bool:
         os.close(fd)
     try:
         _swap(temporary, f"{folder}/{name}")
-        with open(temporary, "rb") as file:
-            if file.read() == expected:
-                return True
+        if _holds(temporary, expected):
+            return True
         _swap(temporary, f"{folder}/{name}")
+        if not _holds(temporary, data):  # somebody has saved between the two: what was saved last stays
+            _swap(temporary, f"{folder}/{name}")
         return False
     finally:
         os.unlink(temporary)
+
+
+def _holds(path: str, data: bytes) -> bool:
+    """Whether a file that was taken out holds this, and nobody is about to write another thing into it."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return not _has_writer(fd) and read_all(fd, len(data) + 1) == data
+    finally:
+        os.close(fd)
+
+
+def is_open_for_writing(root: str, path: str) -> bool:
+    """Whether some process has the file open for writing: what it writes would be lost if the file were replaced.
+
+    Only Linux tells, and only of files of one's own.
+    """
+    try:
+        fd = _open_below(root, path)
+    except OSError:
+        return False
+    try:
+        return _has_writer(fd)
+    finally:
+        os.close(fd)
+
+
+def _has_writer(fd: int) -> bool:
+    """The kernel grants a read lease only while nobody has the file open for writing (fcntl(2), F_SETLEASE)."""
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        # Whoever opens the file before the lease is given back makes the kernel send a signal: one that does nothing.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, _SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    return False
 
 
 def _swap(one: str, other: str) -> None:
