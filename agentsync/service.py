@@ -16,7 +16,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from agentsync import git, views
+from agentsync import debts, git, views
 from agentsync.checkpoint import View
 from agentsync.cli.context import not_set_up
 from agentsync.config import RANGES
@@ -239,7 +239,10 @@ class AutoSyncService:
     def _sync(self, request: Request) -> Synced:
         with self._looking:
             began = time.perf_counter()
-            done = sync(request)
+            try:
+                done = sync(request)
+            finally:
+                self._replay.expire()  # a report may have been written, a spool emptied
             self.looks.looked(done, time.perf_counter() - began)
         return done
 
@@ -296,7 +299,7 @@ class AutoSyncService:
 
     def _is_owed(self) -> bool:
         here = self.clone.here
-        return here is not None and here.name in self.snapshot().survey.owed
+        return here is not None and debts.is_owed(here, self.snapshot().state, self.settings)
 
     async def _call(self) -> None:
         made, self._reported = self._reported, []
@@ -318,12 +321,17 @@ class _Replay:
         self.service = service
         self.view: View | None = None
         self.made: _Made | None = None
+        self.expired = 0.0  # what was begun before serves nobody any more
         self.lock = threading.Lock()
+
+    def expire(self) -> None:
+        """Look around anew, though the last one is young."""
+        self.expired = time.monotonic()
 
     def fresh(self) -> Snapshot | None:
         """The last one, if the ledger is as it was and its survey young."""
         made = self.made
-        if made is None or time.monotonic() - made.begun > FRESH or made.stood != self._stands():
+        if made is None or made.begun < max(self.expired, time.monotonic() - FRESH) or made.stood != self._stands():
             return None
         return made.snapshot
 
@@ -333,9 +341,10 @@ class _Replay:
         if found:
             return found
         with self.lock:
-            if self.made is None or self.made.begun < asked:
-                self.made = self._make()
-            return self.made.snapshot
+            made = self.made
+            if made is None or (made.begun < max(asked, self.expired) and self.fresh() is None):
+                made = self.made = self._make()
+            return made.snapshot
 
     def _make(self) -> _Made:
         begun, stood = time.monotonic(), self._stands()

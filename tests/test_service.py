@@ -183,6 +183,7 @@ class TestCallbacks:
             done = await service.trigger_manual_consolidation()
             assert done["status"] == "success" and done["changes_consolidated"] == 1
             assert done["reports"] == [{"worktree": "main", "status": "written", "reason": ""}]
+            assert service.get_status()["owed"] == []
             ((trigger, report),) = heard
             assert (trigger.trigger_type, trigger.conditions_met) == ("manual", {"pending_changes": 1})
             assert trigger.timestamp == done["trigger"]["timestamp"] and trigger.timestamp in report
@@ -300,6 +301,7 @@ class TestCallbacks:
 class TestSnapshots:
     def test_those_who_ask_at_once_share_one(self, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
         """200 dashboards cost one replay; what was recorded before somebody asked is always in it."""
+        monkeypatch.setattr(module, "FRESH", 1000.0)
         service = AutoSyncService(ready(repo).root)
         around = service.look_around
         made: list[object] = []

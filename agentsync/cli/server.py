@@ -19,7 +19,7 @@ from agentsync.service import AutoSyncService
 from agentsync.web import create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agentsync.cli.context import Session
     from agentsync.web import Access
@@ -37,18 +37,18 @@ def run(session: Session, access: Access, host: str, port: int) -> int:
 
 async def _serve(service: AutoSyncService, access: Access, host: str, port: int) -> int:
     app = create_app(service, access)
-    await service.start()
-    try:
-        with _listening(host, port) as sock:
-            url = _url(host, sock.getsockname()[1])
-            service.say(f"agentsync serve, {url}")
-            server = _Server(_config(app))
-            server.ending = app.state.streams.close
-            say(f"serving {clean(url)}sync-dashboard.html; Ctrl-C ends it")
-            sys.stdout.flush()
-            await server.serve(sockets=[sock])
-    finally:
-        await service.stop()
+    server = _Server(_config(app))
+    with _signals(server, app.state.streams.close):
+        await service.start()
+        try:
+            with _listening(host, port) as sock:
+                url = _url(host, sock.getsockname()[1])
+                service.say(f"agentsync serve, {url}")
+                say(f"serving {clean(url)}sync-dashboard.html; Ctrl-C ends it")
+                sys.stdout.flush()
+                await server.serve(sockets=[sock])
+        finally:
+            await service.stop()
     return OK
 
 
@@ -67,27 +67,30 @@ def _config(app: object) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Ends cleanly on the first signal: uvicorn would wait for event streams, and then die of the signal."""
-
-    ending: object = None
+    """Leaves signals to `_signals`: uvicorn would wait for event streams, and then die of the signal."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Until the server has ended."""
-        loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        for number in numbers:
-            loop.add_signal_handler(number, self._end)
-        try:
-            yield
-        finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
+        """Capture none."""
+        yield
 
-    def _end(self) -> None:
-        self.should_exit = True
-        if callable(self.ending):
-            self.ending()
+
+@contextlib.contextmanager
+def _signals(server: uvicorn.Server, close: Callable[[], None]) -> Iterator[None]:
+    """End the server in order, from the first moment on."""
+
+    def end() -> None:
+        server.should_exit = True
+        close()
+
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager
