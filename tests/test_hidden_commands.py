@@ -47,9 +47,9 @@ def ends(lab: Lab, text: str, *, dirty: bool = False) -> None:
     lab.pay()
     assert lab.text() == text
     reported(lab)
-    assert lab.status() == expected
     if not dirty:
         clean_tree(lab)
+    assert lab.status() == expected
 
 
 def committed(lab: Lab, text: str, revision: str = "HEAD") -> None:
@@ -229,6 +229,45 @@ def merge_conflict_with_our_report(lab: Lab) -> None:
     lab.git("commit", "-q", "-am", "merged")
     committed(lab, EDITED)
     ends(lab, EDITED)
+
+
+def clashing(lab: Lab) -> None:
+    """Branch "other" and HEAD have both edited one line of the report's file."""
+    lab.git("switch", "-q", "-c", "other")
+    lab.edit(OURS, "their line\n")
+    lab.git("commit", "-q", "-am", "their edit")
+    lab.git("switch", "-q", "-")
+    lab.pay()
+    edit(lab)
+    lab.git("commit", "-q", "-am", "edit")
+
+
+def resolve(lab: Lab) -> None:
+    """The person keeps both lines."""
+    assert lab.status() == [f"UU {PATH}"]
+    kept = [line for line in lab.file.read_bytes().splitlines(True) if line[:7] not in (b"<" * 7, b"=" * 7, b">" * 7)]
+    lab.file.write_bytes(b"".join(kept))
+    lab.git("add", PATH)
+
+
+def merge_conflict_in_the_file(lab: Lab) -> None:
+    clashing(lab)
+    lab.git("merge", "-q", "other", check=False)
+    assert lab.pay()[0].status == "owed"
+    resolve(lab)
+    lab.git("commit", "-q", "--no-edit")
+    committed(lab, TEXT.replace(OURS, "my line\ntheir line\n"))
+    ends(lab, TEXT.replace(OURS, "my line\ntheir line\n"))
+
+
+def rebase_conflict_in_the_file(lab: Lab) -> None:
+    clashing(lab)
+    lab.git("rebase", "-q", "other", check=False)
+    assert lab.pay()[0].status == "owed"
+    resolve(lab)
+    lab.git("rebase", "--continue")
+    committed(lab, TEXT.replace(OURS, "their line\nmy line\n"))
+    ends(lab, TEXT.replace(OURS, "their line\nmy line\n"))
 
 
 def cherry_pick(lab: Lab) -> None:
@@ -417,6 +456,8 @@ def diff(lab: Lab) -> None:
     for args in ([], ["HEAD"], ["--cached"]):
         assert lab.git("diff", *args) == ""
     lab.git("diff-index", "--quiet", "HEAD")
+    assert "dirty" not in lab.git("describe", "--always", "--dirty")
+    assert lab.git("ls-files", "-m") == ""
     edit(lab)
     shown = lab.git("diff").splitlines()[4:]
     assert [line for line in shown if line[0] in "+-"] == ["-line 2", "+my line"]
@@ -455,6 +496,28 @@ def bisect(lab: Lab) -> None:
     ends(lab, EDITED)
 
 
+def rm(lab: Lab) -> None:
+    """`git rm` does not refuse; on the branch without the file the report is owed, and back again it is paid."""
+    lab.git("switch", "-q", "-c", "without")
+    lab.git("rm", "-q", PATH)
+    lab.git("commit", "-q", "-m", "removed")
+    (payment,) = lab.pay()
+    assert (payment.status, "missing" in payment.reason) == ("owed", True)
+    assert not lab.file.exists()
+    lab.git("switch", "-q", "-")
+    ends(lab, TEXT)
+
+
+def merge_squash(lab: Lab) -> None:
+    other_branch(lab)
+    edit(lab)
+    lab.git("commit", "-q", "-am", "edit")
+    lab.git("merge", "-q", "--squash", "other")
+    lab.git("commit", "-q", "-m", "squashed")
+    committed(lab, UNITED)
+    ends(lab, UNITED)
+
+
 def rm_cached(lab: Lab) -> None:
     """git forgets the file and takes it in again: the report is not what it takes in, nor a region that HEAD has."""
     lab.git("rm", "-q", "--cached", PATH)
@@ -480,6 +543,8 @@ DEEDS: list[Callable[[Lab], None]] = [
     merge,
     merge_conflict_elsewhere,
     merge_conflict_with_our_report,
+    merge_conflict_in_the_file,
+    rebase_conflict_in_the_file,
     cherry_pick,
     revert,
     am,
@@ -505,7 +570,9 @@ DEEDS: list[Callable[[Lab], None]] = [
     pull_rebase,
     pull_fast_forward,
     bisect,
+    rm,
     rm_cached,
+    merge_squash,
 ]
 
 

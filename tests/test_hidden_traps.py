@@ -259,6 +259,43 @@ def test_a_stash_of_another_file_keeps_the_report(lab: Lab) -> None:
     assert lab.file.read_bytes() == before
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o755])
+def test_the_file_keeps_its_mode(lab: Lab, mode: int) -> None:
+    """And nothing is left beside it."""
+    lab.file.chmod(mode)
+    if mode & 0o100:
+        lab.git("commit", "-q", "-am", "mode")
+    lab.consolidate()
+    assert lab.file.stat().st_mode & 0o777 == mode
+    reported(lab)
+    clean_tree(lab)
+    assert not list((lab.root / ".agentsync").glob("*.new"))
+
+
+@pytest.mark.parametrize("by_rename", [False, True], ids=["in-place", "by-rename"])
+def test_an_edit_between_reading_and_writing_is_not_lost(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, by_rename: bool
+) -> None:
+    """What comes out of the exchange is not what was read: it goes back, and the report is put into the new text."""
+    lines = iter(["first\n", "second\n"])
+
+    def somebody_saves() -> None:
+        if line := next(lines, ""):
+            saved = lab.root / "saved"
+            saved.write_bytes(lab.file.read_bytes().replace(b"line 2\n", f"line 2\n{line}".encode()))
+            if by_rename:
+                saved.rename(lab.file)
+            else:
+                lab.file.write_bytes(saved.read_bytes())
+                saved.unlink()
+
+    around(monkeypatch, somebody_saves, lambda: None)
+    lab.consolidate()
+    assert lab.text() == TEXT.replace("line 2\n", "line 2\nsecond\nfirst\n")
+    reported(lab)
+    assert lab.git("diff", "--numstat") == f"2\t0\t{PATH}\n"
+
+
 # ---- the index
 
 
