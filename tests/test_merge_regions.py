@@ -13,6 +13,7 @@ from hidden_lab import PATH, clean_tree, hidden, shown
 from agentsync import region, report_filter
 from agentsync.lean import replace
 from agentsync.merge_regions import united
+from agentsync.publish import publish
 from agentsync.report_filter import DRIVER
 
 OLD, OURS, THEIRS = (f"0190000{n}-0000-7000-8000-000000000000" for n in (1, 2, 3))
@@ -285,9 +286,57 @@ def test_an_ancestor_without_a_region_gets_one() -> None:
     assert base == ours == theirs == text_with(THEIRS)
 
 
-def test_a_side_without_a_region_is_for_git_to_judge() -> None:
+def test_of_a_side_without_a_region_and_one_with_a_newer_report_the_report_stays() -> None:
     for sides in ((text_with(OLD), b"a\n", text_with(OURS)), (text_with(OLD), text_with(OURS), b"a\n")):
-        assert united(*sides) == sides
+        assert united(*sides) == (text_with(OURS),) * 3
+
+
+def test_a_region_that_one_side_has_taken_out_is_out() -> None:
+    for sides in ((text_with(OLD), b"a\n", text_with(OLD)), (text_with(OLD), text_with(OLD), b"a\n")):
+        assert united(*sides) == (b"a\n",) * 3
+
+
+def test_what_has_no_region_at_all_is_as_it_was() -> None:
+    assert united(b"a\n", b"b\r\n", b"") == (b"a\n", b"b\r\n", b"")
+
+
+@pytest.mark.parametrize("side", ["main", "other"])
+def test_a_first_publication_does_not_conflict_with_a_line_at_the_same_place(repo: Repo, side: str) -> None:
+    """Both have added something at the end of the file; only on a forge, without the driver, is that a conflict."""
+    hidden(repo)
+    repo.git("switch", "-q", "-c", "other")
+    repo.write(repo.read(PATH) + "appended\n", PATH)
+    repo.git("commit", "-q", "-am", "append")
+    repo.git("switch", "-q", "main")
+    repo.write("report this\n")
+    made = repo.look(asked=True).seen.consolidation
+    here = repo.clone().here
+    assert made and here
+    assert publish(repo.clone(), here, repo.view(), repo.settings).commit
+    repo.git("commit", "-qam", "doc")
+    repo.git("switch", "-q", side)
+    repo.git("merge", "-q", "--no-edit", "other" if side == "main" else "main")
+    one_region(repo, made.id)
+    assert "appended\n" in repo.read(PATH)
+    clean_tree(repo)
+
+
+def test_an_edit_right_above_a_report_is_picked_to_a_branch_without_one(repo: Repo) -> None:
+    hidden(repo)
+    repo.git("branch", "before")
+    repo.write("report this\n")
+    made = repo.look(asked=True).seen.consolidation
+    here = repo.clone().here
+    assert made and here
+    assert publish(repo.clone(), here, repo.view(), repo.settings).commit
+    edit(repo, 11, "right above")
+    repo.git("commit", "-qm", "right above", "--", PATH)
+    repo.git("stash", "-q")
+    repo.git("switch", "-q", "before")
+    repo.git("cherry-pick", "main")
+    assert shown(repo.git("show", f"HEAD:{PATH}")) is None
+    assert "right above\n" in repo.read(PATH)
+    clean_tree(repo)
 
 
 def test_the_driver_leaves_broken_files_as_they_are(lab: Repo, tmp_path: Path) -> None:
