@@ -19,6 +19,7 @@ from prometheus_lab import EXAMPLES, ROOT, Prometheus, program, promtool, scrapi
 
 PAGE = ROOT / "docs" / "metrics.md"
 RULES, ALERTS = EXAMPLES / "prometheus-rules.yml", EXAMPLES / "prometheus-alerts.yml"
+BY_CLAUDE = "edit\n\nCo-Authored-By: Claude <noreply@anthropic.com>\n"  # said by the commit, whoever sees it first
 SEEDS_MEAN = "rate(sync_consolidation_duration_seconds_sum[5m]) / rate(sync_consolidations_triggered_total[5m])"
 
 
@@ -160,11 +161,11 @@ def selectors(expression: str) -> list[str]:
 def play(repo: Repo, address: str, prometheus: Prometheus) -> None:
     """Let Prometheus see changes and a consolidation happen; one change is pending in the end."""
     prometheus.until("count_over_time(sync_build_info[1m]) > 1")
-    repo.commit("one\n", CLAUDECODE="1")
+    repo.commit("one\n", message=BY_CLAUDE)
     prometheus.until("sum(sync_changes_detected_total) == 1")
     repo.write("two\n")
     prometheus.until("sum(sync_changes_detected_total) == 2")
-    repo.commit(CLAUDECODE="1")
+    repo.commit(message=BY_CLAUDE)
     repo.commit("three\n", "docs/other.md")
     prometheus.until("sum(sync_changes_detected_total) == 3")
     consolidate = urllib.request.Request(f"http://{address}/api/sync/consolidate", b"", {"x-dev-bypass": "1"})
