@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from conftest import Repo, seal
@@ -340,7 +341,7 @@ window.hide = (is) => { hidden = is; document.dispatchEvent(new Event("visibilit
 
 
 class TestToken:
-    TOKEN = "k" * 40
+    TOKEN = "k+/=" * 10
 
     @pytest.fixture
     def guarded(self, repo: Repo, tmp_path: Path) -> Iterator[Server]:
@@ -362,7 +363,16 @@ class TestToken:
         assert looking.page.url == guarded.page
         looking.page.reload()
         live(looking.page)
-        assert not any(self.TOKEN in url for url in looking.requests[1:])
+        assert not any(quote(self.TOKEN) in url or self.TOKEN in url for url in looking.requests[1:])
+
+    def test_a_token_put_at_the_end_of_the_address_later_works_as_well(self, guarded: Server, opened: Opened) -> None:
+        """That alone loads no page anew. A wrong one is told like none."""
+        page = opened(guarded, "#token=wrong%").page
+        wait(page, "#notice", "The server wants a token.")
+        page.evaluate(f"location.hash = 'token={self.TOKEN}'")
+        live(page)
+        assert not page.locator("#notice").is_visible()
+        assert page.url == guarded.page
 
 
 class TestStrangers:

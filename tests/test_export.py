@@ -78,7 +78,7 @@ class TestFile:
     def test_it_needs_no_other_file(self, repo: Repo) -> None:
         tags = Tags(exported(repo).read_text(encoding="utf-8"))
         assert [one.partition(",")[0] for one in tags.outside] == ["data:image/svg+xml;base64", "#main"]
-        assert (tags.names.count("script"), tags.names.count("style")) == (7, 1)
+        assert (tags.names.count("script"), tags.names.count("style")) == (8, 1)
 
     def test_no_file_name_ends_the_block_that_it_stands_in(self, repo: Repo) -> None:
         html = exported(repo).read_text(encoding="utf-8")

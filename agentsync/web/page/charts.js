@@ -1,69 +1,6 @@
 "use strict";
 
-// The timeline, the strips, and who is shown how: each agent has a colour, a texture and a sign of its own.
-
-const UNKNOWN = "unknown";
-const SLOTS = ["claude-code", "codex-local", "codex-cloud", "claude-cloud", "cursor", "gemini-cli", "copilot", "human"];
-const SIGNS = [
-  "M6 1.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9Z",
-  "M2 2h8v8h-8Z",
-  "M6 1.2L11 10.3H1Z",
-  "M6 .7L11.3 6L6 11.3L.7 6Z",
-  "M1 1.7H11L6 10.8Z",
-  "M4.2 1h3.6v3.2H11v3.6H7.8V11H4.2V7.8H1V4.2H4.2Z",
-  "M6 .8L11.2 4.6L9.2 10.8H2.8L.8 4.6Z",
-  "M3.3 1.2h5.4L11.4 6L8.7 10.8H3.3L.6 6Z",
-];
-const OTHER = "M6 2a4 4 0 1 1 0 8a4 4 0 1 1 0-8ZM6 4a2 2 0 1 0 0 4a2 2 0 1 0 0-4Z";
-const TEXTURES = [
-  null,
-  "M-1 1L1 -1M0 6L6 0M5 7L7 5",
-  "M1.5 1.5h1.5v1.5h-1.5ZM4.5 4.5h1.5v1.5h-1.5Z",
-  "M0 1.5H6M0 4.5H6",
-  "M-1 5L1 7M0 0L6 6M5 -1L7 1",
-  "M1.5 0V6M4.5 0V6",
-  "M0 6L6 0M0 0L6 6",
-  "M0 3H6M3 0V6",
-];
-
-// Which slot each agent has: its own, or for one without the first that nobody needs; then the one for all others.
-function slotsOf(names) {
-  const slots = new Map(names.filter((name) => SLOTS.includes(name)).map((name) => [name, SLOTS.indexOf(name)]));
-  const free = [...SLOTS.keys()].filter((slot) => ![...slots.values()].includes(slot));
-  for (const name of names.filter((each) => each !== UNKNOWN && !slots.has(each)).sort()) slots.set(name, free.shift() ?? "other");
-  return slots;
-}
-
-let agentSlots = new Map();
-
-const slotOf = (name) => (name === UNKNOWN ? "unknown" : agentSlots.get(name) ?? "other");
-const nameOf = (agent) => (agent === UNKNOWN ? word("unknown") : agent);
-
-function sign(name) {
-  const slot = slotOf(name);
-  const drawn = shape("path", { d: SIGNS[slot] ?? OTHER, class: `agent-${slot}` });
-  return shape("svg", { class: "sign", viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" }, drawn);
-}
-
-// Who did something; of somebody unknown the author of the commit, if there is one.
-function agent(owner, author = null) {
-  const name = owner ?? UNKNOWN;
-  const beside = owner || !author ? [] : [" ", element("span", { class: "author", title: author }, author.replace(/\s*<[^<>]*>$/, "") || author)];
-  return element("span", { class: "agent" }, sign(name), element("span", {}, nameOf(name), beside));
-}
-
-// The patterns that bars are filled with.
-function textures() {
-  const patterns = TEXTURES.map((drawn, slot) => pattern(slot, drawn));
-  patterns.push(pattern("other", "M0 1.5H3M3 4.5H6"), pattern("unknown", "M3 1.2a1.8 1.8 0 1 1 0 3.6a1.8 1.8 0 1 1 0-3.6Z"));
-  return shape("svg", { class: "unseen", width: 0, height: 0, "aria-hidden": "true" }, shape("defs", {}, patterns));
-}
-
-function pattern(slot, drawn) {
-  const size = { width: 6, height: 6 };
-  const lines = drawn && shape("path", { d: drawn, class: "texture" });
-  return shape("pattern", { id: `texture-${slot}`, patternUnits: "userSpaceOnUse", ...size }, shape("rect", { ...size, class: `agent-${slot}` }), lines);
-}
+// The timeline and the strips of the files.
 
 const HOUR = 3600 * 1000;
 const RANGES = {
@@ -76,7 +13,13 @@ const RANGES = {
 function stretches(entries, until, { hours, count }) {
   const length = hours * HOUR;
   const first = Math.floor(Date.parse(until) / length) - count + 1;
-  const found = Array.from({ length: count }, (_, at) => ({ start: (first + at) * length, end: (first + at + 1) * length, changes: {}, consolidations: {}, consolidated: 0 }));
+  const found = Array.from({ length: count }, (_, at) => ({
+    start: (first + at) * length,
+    end: (first + at + 1) * length,
+    changes: {},
+    consolidations: {},
+    consolidated: 0,
+  }));
   for (const entry of entries) {
     const into = found[Math.floor(Date.parse(entry.hour ?? entry.day) / length) - first];
     if (!into) continue;
@@ -95,7 +38,8 @@ const sum = (counts) => Object.values(counts).reduce((total, number) => total + 
 
 // From below to above, in an order that stays the same from bar to bar.
 function inOrder(changes) {
-  const place = (name) => (name === UNKNOWN ? SLOTS.length + 1 : agentSlots.get(name) === "other" ? SLOTS.length : agentSlots.get(name));
+  const place = (name) =>
+    name === UNKNOWN ? SLOTS.length + 1 : agentSlots.get(name) === "other" ? SLOTS.length : agentSlots.get(name);
   return Object.entries(changes).sort(([one], [other]) => place(one) - place(other) || one.localeCompare(other));
 }
 
@@ -105,33 +49,62 @@ function stretchText({ start, end }) {
 }
 
 function triggersText(consolidations) {
-  return Object.entries(consolidations).map(([trigger, number]) => (number > 1 ? `${number} × ${triggerText(trigger)}` : triggerText(trigger))).join(", ");
+  return Object.entries(consolidations)
+    .map(([trigger, number]) => (number > 1 ? `${number} × ${triggerText(trigger)}` : triggerText(trigger)))
+    .join(", ");
 }
 
 const triggerText = (trigger) => (trigger in WORDS[LANGUAGE] ? word(trigger) : trigger);
 
 function tooltip(stretch) {
-  const lines = [stretchText(stretch), ...inOrder(stretch.changes).map(([name, number]) => `${nameOf(name)}: ${NUMBER.format(number)}`)];
+  const lines = [
+    stretchText(stretch),
+    ...inOrder(stretch.changes).map(([name, number]) => `${nameOf(name)}: ${NUMBER.format(number)}`),
+  ];
   if (sum(stretch.consolidations)) lines.push(coversText(stretch));
   return shape("title", {}, lines.join("\n"));
 }
 
-const coversText = ({ consolidations, consolidated }) => word("covers", { triggers: triggersText(consolidations), count: consolidated });
+const coversText = ({ consolidations, consolidated }) =>
+  word("covers", { triggers: triggersText(consolidations), count: consolidated });
 
 const CHART = { height: 208, left: 34, right: 8, top: 30, bottom: 26 };
 
 function timelineChart(found, range, width) {
   const most = Math.max(1, ...found.map((each) => sum(each.changes)));
-  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000].find((each) => most / each <= 4) ?? Math.ceil(most / 4);
+  const step =
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000].find((each) => most / each <= 4) ??
+    Math.ceil(most / 4);
   const top = Math.ceil(most / step) * step;
   const base = CHART.height - CHART.bottom;
   const y = (number) => base - (number / top) * (base - CHART.top);
   const each = (width - CHART.left - CHART.right) / found.length;
   const x = (at) => CHART.left + at * each;
-  const made = shape("svg", { class: "chart", role: "img", "aria-label": chartLabel(found), viewBox: `0 0 ${width} ${CHART.height}`, width, height: CHART.height });
+  const made = shape("svg", {
+    class: "chart",
+    role: "img",
+    "aria-label": chartLabel(found),
+    viewBox: `0 0 ${width} ${CHART.height}`,
+    width,
+    height: CHART.height,
+  });
   for (let number = 0; number <= top; number += step) {
-    made.append(shape("line", { class: number ? "grid" : "axis", x1: CHART.left, x2: width - CHART.right, y1: y(number), y2: y(number) }));
-    made.append(shape("text", { class: "tick", x: CHART.left - 8, y: y(number) + 4, "text-anchor": "end" }, NUMBER.format(number)));
+    made.append(
+      shape("line", {
+        class: number ? "grid" : "axis",
+        x1: CHART.left,
+        x2: width - CHART.right,
+        y1: y(number),
+        y2: y(number),
+      }),
+    );
+    made.append(
+      shape(
+        "text",
+        { class: "tick", x: CHART.left - 8, y: y(number) + 4, "text-anchor": "end" },
+        NUMBER.format(number),
+      ),
+    );
   }
   found.forEach((stretch, at) => made.append(...column(stretch, x(at), each, y, base)));
   made.append(...axisLabels(found, range, x, each, base, width));
@@ -146,13 +119,24 @@ function column(stretch, left, each, y, base) {
     parts.push(shape("line", { class: "mark-line", x1: middle, x2: middle, y1: 18, y2: base }));
     parts.push(shape("path", { class: "mark", d: `M${middle} 5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5Z` }));
     const number = sum(stretch.consolidations);
-    if (number > 1 && each > 25) parts.push(shape("text", { class: "tick", x: middle + 8, y: 15 }, NUMBER.format(number)));
+    if (number > 1 && each > 25)
+      parts.push(shape("text", { class: "tick", x: middle + 8, y: 15 }, NUMBER.format(number)));
   }
   let below = 0;
   for (const [name, number] of inOrder(stretch.changes)) {
     const upper = y(below + number);
     const height = Math.max(1, y(below) - upper - (below ? 1 : 0));
-    parts.push(shape("rect", { class: "bar", x: left + gap / 2, y: upper, width: Math.max(1, each - gap), height, rx: 1.5, fill: `url(#texture-${slotOf(name)})` }));
+    parts.push(
+      shape("rect", {
+        class: "bar",
+        x: left + gap / 2,
+        y: upper,
+        width: Math.max(1, each - gap),
+        height,
+        rx: 1.5,
+        fill: `url(#texture-${slotOf(name)})`,
+      }),
+    );
     below += number;
   }
   if (!parts.length) return [];
@@ -163,12 +147,21 @@ function column(stretch, left, each, y, base) {
 function axisLabels(found, range, x, each, base, width) {
   const apart = Math.max(1, Math.round(range.label / range.hours));
   const sparse = width < 480 && range.hours === 6 ? 2 : 1;
-  const labelled = found.map((stretch, at) => [stretch, at]).filter(([{ start }]) => (start / HOUR / range.hours) % (apart * sparse) === 0);
+  const labelled = found
+    .map((stretch, at) => [stretch, at])
+    .filter(([{ start }]) => (start / HOUR / range.hours) % (apart * sparse) === 0);
   return labelled.flatMap(([{ start }, at]) => {
     const text = range.hours === 1 && new Date(start).getUTCHours() ? clockText.format(start) : dayText.format(start);
     const tick = shape("line", { class: "axis", x1: x(at), x2: x(at), y1: base, y2: base + 5 });
     const late = x(at) > width - 50;
-    return [tick, shape("text", { class: "tick", x: late ? width - CHART.right : x(at), y: base + 19, "text-anchor": late ? "end" : "start" }, text)];
+    return [
+      tick,
+      shape(
+        "text",
+        { class: "tick", x: late ? width - CHART.right : x(at), y: base + 19, "text-anchor": late ? "end" : "start" },
+        text,
+      ),
+    ];
   });
 }
 
@@ -183,26 +176,51 @@ function chartLabel(found) {
 
 // One row for each stretch in which something happened, newest first.
 function timelineTable(found) {
-  const headings = [[word("when"), "row-head when"], [word("total"), "number"], [word("by"), ""], [word("consolidations"), ""]];
-  const rows = found.filter((each) => sum(each.changes) || sum(each.consolidations)).reverse().map((each) => [
-    stretchText(each),
-    NUMBER.format(sum(each.changes)),
-    whoText(each.changes),
-    sum(each.consolidations) ? coversText(each) : "",
-  ]);
+  const headings = [
+    [word("when"), "row-head when"],
+    [word("total"), "number"],
+    [word("by"), ""],
+    [word("consolidations"), ""],
+  ];
+  const rows = found
+    .filter((each) => sum(each.changes) || sum(each.consolidations))
+    .reverse()
+    .map((each) => [
+      stretchText(each),
+      NUMBER.format(sum(each.changes)),
+      whoText(each.changes),
+      sum(each.consolidations) ? coversText(each) : "",
+    ]);
   return table(word("timeline_caption"), headings, rows, "numbers");
 }
 
-const whoText = (changes) => inOrder(changes).map(([name, number]) => `${nameOf(name)} ${NUMBER.format(number)}`).join(", ");
+const whoText = (changes) =>
+  inOrder(changes)
+    .map(([name, number]) => `${nameOf(name)} ${NUMBER.format(number)}`)
+    .join(", ");
 
 function legend(found) {
   const totals = {};
   for (const each of found) add(totals, each.changes);
   const marks = found.reduce((total, each) => total + sum(each.consolidations), 0);
-  const items = inOrder(totals).map(([name, number]) => element("li", {}, agent(name), " ", element("span", { class: "count" }, NUMBER.format(number))));
+  const items = inOrder(totals).map(([name, number]) =>
+    element("li", {}, agent(name), " ", element("span", { class: "count" }, NUMBER.format(number))),
+  );
   if (marks) {
-    const mark = shape("svg", { class: "sign", viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" }, shape("path", { class: "mark", d: "M6 1l5 5l-5 5l-5 -5Z" }));
-    items.push(element("li", {}, element("span", { class: "agent" }, mark, word("consolidations")), " ", element("span", { class: "count" }, NUMBER.format(marks))));
+    const mark = shape(
+      "svg",
+      { class: "sign", viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" },
+      shape("path", { class: "mark", d: "M6 1l5 5l-5 5l-5 -5Z" }),
+    );
+    items.push(
+      element(
+        "li",
+        {},
+        element("span", { class: "agent" }, mark, word("consolidations")),
+        " ",
+        element("span", { class: "count" }, NUMBER.format(marks)),
+      ),
+    );
   }
   return items;
 }
@@ -214,14 +232,28 @@ function strip(found, most) {
   const totals = {};
   for (const stretch of found) add(totals, stretch.changes);
   const label = [word("changes_count", { count: total }), whoText(totals)].filter(Boolean).join(": ");
-  const made = shape("svg", { class: "strip", role: "img", "aria-label": label, viewBox: "0 0 144 26", width: 144, height: 26 });
+  const made = shape("svg", {
+    class: "strip",
+    role: "img",
+    "aria-label": label,
+    viewBox: "0 0 144 26",
+    width: 144,
+    height: 26,
+  });
   made.append(shape("line", { class: "axis", x1: 0, x2: 144, y1: 25.5, y2: 25.5 }));
   found.forEach((stretch, at) => {
     const y = (number) => 25 - 24 * Math.sqrt(number / most);
     let below = 0;
     const bars = inOrder(stretch.changes).map(([name, number]) => {
       const upper = y(below + number);
-      const bar = shape("rect", { class: "bar", x: at * each + 0.5, y: upper, width: each - 1, height: Math.max(1, y(below) - upper), fill: `url(#texture-${slotOf(name)})` });
+      const bar = shape("rect", {
+        class: "bar",
+        x: at * each + 0.5,
+        y: upper,
+        width: each - 1,
+        height: Math.max(1, y(below) - upper),
+        fill: `url(#texture-${slotOf(name)})`,
+      });
       below += number;
       return bar;
     });

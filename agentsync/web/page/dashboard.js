@@ -6,7 +6,16 @@ const EVERY = 10000; // milliseconds between two reads
 const WHILE_GONE = 2000;
 const SETTLE = 150; // milliseconds in which events count as one
 
-const page = { data: null, drawn: {}, range: "day", chosen: false, answered: null, trouble: null, listening: false, consolidating: false };
+const page = {
+  data: null,
+  drawn: {},
+  range: "day",
+  chosen: false,
+  answered: null,
+  trouble: null,
+  listening: false,
+  consolidating: false,
+};
 let server = null;
 let timer = 0;
 let reading = null;
@@ -28,7 +37,10 @@ function draw() {
     actions: [[status.pending_changes], () => showActions(status)],
     pending: [[pending, [...agentSlots]], () => showPending(pending)],
     timeline: [[timeline, page.range, width, [...agentSlots]], () => showTimeline(timeline, page.range)],
-    files: [[status.files, checksums, timeline, page.range, [...agentSlots]], () => showFiles(status, checksums, timeline, page.range)],
+    files: [
+      [status.files, checksums, timeline, page.range, [...agentSlots]],
+      () => showFiles(status, checksums, timeline, page.range),
+    ],
   };
   for (const [name, [depends, show]] of Object.entries(parts)) {
     const now = JSON.stringify(depends);
@@ -94,8 +106,15 @@ function setTrouble(kind, reason = "") {
   if (page.trouble && !kind) announce(word("back"));
   page.trouble = name;
   const never = kind === "gone" && !page.answered;
-  const title = { gone: () => phrase("gone_title", { time: clock(page.answered) }), failed: () => word("failed_title", { reason }) };
-  if (kind) showNotice(never ? word("never_title") : title[kind]?.() ?? word(`${kind}_title`), word(never ? "never_text" : `${kind}_text`));
+  const title = {
+    gone: () => phrase("gone_title", { time: clock(page.answered) }),
+    failed: () => word("failed_title", { reason }),
+  };
+  if (kind)
+    showNotice(
+      never ? word("never_title") : (title[kind]?.() ?? word(`${kind}_title`)),
+      word(never ? "never_text" : `${kind}_text`),
+    );
   else byId("notice").hidden = true;
   return showConnection();
 }
@@ -120,7 +139,9 @@ async function consolidate() {
     const { changes_consolidated: count } = await server.consolidate();
     say(count ? word("consolidated", { count }) : word("consolidated_nothing"));
   } catch (error) {
-    say(word("could_not", { reason: error instanceof Failed || error instanceof Refused ? error.message : word("gone") }));
+    say(
+      word("could_not", { reason: error instanceof Failed || error instanceof Refused ? error.message : word("gone") }),
+    );
   }
   page.consolidating = false;
   await refresh();
@@ -181,6 +202,10 @@ function begin() {
   byId("consolidate").disabled = true;
   byId("consolidate").addEventListener("click", consolidate);
   byId("refresh").addEventListener("click", refreshByHand);
+  addEventListener("hashchange", () => {
+    server.takeNewToken();
+    refresh();
+  });
   showConnection();
   listenToServer();
   return refresh();

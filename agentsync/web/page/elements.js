@@ -25,7 +25,13 @@ const byId = (id) => document.getElementById(id);
 // A table with a caption and headings. Roles are said, because a narrow screen shows it as a list of cards.
 function table(caption, headings, rows, name) {
   const head = headings.map(([text, kind]) => element("th", { scope: "col", role: "columnheader", class: kind }, text));
-  const body = rows.map((cells) => element("tr", { role: "row" }, cells.map((cell, at) => tableCell(cell, at, headings[at]))));
+  const body = rows.map((cells) =>
+    element(
+      "tr",
+      { role: "row" },
+      cells.map((cell, at) => tableCell(cell, at, headings[at])),
+    ),
+  );
   return element(
     "table",
     { role: "table", class: name },
@@ -51,7 +57,12 @@ const clockText = new Intl.DateTimeFormat(LOCALE, CLOCK);
 const secondText = new Intl.DateTimeFormat(LOCALE, { ...CLOCK, second: "2-digit" });
 const dayText = new Intl.DateTimeFormat(LOCALE, { timeZone: "UTC", day: "numeric", month: "short" });
 const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" });
-const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const UNITS = [
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
 
 const exact = (moment) => `${moment.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
@@ -91,5 +102,9 @@ function short(checksum) {
 // A path that may break after each of its folders.
 function path(text) {
   const parts = text.split(/(?<=\/)/);
-  return element("span", { class: "path" }, parts.flatMap((part, at) => (at ? [element("wbr"), part] : [part])));
+  return element(
+    "span",
+    { class: "path" },
+    parts.flatMap((part, at) => (at ? [element("wbr"), part] : [part])),
+  );
 }

@@ -14,16 +14,29 @@ const STATES = {
 };
 
 function badge(key, drawn) {
-  const drawing = shape("svg", { viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" }, shape("path", { d: drawn }));
+  const drawing = shape(
+    "svg",
+    { viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" },
+    shape("path", { d: drawn }),
+  );
   return element("span", { class: `badge ${key}` }, drawing, key in WORDS[LANGUAGE] ? word(key) : key);
 }
 
 function tile(title, value, ...notes) {
-  return element("div", { class: "tile" }, element("dt", {}, title), element("dd", { class: "value" }, value), notes.filter(Boolean).map((note) => element("dd", { class: "note" }, note)));
+  return element(
+    "div",
+    { class: "tile" },
+    element("dt", {}, title),
+    element("dd", { class: "value" }, value),
+    notes.filter(Boolean).map((note) => element("dd", { class: "note" }, note)),
+  );
 }
 
 function showStatus(status) {
-  const place = [status.worktree && word("worktree", { worktree: status.worktree }), status.branch && word("branch", { branch: status.branch })];
+  const place = [
+    status.worktree && word("worktree", { worktree: status.worktree }),
+    status.branch && word("branch", { branch: status.branch }),
+  ];
   byId("place").textContent = place.filter(Boolean).join(" · ");
   byId("tiles").replaceChildren(serviceTile(status), pendingTile(status), watchedTile(status), lastTile(status));
   const notes = attention(status);
@@ -34,18 +47,30 @@ function showStatus(status) {
 
 function serviceTile({ running, check_interval_seconds: count }) {
   const state = running ? "active" : "stopped";
-  return tile(word("service"), badge(state, STATES[state]), running ? word("service_note", { count }) : word("stopped_note"));
+  return tile(
+    word("service"),
+    badge(state, STATES[state]),
+    running ? word("service_note", { count }) : word("stopped_note"),
+  );
 }
 
 function pendingTile(status) {
   const { pending_changes: pending, consolidation_threshold: threshold } = status;
-  const value = [NUMBER.format(pending), " ", element("span", { class: "of" }, word("of_threshold", { count: threshold }))];
+  const value = [
+    NUMBER.format(pending),
+    " ",
+    element("span", { class: "of" }, word("of_threshold", { count: threshold })),
+  ];
   return tile(word("pending_tile"), value, pips(pending, threshold), nextReport(status));
 }
 
 function pips(pending, threshold) {
   if (threshold > 20) return null;
-  return element("span", { class: "pips", "aria-hidden": "true" }, Array.from({ length: threshold }, (_, at) => element("span", { class: at < pending ? "full" : "" })));
+  return element(
+    "span",
+    { class: "pips", "aria-hidden": "true" },
+    Array.from({ length: threshold }, (_, at) => element("span", { class: at < pending ? "full" : "" })),
+  );
 }
 
 function nextReport(status) {
@@ -67,13 +92,19 @@ function watchedTile({ watched_files: watched, files }) {
 
 function lastTile({ last_consolidation: last, watching_since: since }) {
   if (last) return tile(word("last_tile"), time(last), exact(new Date(last)));
-  return tile(word("last_tile"), word("last_never"), since ? phrase("last_never_note", { time: exact(new Date(since)) }) : null);
+  return tile(
+    word("last_tile"),
+    word("last_never"),
+    since ? phrase("last_never_note", { time: exact(new Date(since)) }) : null,
+  );
 }
 
 function attention({ paused, spooled, owed, problems }) {
   return [
     ...problems.map((each) => word("problem", each)),
-    ...paused.map(({ worktree, operation, since }) => phrase("paused", { worktree, operation, since, time: time(since) })),
+    ...paused.map(({ worktree, operation, since }) =>
+      phrase("paused", { worktree, operation, since, time: time(since) }),
+    ),
     ...spooled.map((each) => word("spooled", { count: each.observations, path: each.path })),
     ...owed.map((each) => word(each.reason ? "owed_why" : "owed", each)),
   ];
@@ -81,21 +112,38 @@ function attention({ paused, spooled, owed, problems }) {
 
 function showPending({ count, changes }) {
   if (!count) return byId("pending").replaceChildren(empty(word("pending_empty"), word("pending_empty_next")));
-  const headings = [[word("file"), "row-head"], [word("change"), ""], [word("when"), "when"], [word("by"), ""], [word("checksum"), "sums"]];
-  const rows = changes.slice(0, PENDING_SHOWN).map((change) => [
-    path(change.file_path),
-    [badge(change.event_type, KINDS[change.event_type]), " ", change.spooled ? element("span", { class: "tag" }, word("waits")) : null],
-    time(change.timestamp),
-    agent(change.agent_owner, change.author),
-    sums(change),
-  ]);
+  const headings = [
+    [word("file"), "row-head"],
+    [word("change"), ""],
+    [word("when"), "when"],
+    [word("by"), ""],
+    [word("checksum"), "sums"],
+  ];
+  const rows = changes
+    .slice(0, PENDING_SHOWN)
+    .map((change) => [
+      path(change.file_path),
+      [
+        badge(change.event_type, KINDS[change.event_type]),
+        " ",
+        change.spooled ? element("span", { class: "tag" }, word("waits")) : null,
+      ],
+      time(change.timestamp),
+      agent(change.agent_owner, change.author),
+      sums(change),
+    ]);
   const more = count - rows.length;
   const rest = more > 0 ? element("p", { class: "note" }, word("pending_more", { count: more })) : null;
-  return byId("pending").replaceChildren(...[table(word("pending_caption"), headings, rows, "pending"), rest].filter(Boolean));
+  return byId("pending").replaceChildren(
+    ...[table(word("pending_caption"), headings, rows, "pending"), rest].filter(Boolean),
+  );
 }
 
 function sums({ old_checksum: old, new_checksum: now }) {
-  const said = word("old_to_new", { old: old?.slice(0, 8) ?? word("no_checksum"), new: now?.slice(0, 8) ?? word("no_checksum") });
+  const said = word("old_to_new", {
+    old: old?.slice(0, 8) ?? word("no_checksum"),
+    new: now?.slice(0, 8) ?? word("no_checksum"),
+  });
   const shown = element("span", { "aria-hidden": "true" }, short(old), " → ", short(now));
   return element("span", { class: "sum" }, element("span", { class: "unseen" }, said), shown);
 }
@@ -107,12 +155,21 @@ function showFiles(status, { checksums }, timeline, rangeName) {
   const entries = new Map(timeline.files.map((each) => [each.file_path, range.hours === 1 ? each.hours : each.days]));
   const strips = new Map(paths.map((each) => [each, stretches(entries.get(each) ?? [], timeline.until, range)]));
   const most = Math.max(1, ...[...strips.values()].flat().map((each) => sum(each.changes)));
-  const headings = [[word("file"), "row-head"], [word("state"), ""], [word("checksum"), "sums"], [word("last_change"), "when"], [word("by"), ""], [word(`strip_${rangeName}`), "strips"]];
+  const headings = [
+    [word("file"), "row-head"],
+    [word("state"), ""],
+    [word("checksum"), "sums"],
+    [word("last_change"), "when"],
+    [word("by"), ""],
+    [word(`strip_${rangeName}`), "strips"],
+  ];
   const rows = paths.map((each) => [
     [path(each), " ", element("span", { class: "type" }, status.files[each].file_type)],
     fileState(each, status, checksums[each]),
     short(checksums[each]?.checksum),
-    checksums[each]?.last_modified ? time(checksums[each].last_modified) : element("span", { class: "quiet" }, word("never")),
+    checksums[each]?.last_modified
+      ? time(checksums[each].last_modified)
+      : element("span", { class: "quiet" }, word("never")),
     checksums[each]?.last_modified ? agent(checksums[each].agent_owner, checksums[each].author) : "",
     strip(strips.get(each), most),
   ]);

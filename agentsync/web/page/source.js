@@ -9,14 +9,22 @@ const RETRY = [500, 1000, 2000, 4000]; // milliseconds before the stream is aske
 class Refused extends Error {}
 class Failed extends Error {}
 
-// The token comes with the address once, and is not left in it.
+// The token comes with the address once, and is not left in it. It is base64, perhaps: a + in it is a +.
 function takeToken() {
   const found = /[#&]token=([^&]+)/.exec(location.hash);
   if (found) {
-    sessionStorage.setItem("agentsync-token", decodeURIComponent(found[1]));
+    sessionStorage.setItem("agentsync-token", decoded(found[1]));
     history.replaceState(null, "", location.pathname + location.search);
   }
   return sessionStorage.getItem("agentsync-token");
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 class Server {
@@ -24,6 +32,11 @@ class Server {
     this.token = takeToken();
     this.known = {}; // what was answered last, with its ETag
     this.lastId = null;
+  }
+
+  // Somebody has put a token at the end of the address; that alone loads no page anew.
+  takeNewToken() {
+    this.token = takeToken();
   }
 
   headers(more = {}) {
@@ -49,7 +62,9 @@ class Server {
 
   async consolidate() {
     const headers = this.headers({ "Content-Type": "application/json" });
-    return answered(await fetch("api/sync/consolidate", { method: "POST", headers, body: "{}", signal: AbortSignal.timeout(60000) }));
+    return answered(
+      await fetch("api/sync/consolidate", { method: "POST", headers, body: "{}", signal: AbortSignal.timeout(60000) }),
+    );
   }
 
   // Calls `heard` for every event, and `listening(true or false)`. While the page is hidden nothing is asked for: a

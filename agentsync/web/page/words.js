@@ -15,7 +15,10 @@ const WORDS = {
     actions: "Actions",
     files: "Watched files",
     consolidate: "Consolidate now",
-    consolidate_note: { one: "Puts the pending change into the report.", other: "Puts {count} pending changes into the report." },
+    consolidate_note: {
+      one: "Puts the pending change into the report.",
+      other: "Puts {count} pending changes into the report.",
+    },
     consolidate_nothing: "Nothing is pending: no report would be added.",
     refresh: "Refresh",
     refresh_note: "It refreshes itself: at once when something changes, and every 10 seconds.",
@@ -29,15 +32,18 @@ const WORDS = {
     gone: "No answer",
     snapshot: "Snapshot",
     gone_title: "The server does not answer since {time}.",
-    gone_text: "What you see is from then. Changes are still recorded by git hooks and commands. To see them here: agentsync serve",
+    gone_text:
+      "What you see is from then. Changes are still recorded by git hooks and commands. To see them here: agentsync serve",
     never_title: "The server does not answer.",
     never_text: "Start it in the repository: agentsync serve",
     refused_title: "The server wants a token.",
-    refused_text: "Put it at the end of this page's address, as #token=... The token is in the file that agentsync serve was given by --token-file.",
+    refused_text:
+      "Put it at the end of this page's address, as #token=... The token is in the file that agentsync serve was given by --token-file.",
     failed_title: "The server could not answer: {reason}",
     failed_text: "What you see may be old. To find the cause: agentsync doctor",
     snapshot_title: "A snapshot of {time}.",
-    snapshot_text: "It does not change any more. For a new one: agentsync export --html FILE. To see changes as they come: agentsync serve",
+    snapshot_text:
+      "It does not change any more. For a new one: agentsync export --html FILE. To see changes as they come: agentsync serve",
     back: "The server answers again.",
 
     service: "Service",
@@ -58,7 +64,10 @@ const WORDS = {
     last_never_note: "watching since {time}",
 
     paused: "{worktree}: a {operation} is going on since {time}; its files are not looked at",
-    spooled: { one: "{count} observation waits in {path}: the ledger could not be written", other: "{count} observations wait in {path}: the ledger could not be written" },
+    spooled: {
+      one: "{count} observation waits in {path}: the ledger could not be written",
+      other: "{count} observations wait in {path}: the ledger could not be written",
+    },
     owed: "{worktree}: its report is not written yet",
     owed_why: "{worktree}: its report is not written: {reason}",
     problem: "{about}: {problem}",
@@ -111,7 +120,10 @@ const WORDS = {
     announce_pending: { one: "{count} change is pending", other: "{count} changes are pending" },
     announce_consolidated: "Consolidated; nothing is pending",
     consolidating: "Consolidating",
-    consolidated: { one: "{count} change consolidated. The report is in the shared document.", other: "{count} changes consolidated. The report is in the shared document." },
+    consolidated: {
+      one: "{count} change consolidated. The report is in the shared document.",
+      other: "{count} changes consolidated. The report is in the shared document.",
+    },
     consolidated_nothing: "Nothing was pending, so no report was added.",
     could_not: "That did not work: {reason}",
     refreshed: "Up to date at {time}.",
@@ -129,7 +141,10 @@ const WORDS = {
     actions: "Actions",
     files: "Fichiers surveillés",
     consolidate: "Déclencher une consolidation",
-    consolidate_note: { one: "Met le changement en attente dans le rapport.", other: "Met {count} changements en attente dans le rapport." },
+    consolidate_note: {
+      one: "Met le changement en attente dans le rapport.",
+      other: "Met {count} changements en attente dans le rapport.",
+    },
     consolidate_nothing: "Rien n’est en attente : aucun rapport ne serait ajouté.",
     refresh: "Rafraîchir",
     refresh_note: "La page se rafraîchit seule : dès que quelque chose change, et toutes les 10 secondes.",
@@ -143,15 +158,18 @@ const WORDS = {
     gone: "Pas de réponse",
     snapshot: "Instantané",
     gone_title: "Le serveur ne répond plus depuis {time}.",
-    gone_text: "Ce que vous voyez date de ce moment. Les hooks git et les commandes enregistrent toujours les changements. Pour les voir ici : agentsync serve",
+    gone_text:
+      "Ce que vous voyez date de ce moment. Les hooks git et les commandes enregistrent toujours les changements. Pour les voir ici : agentsync serve",
     never_title: "Le serveur ne répond pas.",
     never_text: "Démarrez-le dans le dépôt : agentsync serve",
     refused_title: "Le serveur demande un jeton.",
-    refused_text: "Ajoutez-le à la fin de l’adresse de cette page, sous la forme #token=... Il est dans le fichier donné à agentsync serve par --token-file.",
+    refused_text:
+      "Ajoutez-le à la fin de l’adresse de cette page, sous la forme #token=... Il est dans le fichier donné à agentsync serve par --token-file.",
     failed_title: "Le serveur n’a pas pu répondre : {reason}",
     failed_text: "Ce que vous voyez peut être ancien. Pour trouver la cause : agentsync doctor",
     snapshot_title: "Un instantané de {time}.",
-    snapshot_text: "Il ne change plus. Pour en faire un nouveau : agentsync export --html FICHIER. Pour suivre les changements : agentsync serve",
+    snapshot_text:
+      "Il ne change plus. Pour en faire un nouveau : agentsync export --html FICHIER. Pour suivre les changements : agentsync serve",
     back: "Le serveur répond de nouveau.",
 
     service: "Service",
@@ -172,7 +190,10 @@ const WORDS = {
     last_never_note: "surveillance depuis {time}",
 
     paused: "{worktree} : {operation} en cours depuis {time} ; ses fichiers ne sont pas vérifiés",
-    spooled: { one: "{count} observation attend dans {path} : le journal n’a pas pu être écrit", other: "{count} observations attendent dans {path} : le journal n’a pas pu être écrit" },
+    spooled: {
+      one: "{count} observation attend dans {path} : le journal n’a pas pu être écrit",
+      other: "{count} observations attendent dans {path} : le journal n’a pas pu être écrit",
+    },
     owed: "{worktree} : son rapport n’est pas encore écrit",
     owed_why: "{worktree} : son rapport n’est pas écrit : {reason}",
     problem: "{about} : {problem}",
@@ -186,7 +207,8 @@ const WORDS = {
     files_empty_next: "Ajoutez-en un à .agentsync/config.toml : [[watch]] avec path et type.",
     timeline_caption: "Changements par heure ou par jour (UTC), et consolidations",
     timeline_empty: "Aucun changement dans cette période.",
-    timeline_empty_next: "Modifiez un fichier surveillé, enregistrez-le ou validez-le : il apparaît ici en quelques secondes.",
+    timeline_empty_next:
+      "Modifiez un fichier surveillé, enregistrez-le ou validez-le : il apparaît ici en quelques secondes.",
     timeline_label: "{changes}, {consolidations} ; les nombres sont dans le tableau ci-dessous.",
 
     when: "Quand",
@@ -225,7 +247,10 @@ const WORDS = {
     announce_pending: { one: "{count} changement en attente", other: "{count} changements en attente" },
     announce_consolidated: "Consolidé ; rien n’est en attente",
     consolidating: "Consolidation en cours",
-    consolidated: { one: "{count} changement consolidé. Le rapport est dans le document partagé.", other: "{count} changements consolidés. Le rapport est dans le document partagé." },
+    consolidated: {
+      one: "{count} changement consolidé. Le rapport est dans le document partagé.",
+      other: "{count} changements consolidés. Le rapport est dans le document partagé.",
+    },
     consolidated_nothing: "Rien n’était en attente : aucun rapport n’a été ajouté.",
     could_not: "Cela n’a pas marché : {reason}",
     refreshed: "À jour à {time}.",
@@ -233,15 +258,18 @@ const WORDS = {
 };
 
 const LANGUAGE = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag in WORDS) ?? "en";
-const LOCALE = navigator.languages.find((tag) => tag.toLowerCase().startsWith(LANGUAGE)) ?? LANGUAGE; // how dates are written
+// How numbers and dates are written: as where the reader is.
+const LOCALE = navigator.languages.find((tag) => tag.toLowerCase().startsWith(LANGUAGE)) ?? LANGUAGE;
 const PLURAL = new Intl.PluralRules(LANGUAGE);
 const NUMBER = new Intl.NumberFormat(LOCALE);
 
 // The text of a key; `count` chooses the plural.
 function word(key, values = {}) {
   const entry = WORDS[LANGUAGE][key];
-  const text = typeof entry === "string" ? entry : entry[PLURAL.select(values.count)] ?? entry.other;
-  return text.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? NUMBER.format(values[name]) : values[name]));
+  const text = typeof entry === "string" ? entry : (entry[PLURAL.select(values.count)] ?? entry.other);
+  return text.replace(/\{(\w+)\}/g, (_, name) =>
+    typeof values[name] === "number" ? NUMBER.format(values[name]) : values[name],
+  );
 }
 
 // The same as a list of texts and of the nodes that stand for some of the braces.
