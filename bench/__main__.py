@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench import append, beside, commit, filter, history, many_files, replay, startup, watch
+from bench import append, beside, commit, filter, history, live, many_files, replay, startup, watch
 from bench.harness import Benchmark, race
 from bench.lab import CHECKOUT, Lab, machine
 from bench.report import markdown, rewrite, terminal
@@ -25,6 +25,7 @@ BENCHMARKS = (
     many_files.BENCHMARK,
     watch.EDIT,
     watch.IDLE,
+    live.BENCHMARK,
 )
 PAGE = CHECKOUT / "docs" / "performance.md"
 

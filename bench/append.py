@@ -25,7 +25,7 @@ def writers(kind: str, processes: int = PROCESSES) -> Callable[[Lab], Step]:
         def step() -> Sample:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            took = _all_at_once(lab, lab.module("bench.appenders", kind, str(folder), str(each)), processes)
+            took = all_at_once(lab, lab.module("bench.appenders", kind, str(folder), str(each)), processes)
             _check(kind, folder, each * processes)
             return Sample(took / (each * processes) * 1000)
 
@@ -34,7 +34,8 @@ def writers(kind: str, processes: int = PROCESSES) -> Callable[[Lab], Step]:
     return prepare
 
 
-def _all_at_once(lab: Lab, argv: list[str], processes: int) -> float:
+def all_at_once(lab: Lab, argv: list[str], processes: int) -> float:
+    """How long these processes of `appenders.py` take together, in seconds, from the moment when all are ready."""
     pipe = subprocess.PIPE
     started = [
         subprocess.Popen(argv, cwd=lab.folder, env=lab.env, stdin=pipe, stdout=pipe, text=True)

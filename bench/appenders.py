@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
 from collections.abc import Iterator
 
 from agentsync.checkpoint import View
-from agentsync.events import Event
+from agentsync.decide import Trigger, decide
+from agentsync.events import Change, Consolidation, Event, new_id, to_rfc3339
+from agentsync.lean import replace
 from agentsync.ledger import Ledger
 from agentsync.observe.look import record
+from agentsync.settings import Settings
 from bench.ledgers import events, lines
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, line BLOB)"
@@ -26,6 +30,29 @@ def agentsync(folder: str, count: int) -> Iterator[None]:
         with ledger.transaction(60.0) as transaction:
             record(transaction, view.catch_up(), [event], time.time())
     yield
+
+
+def changes(folder: str, count: int) -> Iterator[None]:
+    """Edits beside a server: each with an id of its own, and consolidated by whoever brings them to the threshold."""
+    ledger = Ledger(folder)
+    view = View(ledger, with_index=False).catch_up()
+    settings = Settings()
+    mine = [event for _, event in events(2 * count + 10, os.getpid()) if isinstance(event, Change)][:count]
+    yield
+    for event in mine:
+        now = time.time()
+        edit = replace(event, id=new_id(now), timestamp=to_rfc3339(now))
+        with ledger.transaction(60.0) as transaction:
+            record(transaction, view.catch_up(), [edit], now)
+            trigger = decide(view.state, now, settings)
+            if trigger:
+                record(transaction, view, [_consolidation(trigger, list(view.state.pending), now)], now)
+    yield
+
+
+def _consolidation(trigger: Trigger, ids: list[str], now: float) -> Consolidation:
+    when = to_rfc3339(now)
+    return Consolidation(new_id(now), when, when, trigger.trigger_type, trigger.conditions_met, ids, "hook")
 
 
 def line_only(folder: str, count: int) -> Iterator[None]:
@@ -52,7 +79,7 @@ def sqlite(folder: str, count: int) -> Iterator[None]:
     yield
 
 
-KINDS = {kind.__name__: kind for kind in (agentsync, line_only, sqlite)}
+KINDS = {kind.__name__: kind for kind in (agentsync, changes, line_only, sqlite)}
 
 
 def _main(kind: str, folder: str, count: int) -> None:

@@ -1,0 +1,85 @@
+"""Many open dashboards: `python -m bench.dashboards PORT COUNT EVERY`.
+
+Each listens to the events and reads all that the page shows, every EVERY seconds and soon after an event. "ready" is
+printed when all listen. A line on stdin is the id of the last record that is to come: when all have it, what they heard
+and how long each read took (seconds) is printed as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+import sys
+import time
+
+READS = ("status", "pending-changes", "checksums", "timeline")
+SPACING = 5.0  # seconds between two reads of one page while events come
+PATIENCE = 120.0  # seconds
+
+
+class Dashboard:
+    """One page: what it heard, and how long it waited."""
+
+    def __init__(self, port: int, every: float) -> None:
+        self.port, self.every = port, every
+        self.ids: list[str] = []
+        self.took: list[float] = []
+        self.tags: dict[str, str] = {}
+        self.heard = asyncio.Event()
+        self.listening = asyncio.Event()
+
+    async def listen(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(b"GET /api/sync/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        while line := await reader.readline():
+            if line == b"retry: 2000\n":
+                self.listening.set()
+            elif line.startswith(b"id: "):
+                self.ids.append(line[4:-1].decode())
+                self.heard.set()
+
+    async def poll(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        await asyncio.sleep(random.random() * self.every)  # people open pages at different times
+        while True:
+            for name in READS:
+                await self.read(name, reader, writer)
+            spacing = min(SPACING, self.every)
+            await asyncio.sleep(spacing * (0.5 + random.random()))
+            self.heard.clear()
+            try:
+                await asyncio.wait_for(self.heard.wait(), self.every - spacing)
+            except TimeoutError:
+                continue
+
+    async def read(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        began = time.perf_counter()
+        tag = f"If-None-Match: {self.tags[name]}\r\n" if name in self.tags else ""
+        writer.write(f"GET /api/sync/{name} HTTP/1.1\r\nHost: localhost\r\n{tag}\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        fields = dict(line.split(": ", 1) for line in head.strip().split("\r\n")[1:])
+        await reader.readexactly(int(fields.get("content-length", 0)))
+        assert head.split(" ")[1] in ("200", "304"), head
+        self.tags[name] = fields["etag"]
+        self.took.append(time.perf_counter() - began)
+
+
+async def main(port: int, count: int, every: float) -> None:
+    dashboards = [Dashboard(port, every) for _ in range(count)]
+    tasks = [asyncio.create_task(act()) for one in dashboards for act in (one.listen, one.poll)]
+    for one in dashboards:
+        await asyncio.wait_for(one.listening.wait(), PATIENCE)
+    print("ready", flush=True)
+    last = (await asyncio.to_thread(sys.stdin.readline)).strip()
+    deadline = time.monotonic() + PATIENCE
+    while last and any(last not in one.ids[-64:] for one in dashboards) and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+    heard = [(len(one.ids), hashlib.sha256("".join(one.ids).encode()).hexdigest()) for one in dashboards]
+    failed = [repr(task.exception()) for task in tasks if task.done() and not task.cancelled()]
+    print(json.dumps({"heard": heard, "took": [s for one in dashboards for s in one.took], "failed": failed}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))

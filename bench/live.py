@@ -1,0 +1,128 @@
+"""`agentsync serve` with many open dashboards, while nothing happens and while very many write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import subprocess
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from bench.append import all_at_once
+from bench.clones import watched
+from bench.harness import Benchmark, Contestant, MissingError, Sample, Step
+from bench.lab import Lab
+
+RECORDS = 100_000
+DASHBOARDS = 200
+PROCESSES = 64
+CHANGES = 10_000
+ROUNDS = 1000
+
+
+class Live:
+    """A server over a long ledger, and what is measured of it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.root = watched(lab, "live", lab.size(RECORDS, 500))
+        self.ledger = self.root / ".git" / "agentsync" / "ledger.jsonl"
+        argv = [lab.agentsync, "serve", "--port", "0"]
+        self.server = subprocess.Popen(argv, cwd=self.root, env=lab.env, stdout=subprocess.PIPE)
+        lab.at_end(self.server)
+        assert self.server.stdout
+        found = re.search(rb"http://127.0.0.1:(\d+)/", self.server.stdout.readline())
+        if not found:
+            raise MissingError("failed: `agentsync serve` does not run")
+        self.port = found[1].decode()
+
+    def memory(self) -> float:
+        """What the server has in memory now, in MiB."""
+        status = Path(f"/proc/{self.server.pid}/status")
+        if not status.exists():
+            raise MissingError("no /proc here")
+        return int(re.findall(r"VmRSS:\s+(\d+)", status.read_text())[0]) / 1024
+
+    def run(self, changes: int) -> tuple[list[float], float]:
+        """How long each read of the dashboards took (seconds), while so many changes came, and the memory after it.
+
+        Raises MissingError if a dashboard did not hear each of them, once and in order.
+        """
+        count, every = self.lab.size(DASHBOARDS, 5), self.lab.size(10, 1)
+        argv = self.lab.module("bench.dashboards", self.port, str(count), str(every))
+        pipe = subprocess.PIPE
+        pages = subprocess.Popen(argv, env=self.lab.env, stdin=pipe, stdout=pipe)
+        self.lab.at_end(pages)
+        assert pages.stdout
+        if pages.stdout.readline() != b"ready\n":
+            raise MissingError("failed: the dashboards do not run")
+        size = self.ledger.stat().st_size
+        if changes:
+            processes = self.lab.size(PROCESSES, 4)
+            argv = self.lab.module("bench.appenders", "changes", str(self.ledger.parent), str(changes // processes))
+            all_at_once(self.lab, argv, processes)
+        else:
+            self.server_rests(2 * every)
+        with self.ledger.open("rb") as file:
+            file.seek(size)
+            ids = [json.loads(line)["id"] for line in file]
+        last = f"{ids[-1] if ids else ''}\n".encode()
+        said = json.loads(pages.communicate(last, timeout=300)[0])
+        expected = [len(ids), hashlib.sha256("".join(ids).encode()).hexdigest()]
+        lost = sum(heard != expected for heard in said["heard"])
+        if lost or said["failed"]:
+            raise MissingError(
+                f"failed: {lost} of {count} dashboards missed some of {len(ids)} records {said['failed']}"
+            )
+        return said["took"], self.memory()
+
+    def server_rests(self, seconds: float) -> None:
+        """Let the dashboards poll for a while."""
+        try:
+            self.server.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+        raise MissingError("failed: the server has ended")
+
+
+@lru_cache(maxsize=1)
+def _server(lab: Lab) -> Live:
+    return Live(lab)
+
+
+def reads(changes: int) -> Callable[[Lab], Step]:
+    """A contestant that runs once; each of its steps is one of the reads, drawn at random."""
+
+    def prepare(lab: Lab) -> Step:
+        live = _server(lab)
+        drawn: list[Sample] = []
+
+        def step() -> Sample:
+            if not drawn:
+                took, memory = live.run(lab.size(changes, min(changes, 40)))
+                dice = random.Random(1)
+                drawn.extend(Sample(one, memory) for one in dice.choices(took, k=ROUNDS))
+            return drawn.pop()
+
+        return step
+
+    return prepare
+
+
+BENCHMARK = Benchmark(
+    name="live",
+    title="`agentsync serve`: a read, by one of 200 dashboards",
+    about="A ledger of 100,000 records. Each dashboard listens, and reads state, pending, documents and timeline every "
+    "10 s and some seconds after an event. Then 64 processes append 10,000 changes and the consolidations that are "
+    "due, as fast as they can; each dashboard has to hear each record once, in order. The memory is the server's.",
+    contestants=(
+        Contestant("agentsync, nothing happens", reads(0), most_99=0.05),
+        Contestant("agentsync, 64 processes append", reads(CHANGES), most_99=0.05),
+        Contestant("agentsync, the same once more", reads(CHANGES), most_99=0.05),
+    ),
+    rounds=ROUNDS,
+    warm_up=0,
+)
