@@ -18,11 +18,15 @@ class _UnsettledError(Exception):
 
 
 def clean(path: str, content: bytes) -> bytes:
-    """The file's bytes as git should store them. Raises what goes wrong; git then gets `content` as it is."""
-    if len(content) > region.MAX_SIZE or (found := region.find(content)) is None:
+    """The file's bytes as git should store them. Raises what goes wrong; git then gets `content` as it is.
+
+    Somebody who writes the whole file anew leaves the region out, and takes no published report out of git by that.
+    """
+    if len(content) > region.MAX_SIZE or not region.is_text(content):
         return content
+    found = region.find(content)
     here = git.locate(os.getcwd()).here
-    if here is None or (git.operation(here.git_dir) and found.id != debts.shown(here)):
+    if here is None or (git.operation(here.git_dir) and (found is None or found.id != debts.shown(here))):
         return content  # whoever resolves a conflict decides; what this worktree's reports wrote is no part of it
     try:
         return region.as_stored(content, _stored(path))

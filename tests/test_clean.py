@@ -82,7 +82,6 @@ LATIN = NEW.replace(b"line 3", b"ligne trois, d\xe9p\xeache")
 # What the index has, what the file has, what git is to get.
 TABLE = {
     "no-region": (TEXT.encode(), b"edited\n", b"edited\n"),
-    "no-region-in-the-file": (OLD, TEXT.encode(), TEXT.encode()),
     "empty": (TEXT.encode(), b"", b""),
     "unpublished": (TEXT.encode(), NEW, TEXT.encode()),
     "unpublished-edited": (TEXT.encode(), OTHER, region.strip(OTHER)),
@@ -121,6 +120,8 @@ PYTHON_ONLY = {
     "broken-in-the-index": (NEW.replace(b"<!-- agentsync:end -->\n", b""), NEW, None),
     "typed-inside": (TEXT.encode(), NEW.replace(b"with more lines\n", b"with more lines\ntyped\n"), ...),
     "as-the-index-has-it": (OLD, OLD, OLD),
+    "no-region-in-the-file": (OLD, TEXT.encode(), OLD),
+    "no-region-in-a-new-text": (OLD, b"all is new\n", b"all is new\n" + OLD.removeprefix(TEXT.encode())),
 }
 
 
