@@ -172,6 +172,9 @@ def exchange(root: str, path: str, expected: bytes, data: bytes) -> bool:
     finally:
         os.close(fd)
     try:
+        # Asked before, too: while a wrong exchange stands, others would read what is older than their own text.
+        if not _holds(f"{folder}/{name}", expected):
+            return False
         _swap(temporary, f"{folder}/{name}")
         if _holds(temporary, expected):
             return True
@@ -184,8 +187,8 @@ def exchange(root: str, path: str, expected: bytes, data: bytes) -> bool:
 
 
 def _holds(path: str, data: bytes) -> bool:
-    """Whether a file that was taken out holds this, and nobody is about to write another thing into it."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    """Whether a file holds this, and nobody is about to write another thing into it."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return not _has_writer(fd) and read_all(fd, len(data) + 1) == data
     finally:

@@ -87,6 +87,8 @@ def _why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Setti
         return f"{path} is missing; `agentsync consolidate` makes it"
     if _looks_broken(data):
         return _why_broken(path, data)
+    if files.is_open_for_writing(worktree.root, path):
+        return f"{path} is open for writing in another program"
     return _why_not_hidden(worktree, settings)
 
 
