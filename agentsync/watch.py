@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PAUSE = 0.25  # seconds between two glances
 SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
 REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
+GRACE = 3.0  # seconds that a commit is left to its hook, which knows who makes it
 LEFT_OUT = 20  # intervals at the most without a whole look
 
 
@@ -132,7 +133,8 @@ class Watcher:
         self.quiet.pop(worktree.name, None)
         self._touched.pop(worktree.name, None)
         try:
-            done = self.sync(Request(clone, settings, "poller", [worktree], time.time()))
+            grace = GRACE if os.path.exists(f"{self.clone.store}/hooks.json") else 0.0
+            done = self.sync(Request(clone, settings, "poller", [worktree], time.time(), grace=grace))
         except AgentsyncError as error:
             self.glances.pop(worktree.name, None)
             self._failed.add(worktree.name)  # until all are looked at again

@@ -7,6 +7,8 @@ twenty looks at one edit give one record, and a slow look never records old cont
 
 from __future__ import annotations
 
+import time
+
 from agentsync import git, spool, watermark
 from agentsync.checkpoint import View
 from agentsync.decide import Trigger, decide
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from agentsync.ledger import Transaction
     from agentsync.settings import Settings
 
+PAUSE = 0.1  # seconds
 TRIES = 50  # looks at files that change while they are looked at
 
 
@@ -42,7 +45,7 @@ class Request:
     hook is running. `rewritten`: new commits to those they replace. `environ`: of the process that has just made the
     commit at HEAD, else None. `said`: what AGENTSYNC_AGENT says of the files here, where somebody asked explicitly.
     `asked`: consolidate by the manual rule. `begin`: the first look of all, which takes the baseline. `budget`: bytes
-    of ledger that may be replayed first; None: all.
+    of ledger that may be replayed first; None: all. `grace`: seconds that a commit made just now is left to its hook.
     """
 
     clone: git.Clone
@@ -58,6 +61,7 @@ class Request:
     begin: bool = False
     timeout: float = LOCK_TIMEOUT
     budget: int | None = None
+    grace: float = 0.0
 
 
 @frozen
@@ -82,6 +86,9 @@ def look(request: Request) -> Seen:
         )
     for _ in range(TRIES):
         facts = Facts(request, view.catch_up())
+        while facts.is_left_to_a_hook(time.time()):
+            time.sleep(PAUSE)
+            facts = Facts(request, view.catch_up())
         drafts = draft(request, facts, view)
         if not drafts.events and not facts.waiting and trigger_of(request, drafts) is None:
             facts.finish(view)
@@ -104,7 +111,7 @@ class Facts:
     """All that git and the files said; asked and read when it is made."""
 
     def __init__(self, request: Request, view: View) -> None:
-        every = git.worktrees(request.clone)
+        self.every = every = git.worktrees(request.clone)
         specs = pathspecs(request.settings)
         self.request = request
         self.waiting = spool.waiting(every)
@@ -153,6 +160,15 @@ class Facts:
             known = None if request.begin else view.state.known.get(one.name)
             scenes[one.name] = self.scanner.scan(one, self.walk.heads.get(one.name), known, probable, ending)
         return scenes
+
+    def is_left_to_a_hook(self, now: float) -> bool:
+        """Whether a commit was made just now whose hook may still run: only that one sees who makes it."""
+        if not self.request.grace:
+            return False
+        new = {commit.sha for commit in self.commits.walk.commits}
+        made = [one for one in self.every if self.walk.heads.get(one.name) in new]
+        common_dir, grace = self.request.clone.common_dir, self.request.grace
+        return any(0 <= now - git.head_moved(one, common_dir) < grace for one in made)
 
     def still_true(self) -> bool:
         """Whether every file and HEAD are the ones that were read."""
