@@ -496,7 +496,9 @@ class TestPeople:
             "[...document.querySelectorAll('#legend .sign path')].map((one) => one.getAttribute('d'))"
         )
         agents = len(texts(page, "#legend li:not(:last-child)"))
-        assert len(set(fills)) == agents >= 4
+        drawn = page.evaluate("[...document.querySelectorAll('pattern')].map((one) => [one.id, one.innerHTML])")
+        assert len({f"url(#{name})" for name, _ in drawn} & set(fills)) == agents >= 4
+        assert len({texture for _, texture in drawn}) == len(drawn)
         assert len(set(signs)) == agents + 1
 
 

@@ -183,8 +183,8 @@ function listenToServer() {
     settling = setTimeout(refresh, SETTLE);
   };
   const listening = (is) => {
+    if (page.listening !== is) heard(); // something may have come, or the server gone, in between
     page.listening = is;
-    heard();
     showConnection();
   };
   server.listen(heard, listening);
