@@ -261,9 +261,20 @@ def report_hidden(patient: Patient) -> Iterator[Result]:
             continue
         why = index_entry.obstacle(worktree, path)
         if why:
-            yield Result("report filter", False, f"no report is written in worktree {worktree.name}: {why}", "end that")
+            what = f"no report is written in worktree {worktree.name}: {why}"
+            yield Result("report filter", False, what, _way_out(why, worktree, path))
         elif report_filter.is_installed(patient.clone):
             yield Result("report filter", True, f"git does not see the reports in {path} of worktree {worktree.name}")
+
+
+def _way_out(why: str, worktree: Worktree, path: str) -> str:
+    """What to type so that the report's index entry can be changed again."""
+    ways = {
+        index_entry.LOCKED: f"wait; if no git command is running, remove {worktree.git_dir}/index.lock",
+        f"{path} {index_entry.SPARSE}": f"git sparse-checkout add {path}",
+        f"{path} {index_entry.ASSUMED}": f"git update-index --no-assume-unchanged {path}",
+    }
+    return ways.get(why, "end that")
 
 
 def paused(patient: Patient) -> Iterator[Result]:
@@ -366,8 +377,8 @@ CHECKS: tuple[Callable[[Patient], Iterator[Result]], ...] = (
     ledger,
     ledger_content,
     spooled,
-    owed,
     report_hidden,
+    owed,
     paused,
     documents,
     hook_errors,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TRIES = 8
 PAUSE = 0.01  # seconds, a little more with each try
+SPARSE = "is left out by a sparse checkout"
+ASSUMED = "is assumed to be unchanged (git update-index)"
 LOCKED = "another git command holds index.lock"
 _INTENT_TO_ADD = 1 << 29
 
@@ -75,7 +77,7 @@ def obstacle(worktree: git.Worktree, path: str) -> str:
     return "" if entry is None or entry.tag == "H" else f"{path} {_TAGS.get(entry.tag, 'is marked in the index')}"
 
 
-_TAGS = {"S": "is left out by a sparse checkout", "h": "is assumed to be unchanged (git update-index)"}
+_TAGS = {"S": SPARSE, "h": ASSUMED}
 
 
 def forget_stat(worktree: git.Worktree, path: str) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILTER = "filter.agentsync.clean"
 DRIVER = "merge.agentsync.driver"
+UNENDED = "filter.agentsync.unended"  # the configuration had no newline at its end
 SECTIONS = ("filter.agentsync", "merge.agentsync")
 HIDDEN, PLAIN, OWED = "hidden", "plain", "owed"
 NOT_INSTALLED = "the filter that keeps reports from git is not installed; `agentsync init` does that"
@@ -36,20 +37,30 @@ class Way:
 
 def way(clone: git.Clone, worktree: git.Worktree, settings: Settings) -> Way:
     """How the report is to be written now; git's attributes are made to fit."""
+    found, attributes = _judge(clone, worktree, settings, is_installed(clone))
+    if found.kind != OWED:
+        _attribute(clone, settings.report.path, attributes)
+    return found
+
+
+def fits(clone: git.Clone, worktree: git.Worktree, settings: Settings) -> bool:
+    """Whether git's attributes are those that `way` makes once the filter is installed."""
+    attributes = _judge(clone, worktree, settings, True)[1]
+    return _with_attribute(_attributes(clone), settings.report.path, attributes) == _attributes(clone)
+
+
+def _judge(clone: git.Clone, worktree: git.Worktree, settings: Settings, installed: bool) -> tuple[Way, str]:
+    """The way, and the attributes that go with it."""
     path = settings.report.path
-    if settings.report.commit != "agentsync":
-        wanted = is_installed(clone) and not _others(clone, worktree, path)["merge"]
-        _attribute(clone, path, "merge=agentsync" if wanted else "")
-        return Way(PLAIN)
-    if not is_installed(clone):
-        return Way(OWED, NOT_INSTALLED)
+    if settings.report.commit == "agentsync" and not installed:
+        return Way(OWED, NOT_INSTALLED), ""
     others = _others(clone, worktree, path)
-    merge = "" if others["merge"] else " merge=agentsync"
+    merge = "" if others["merge"] or not installed else "merge=agentsync"
+    if settings.report.commit != "agentsync":
+        return Way(PLAIN), merge
     if others["filter"]:
-        _attribute(clone, path, merge.strip())
-        return Way(PLAIN, f"{path} has filter={others['filter']} in .gitattributes, and git allows for one")
-    _attribute(clone, path, "filter=agentsync" + merge)
-    return Way(HIDDEN)
+        return Way(PLAIN, f"{path} has filter={others['filter']} in .gitattributes, and git allows for one"), merge
+    return Way(HIDDEN), f"filter=agentsync {merge}".strip()
 
 
 def is_installed(clone: git.Clone) -> bool:
@@ -81,18 +92,30 @@ def program(clone: git.Clone) -> str:
 
 def install(clone: git.Clone, python: str = sys.executable) -> None:
     """Put filter and merge driver into the clone's configuration. Raises git.GitError."""
-    for name, text in commands(python).items():
+    wanted = commands(python)
+    if not is_there(clone) and not _ends_in_newline(f"{clone.common_dir}/config"):
+        wanted[UNENDED] = "true"  # git ends the line; `remove` gives the file back as it was
+    for name, text in wanted.items():
         if _configured(clone, name) != text:
             git.run(["config", "--local", name, text], cwd=clone.common_dir)
+
+
+def _ends_in_newline(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read()[-1:] in (b"\n", b"")
 
 
 def remove(clone: git.Clone) -> None:
     """Take filter, merge driver and attributes out of the common dir. Raises git.GitError, OSError."""
     if block_lines(data := _attributes(clone)):
         _write(_attributes_path(clone), without_block(data or b""))
+    path = f"{clone.common_dir}/config"
+    unended = _configured(clone, UNENDED)
     for section in SECTIONS:
         if git.answer(["config", "--local", "--get-regexp", f"^{section}\\."], cwd=clone.common_dir)[1]:
             git.run(["config", "--local", "--remove-section", section], cwd=clone.common_dir)
+    if unended and _ends_in_newline(path):
+        os.truncate(path, os.stat(path).st_size - 1)
 
 
 def is_there(clone: git.Clone) -> bool:
@@ -143,7 +166,15 @@ def foreign_filter(clone: git.Clone, worktree: git.Worktree, path: str) -> str:
 
 def _others(clone: git.Clone, worktree: git.Worktree, path: str) -> dict[str, str]:
     """What is set without our own line, which overrides all others: asked of a repository that has no such line."""
-    empty = f"{clone.store}/no-attributes"
+    if os.path.isdir(clone.store):
+        return _asked_of(f"{clone.store}/no-attributes", worktree, path)
+    import tempfile  # late: only before the first `init` there is no such folder, and a dry run makes none
+
+    with tempfile.TemporaryDirectory() as folder:
+        return _asked_of(folder, worktree, path)
+
+
+def _asked_of(empty: str, worktree: git.Worktree, path: str) -> dict[str, str]:
     for folder in ("objects", "refs"):
         os.makedirs(f"{empty}/{folder}", exist_ok=True)
     if not os.path.exists(f"{empty}/HEAD"):
@@ -156,16 +187,23 @@ def _others(clone: git.Clone, worktree: git.Worktree, path: str) -> dict[str, st
 def _attribute(clone: git.Clone, path: str, attributes: str) -> None:
     """Let our block in info/attributes give the path these attributes and no other; nothing is written in vain."""
     data = _attributes(clone)
-    lines = [line for line in block_lines(data) if not line.startswith(_quoted(path) + b" ")]
-    if attributes:
-        lines.append(_quoted(path) + b" " + attributes.encode())
-    patterns = b"".join(line + b"\n" for line in lines).decode(errors="surrogateescape")
-    wanted = with_block(data, patterns) if lines else without_block(data or b"")
-    if (wanted or None) == data:
+    wanted = _with_attribute(data, path, attributes)
+    if wanted == data:
         return
     _write(_attributes_path(clone), wanted)
     if b"filter=agentsync" in (data or b"") and "filter=" not in attributes:
         _show_again(clone, path)
+
+
+def _with_attribute(data: bytes | None, path: str, attributes: str) -> bytes | None:
+    """The file with the path's line in our block, or without it; None: no file."""
+    lines = [line for line in block_lines(data) if not line.startswith(_quoted(path) + b" ")]
+    if attributes:
+        lines.append(_quoted(path) + b" " + attributes.encode())
+    patterns = b"".join(line + b"\n" for line in lines).decode(errors="surrogateescape")
+    if lines:
+        return with_block(data, patterns)
+    return None if data is None else without_block(data)
 
 
 def _show_again(clone: git.Clone, path: str) -> None:

@@ -82,15 +82,10 @@ def _install_filter(clone: Clone, here: Worktree, settings: Settings, python: st
         if not dry_run:
             report_filter.install(clone, python)
         yield Step("write", f"{clone.common_dir}/config", "git's filter and merge driver for the reports")
-    attributes = f"{clone.common_dir}/info/attributes"
-    before = git.signature(attributes)
-    if dry_run:
-        if before is None:
-            yield Step("write", attributes)
-        return
-    report_filter.way(clone, here, settings)
-    if git.signature(attributes) != before:
-        yield Step("write", attributes)
+    if not report_filter.fits(clone, here, settings):
+        if not dry_run:
+            report_filter.way(clone, here, settings)
+        yield Step("write", f"{clone.common_dir}/info/attributes", "which says for which file")
 
 
 def _is_new(clone: Clone) -> bool:

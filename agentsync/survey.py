@@ -84,7 +84,7 @@ def _why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Setti
     except files.UnreadableError as error:
         return f"{path}: {error}"
     if data is None:
-        return f"{path} is missing; `agentsync consolidate` makes it"
+        return _why_not_hidden(worktree, settings) or f"{path} is missing; `agentsync consolidate` makes it"
     if _looks_broken(data):
         return _why_broken(path, data)
     if files.is_open_for_writing(worktree.root, path):
