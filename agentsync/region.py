@@ -118,8 +118,10 @@ def as_stored(content: bytes, stored: bytes) -> bytes:
     before, after = _parted(before, after, *_split(there)[:2])
     newline = _newline(before + after, region)
     gap = newline if before and not before.endswith(b"\n") else b""
-    block = _with_bare(there[other.start : other.end].replace(b"\r\n", b"\n"), bool(gap) and not after)
-    if after and not block.endswith(b"\n"):
+    block = _as_lf(there[other.start : other.end])
+    if not after:
+        block = _with_bare(block, bool(gap))
+    elif not block.endswith(b"\n"):
         block += b"\n"
     return _close(bom, before + gap + block.replace(b"\n", newline) + after) + tail
 

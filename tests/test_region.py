@@ -463,3 +463,10 @@ def test_a_region_in_another_place_than_the_published_one_is_no_edit_of_it() -> 
     assert as_stored(standing(["a", "b", "c", "new", "d"], 4, NEWER), stored) == standing(
         ["a", "b", "c", "new", "d"], 4
     )
+
+
+def test_a_line_below_a_report_that_stands_behind_a_bare_text_is_one_line_of_difference() -> None:
+    """Else it would conflict with the next publication."""
+    stored = report(b"no newline")
+    assert as_stored(report(b"no newline", NEWER) + b"below\n", stored) == stored + b"below\n"
+    assert strip(stored + b"below\n") == b"no newline\nbelow\n"
