@@ -442,6 +442,16 @@ class TestPeople:
         server.start()
         wait(page, "#announcer", "The server answers again.")
 
+    def test_tables_say_what_they_are_about(self, told: Server, opened: Opened) -> None:
+        """A caption, a heading for each column, and the name of each row."""
+        page = opened(told).page
+        live(page)
+        for name in ("#pending", "#files", "#timeline-table"):
+            table = page.locator(f"{name} table")
+            assert table.locator("caption").text_content()
+            assert table.locator("thead th:not([scope=col])").count() == 0
+            assert table.locator("tbody th[scope=row]").count() == table.locator("tbody tr").count() > 0
+
     def test_a_table_that_is_open_stays_open_when_something_comes(
         self, repo: Repo, server: Server, opened: Opened
     ) -> None:
