@@ -73,9 +73,9 @@ class Live:
         said = json.loads(pages.communicate(last, timeout=300)[0])
         expected = [len(ids), hashlib.sha256("".join(ids).encode()).hexdigest()]
         lost = sum(heard != expected for heard in said["heard"])
-        if lost or said["failed"]:
+        if lost or len(said["heard"]) != (count if ids else 0) or said["failed"]:
             raise MissingError(
-                f"failed: {lost} of {count} dashboards missed some of {len(ids)} records {said['failed']}"
+                f"failed: {lost} of {count} dashboards missed some of {len(ids)} records; {len(said['failed'])} ended"
             )
         return said["took"], self.memory()
 

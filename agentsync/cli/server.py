@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agentsync.cli.context import Session
     from agentsync.web import Access
 
+KEPT = 25  # seconds; a page asks every ten, and keeps its connection
 GRACE = 5  # seconds for answers that are being given when the end comes
 BACKLOG = 2048  # connections that wait
 
@@ -61,6 +62,7 @@ def _config(app: object) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         ws="none",
+        timeout_keep_alive=KEPT,
         timeout_graceful_shutdown=GRACE,
         h11_max_incomplete_event_size=1 << 15,
     )
