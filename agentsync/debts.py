@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from agentsync.replay import State
     from agentsync.settings import Settings
 
+_PLAIN = "seen by git: "
+
 
 def is_owed(worktree: git.Worktree, state: State, settings: Settings) -> bool:
     """Whether the region may show anything but the newest consolidation.
@@ -42,8 +44,8 @@ def shown(worktree: git.Worktree) -> str:
 
 
 def is_settled(worktree: git.Worktree) -> bool:
-    """Whether git was told of the region that was written last."""
-    return "\n" in _note(worktree)
+    """Whether git was told of the region that was written last, and that it should not see it."""
+    return "\n" in _note(worktree) and f"\n{_PLAIN}" not in _note(worktree)
 
 
 def stamp(worktree: git.Worktree, path: str, *, hidden: bool = True) -> str:
@@ -52,7 +54,8 @@ def stamp(worktree: git.Worktree, path: str, *, hidden: bool = True) -> str:
     folders = ["/".join(parts[:n]) for n in range(len(parts))]
     attributes = [f"{folder}/.gitattributes".lstrip("/") for folder in folders]
     watched = [path, *attributes] if hidden else attributes
-    return " ".join(str(git.signature(f"{worktree.root}/{one}")) for one in watched)
+    stats = " ".join(str(git.signature(f"{worktree.root}/{one}")) for one in watched)
+    return stats if hidden else f"{_PLAIN}{stats}"
 
 
 def _note(worktree: git.Worktree) -> str:
