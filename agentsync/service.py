@@ -17,17 +17,17 @@ import time
 from typing import TYPE_CHECKING
 
 from agentsync import debts, git, views
-from agentsync.checkpoint import View
 from agentsync.cli.context import not_set_up
 from agentsync.config import RANGES
 from agentsync.durations import Looks
 from agentsync.errors import AgentsyncError
 from agentsync.events import Consolidation, DamagedError, decode
-from agentsync.lean import frozen, replace
+from agentsync.lean import replace
 from agentsync.ledger import Ledger
 from agentsync.observe.look import Request
 from agentsync.prepared import current
 from agentsync.settings import CONFIG_PATH
+from agentsync.snapshots import Snapshots
 from agentsync.survey import survey
 from agentsync.sync import Synced, sync
 from agentsync.tail import Tail
@@ -37,29 +37,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from agentsync.checkpoint import Cursor
     from agentsync.replay import Pending, State
     from agentsync.settings import Settings
+    from agentsync.snapshots import Snapshot
     from agentsync.views import Survey
     from agentsync.watch import WatchLock
 
     Listener = Callable[[Sequence[tuple[int, bytes]] | None], None]
 
 PAUSE = 0.2  # seconds between two looks at the ledger's end
-FRESH = 1.0  # seconds for which a survey serves, while the ledger stays as it is
 RETRY = 5.0  # seconds after a poller has failed in a way that nobody foresaw
 MARK = b'"kind":"consolidation"'
 log = logging.getLogger("agentsync")
-
-
-@frozen
-class Snapshot:
-    """What the ledger says and what lies around it, both as of one moment. `number` counts those that differ."""
-
-    number: int
-    state: State
-    cursor: Cursor
-    survey: Survey
 
 
 class AutoSyncService:
@@ -89,7 +78,7 @@ class AutoSyncService:
         self._callbacks: list[Callable[[Consolidation], Any]] = []
         self._listeners: list[Listener] = []
         self._looking = threading.Lock()  # two looks of one process would share names of temporary files
-        self._replay = _Replay(self)
+        self._replay = Snapshots(self.ledger, self.look_around)
         self._lock: WatchLock | None = None
         self._watcher: Watcher | None = None
         self._thread: threading.Thread | None = None
@@ -312,61 +301,6 @@ class AutoSyncService:
                 except Exception:
                     self.callback_errors += 1
                     log.exception("a consolidation callback failed: %r", callback)
-
-
-class _Replay:
-    """Snapshots: whoever asks while one is being made shares the next one with all others who wait."""
-
-    def __init__(self, service: AutoSyncService) -> None:
-        self.service = service
-        self.view: View | None = None
-        self.made: _Made | None = None
-        self.expired = 0.0  # what was begun before serves nobody any more
-        self.lock = threading.Lock()
-
-    def expire(self) -> None:
-        """Look around anew, though the last one is young."""
-        self.expired = time.monotonic()
-
-    def fresh(self) -> Snapshot | None:
-        """The last one, if the ledger is as it was and its survey young."""
-        made = self.made
-        if made is None or made.begun < max(self.expired, time.monotonic() - FRESH) or made.stood != self._stands():
-            return None
-        return made.snapshot
-
-    def at(self, asked: float) -> Snapshot:
-        """One begun after `asked`, or one that still holds."""
-        found = self.fresh()
-        if found:
-            return found
-        with self.lock:
-            made = self.made
-            if made is None or (made.begun < max(asked, self.expired) and self.fresh() is None):
-                made = self.made = self._make()
-            return made.snapshot
-
-    def _make(self) -> _Made:
-        begun, stood = time.monotonic(), self._stands()
-        self.view = (self.view or View(self.service.ledger, with_index=False)).catch_up()
-        state, cursor = self.view.state, self.view.cursor
-        around = self.service.look_around(state)
-        last = self.made.snapshot if self.made else None
-        if last is None or (state, cursor, around) != (last.state, last.cursor, last.survey):
-            last = Snapshot(last.number + 1 if last else 1, state, cursor, around)
-        return _Made(begun, stood, last)
-
-    def _stands(self) -> tuple[int, int]:
-        return self.service.ledger.inode(), self.service.ledger.size()
-
-
-@frozen
-class _Made:
-    """A snapshot, when it was begun (monotonic seconds), and the ledger's inode and size by then."""
-
-    begun: float
-    stood: tuple[int, int]
-    snapshot: Snapshot
 
 
 def _consolidation(line: bytes) -> Consolidation | None:

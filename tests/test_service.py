@@ -17,6 +17,7 @@ from live_lab import eventually, ready, with_service
 
 import agentsync
 from agentsync import service as module
+from agentsync import snapshots
 from agentsync.errors import AgentsyncError, LockedError, NotARepositoryError
 from agentsync.events import Consolidation
 from agentsync.service import AutoSyncService
@@ -301,7 +302,7 @@ class TestCallbacks:
 class TestSnapshots:
     def test_those_who_ask_at_once_share_one(self, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
         """200 dashboards cost one replay; what was recorded before somebody asked is always in it."""
-        monkeypatch.setattr(module, "FRESH", 1000.0)
+        monkeypatch.setattr(snapshots, "FRESH", 1000.0)
         service = AutoSyncService(ready(repo).root)
         around = service.look_around
         made: list[object] = []
@@ -310,7 +311,7 @@ class TestSnapshots:
             made.append(state)
             return around(state)
 
-        monkeypatch.setattr(service, "look_around", counted)
+        monkeypatch.setattr(service._replay, "look_around", counted)
 
         async def ask() -> list[int]:
             found = await asyncio.gather(*(asyncio.to_thread(service.snapshot) for _ in range(200)))
@@ -323,7 +324,7 @@ class TestSnapshots:
         assert len(made) == 2
 
     def test_the_number_changes_with_what_is_shown_alone(self, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "FRESH", -1.0)
+        monkeypatch.setattr(snapshots, "FRESH", -1.0)
         service = AutoSyncService(ready(repo).root)
         first = service.snapshot()
         assert service.snapshot() is first and service.fresh() is None

@@ -41,7 +41,7 @@ def scan(as_json: bool) -> int:
     done = look(session, git.worktrees(session.clone), asked=False)
     found = [event for event in done.seen.events if isinstance(event, Change)]
     if as_json:
-        print_json({"count": len(found), "changes": [flatten(one) for one in found], **_outcome(done)})
+        print_json({"count": len(found), "changes": [flatten(one) for one in found], **views.outcome(done)})
         return OK
     _changes(found)
     _tell_consolidation(done)
@@ -79,7 +79,7 @@ def consolidate(if_due: bool, commit: bool, as_json: bool) -> int:
     published = _publish(session, done) if commit else None
     if as_json:
         told = {"published": published._asdict()} if published else {}  # type: ignore[attr-defined]
-        print_json({**views.consolidated(done.seen.consolidation), **_outcome(done), **told})
+        print_json({**views.consolidated(done.seen.consolidation), **views.outcome(done), **told})
     else:
         if found:
             _changes(found)
@@ -156,16 +156,6 @@ def tell_published(published: Published) -> None:
         say(f"published on {clean(published.branch)}: {published.commit[:12]}")
     else:
         say(f"{clean(published.branch)} shows the newest report already")
-
-
-def _outcome(done: Synced) -> dict[str, object]:
-    scenes = done.seen.scenes
-    return {
-        "consolidation": done.seen.consolidation.id if done.seen.consolidation else None,
-        "reports": [{"worktree": one.worktree, "status": one.status, "reason": one.reason} for one in done.payments],
-        "paused": [{"worktree": name, "operation": s.paused.name} for name, s in scenes.items() if s.paused],
-        "problems": [{"about": path, "problem": why} for s in scenes.values() for path, why in s.problems.items()],
-    }
 
 
 def _changes(found: list[Change]) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from agentsync.service import AutoSyncService, Snapshot
+    from agentsync.service import AutoSyncService
+    from agentsync.snapshots import Snapshot
 
 KEPT = 128  # answers
 JSON = "application/json"

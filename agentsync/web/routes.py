@@ -25,7 +25,8 @@ from agentsync.web.problems import documented, problem
 from agentsync.web.stream import MOST, Streams
 
 if TYPE_CHECKING:
-    from agentsync.service import AutoSyncService, Snapshot
+    from agentsync.service import AutoSyncService
+    from agentsync.snapshots import Snapshot
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
