@@ -145,7 +145,7 @@ def make(
 def clean_tree(lab: Lab) -> None:
     """git sees no edit: neither `rebase` and the like, which look at stats, nor `status`, which looks at contents."""
     # First the one that only looks at stats: `status` notes new ones in the index.
-    assert lab.git("diff-files", "--name-only") == ""
+    assert lab.git("--literal-pathspecs", "diff-files", "--name-only", "--", lab.path) == ""
     assert lab.status() == []
 
 

@@ -707,6 +707,22 @@ def test_a_program_that_fails_leaves_git_its_bytes(lab: Lab) -> None:
     assert lab.blob() == lab.file.read_bytes()
 
 
+@pytest.mark.parametrize("folder", ["100%f", "%", "with space", "it's"])
+def test_the_program_may_lie_anywhere(lab: Lab, folder: str) -> None:
+    """git takes %f in the command for the file's name, and a shell reads the rest."""
+    python = lab.root.parent / folder / "python"
+    python.parent.mkdir()
+    ran = lab.root.parent / "ran"
+    python.write_text(f'#!/bin/sh\n: >{ran}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    report_filter.install(lab.clone(), python=str(python))
+    assert report_filter.program(lab.clone()) == str(python)
+    edit(lab)
+    lab.git("commit", "-q", "-am", "edit")
+    assert ran.exists()
+    assert lab.blob().decode() == EDITED
+
+
 # ---- the file moves
 
 
