@@ -25,7 +25,7 @@ from agentsync.lean import replace
 from agentsync.publish import Published, publish
 
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
-KILLS = int(os.environ.get("AGENTSYNC_TEST_KILLS", "300")) // 10
+KILLS = int(os.environ.get("AGENTSYNC_TEST_KILLS", "300")) // 20
 
 
 @pytest.fixture
