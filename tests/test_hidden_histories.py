@@ -77,8 +77,9 @@ class Hidden(RuleBasedStateMachine):
         self.ever: set[bytes] = set()  # lines that were seen anywhere
         self.dropped: set[bytes] = set()  # lines that the step may lose, since somebody asked for it
 
-    @initialize(kind=st.sampled_from(sorted(DOCUMENTS)), reports=st.integers(0, 3))
+    @initialize(kind=st.sampled_from(sorted(DOCUMENTS)), reports=st.integers(0, 4))
     def begin(self, kind: str, reports: int) -> None:
+        """`reports`: 0 none, 1 and 2 one that git does not see, 3 a published one, 4 that one on both branches."""
         self.labs = copied(template(self.templates, kind), self.folder)
         for lab in self.labs:
             self.git(lab, "status")
@@ -86,7 +87,9 @@ class Hidden(RuleBasedStateMachine):
         self.git(self.labs[0], "init", "-q", "--bare", str(self.bare))
         (self.bare / "objects/info/alternates").write_text(f"{self.labs[0].root}/.git/objects\n")
         if reports:
-            self.report(1, publish=reports == 3)
+            self.report(1, publish=reports >= 3)
+        if reports == 4:
+            self.merge(1, "main", True, "both", False)
 
     def teardown(self) -> None:
         try:
@@ -673,6 +676,7 @@ HISTORIES = {
     """,
     "publications and lines right beside them on two branches": """
         begin section 3
+        merge 1 main 1 both 0
         edit 1 below 0 1
         edit 1 above 0 1
         commit 1 -a 0
