@@ -228,9 +228,10 @@ def _locate(text: bytes) -> Region | None:
     _refuse_conflict(text, start, inner, outer, end)
     newline = b"\r\n" if text[inner - 2 : inner] == b"\r\n" else b"\n"
     body = text[inner:outer].replace(b"\r\n", b"\n")
-    first, _, rest = body.partition(b"\n")
+    at = 0 if body.startswith(_ABOUT) else body.find(b"\n" + _ABOUT) + 1  # somebody may have typed above that line
+    first, _, rest = body[at:].partition(b"\n")
     if first.startswith(_ABOUT) and first.endswith(b" -->"):
-        about, body = first[len(_ABOUT) :], rest
+        about, body = first[len(_ABOUT) :], body[:at] + rest
     else:
         about = begin[len(_BEGIN) :]
     words = (word.partition("=") for word in about.removesuffix(b"-->").decode(errors="replace").split())

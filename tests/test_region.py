@@ -470,3 +470,13 @@ def test_a_line_below_a_report_that_stands_behind_a_bare_text_is_one_line_of_dif
     stored = report(b"no newline")
     assert as_stored(report(b"no newline", NEWER) + b"below\n", stored) == stored + b"below\n"
     assert strip(stored + b"below\n") == b"no newline\nbelow\n"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_what_is_typed_right_below_the_begin_marker_moves_without_the_line_about_the_report(newline: str) -> None:
+    text = newline.join(["no newline", "at the end"]).encode()
+    content = report(text).replace(f"begin -->{newline}".encode(), f"begin -->{newline}typed{newline}".encode())
+    found = find(content)
+    assert found and found.id == ID and found.bare and not found.intact
+    moved = put(content, NEWER, ID, HEADING)
+    assert strip(moved) == text + newline.encode() * 2 + b"typed" + newline.encode()
