@@ -698,6 +698,7 @@ HISTORIES = {
         merge 0 a 1 both 1
         merge 0 b 1 both 1
         edit 0 below 0 0
+        edit 1 inside 0 0
         stash 0 0
         report 1 1
         pop 0 0
@@ -707,6 +708,7 @@ HISTORIES = {
         begin crlf 3
         switch 1 a
         edit 1 append 0 1
+        edit 1 inside 0 1
         commit 1 -a 0
         reset 0 --hard
         report 1 1
@@ -754,7 +756,7 @@ def test_any_history(tmp_path: Path) -> None:
     run_state_machine_as_test(
         Hidden,
         settings=settings(
-            max_examples=max(1, (settings.default or settings()).max_examples // 20),
+            max_examples=max(1, (settings.default or settings()).max_examples // 10),
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
