@@ -20,6 +20,7 @@ from agentsync import service as module
 from agentsync import snapshots
 from agentsync.errors import AgentsyncError, LockedError, NotARepositoryError
 from agentsync.events import Consolidation
+from agentsync.lean import replace
 from agentsync.service import AutoSyncService
 from agentsync.sync import sync
 
@@ -205,13 +206,13 @@ class TestCallbacks:
 
             service.register_consolidation_callback(on_consolidation)
             for number in range(3):
-                linked.commit(f"{number}\n")
+                linked.write(f"{number}\n")
                 argv = [sys.executable, "-m", "agentsync", "consolidate"]
                 done = await asyncio.to_thread(subprocess.run, argv, cwd=linked.root, capture_output=True, check=True)
                 assert b"consolidated" in done.stdout
             await eventually(lambda: len(heard) == 3)
 
-        with_service(repo, act)
+        with_service(repo, act, check_interval_seconds=3600)  # nobody waits for the next whole look
         assert heard == [line["id"] for line in repo.lines() if line["kind"] == "consolidation"]
 
     def test_it_waits_for_a_report_that_is_owed(self, repo: Repo) -> None:
@@ -322,6 +323,26 @@ class TestSnapshots:
         repo.commit("edited\n")
         assert asyncio.run(ask()) == [1] * 200
         assert len(made) == 2
+
+    def test_what_was_seen_before_a_report_was_written_serves_nobody(
+        self, repo: Repo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The ledger is the same then, and the survey young, and the report is owed no more."""
+        monkeypatch.setattr(snapshots, "FRESH", 1000.0)
+        service = AutoSyncService(ready(repo).root)
+        repo.look(asked=True)
+        repo.commit("edited\n")
+        seen: list[list[object]] = []
+
+        def slow(request: Any) -> Any:
+            done = sync(replace(request, asked=True), pay=False)
+            seen.append(service.get_status()["owed"])
+            return sync(request) and done
+
+        monkeypatch.setattr(module, "sync", slow)
+        service._consolidate()
+        assert seen == [[{"worktree": "main", "reason": ""}]]
+        assert service.get_status()["owed"] == []
 
     def test_the_number_changes_with_what_is_shown_alone(self, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(snapshots, "FRESH", -1.0)

@@ -257,12 +257,11 @@ class TestLog:
     def test_an_owner_that_a_later_commit_told_is_known_on_every_page(self, repo: Repo) -> None:
         """Also where the telling commit stands on the page before."""
         quiet(repo)
-        repo.write("edited\n")
-        repo.look()
+        for path in ("doc.md", "docs/other.md"):
+            repo.write("edited\n", path)
+            repo.look()
         repo.commit()
         repo.look("hook", environ={"CLAUDECODE": "1"})
-        repo.commit("more\n", path="docs/other.md")
-        repo.look()
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             first = (await client.get("/api/sync/log?limit=1")).json()
@@ -270,7 +269,7 @@ class TestLog:
             (record,) = second["records"]
             assert (record["agent_owner"], record["known_owner"]) == (None, "claude-code")
             mine = (await client.get("/api/sync/log", params={"agent": "claude-code", "before": first["next"]})).json()
-            assert mine["count"] == 1
+            assert [mine["count"], first["records"][0]["known_owner"]] == [1, "claude-code"]
 
         with_client(repo, act)
 
