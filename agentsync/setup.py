@@ -85,7 +85,7 @@ def _install_filter(clone: Clone, here: Worktree, settings: Settings, python: st
     if not report_filter.fits(clone, here, settings):
         if not dry_run:
             report_filter.way(clone, here, settings)
-        yield Step("write", f"{clone.common_dir}/info/attributes", "which says for which file")
+        yield Step("write", f"{clone.common_dir}/info/attributes")
 
 
 def _is_new(clone: Clone) -> bool:

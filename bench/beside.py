@@ -65,6 +65,7 @@ class Agent:
         yield ["switch", "-q", "main"]
         self._push_elsewhere()
         yield ["pull", "-q", "--rebase"]
+        yield ["push", "-q"]
         self._edit(WATCHED)
         yield ["stash", "-q"]
         yield ["stash", "pop", "-q"]
@@ -78,9 +79,9 @@ class Agent:
 
     def _push_elsewhere(self) -> None:
         self.edits += 1
-        path = f"src/theirs{self.edits}.py"
+        path = f"theirs{self.edits}.py"
         (self.other / path).write_text("theirs\n")
-        for args in (["add", path], ["commit", "-q", "-m", "theirs"], ["push", "-q"]):
+        for args in (["pull", "-q"], ["add", path], ["commit", "-q", "-m", "theirs"], ["push", "-q"]):
             self.lab.git(self.other, *args)
 
     def _run(self, args: list[str]) -> None:
@@ -148,8 +149,8 @@ def consolidate(root: str, desk: str) -> None:
 BENCHMARK = Benchmark(
     name="beside",
     title="git commands that fail beside consolidations",
-    about="status, diff, add, commit, switch, pull --rebase and stash in one worktree, ten a second, while about two "
-    "reports a second are written there. At least 3,000 commands on each side; counted is how many fail.",
+    about="status, diff, add, commit, switch, pull --rebase, push and stash in one worktree, ten a second, while about "
+    "two reports a second are written there. At least 3,000 commands on each side; counted is how many fail.",
     contestants=(
         Contestant("git alone", alone),
         Contestant("git, agentsync beside it", beside, most=0.1),
