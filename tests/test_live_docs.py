@@ -151,7 +151,8 @@ class TestEmbedding:
         (tmp_path / "program.py").write_text("\n".join(blocks(EMBEDDING, "python")[1:]))
         command = re.findall(r"`(uvicorn [^`]+)`", EMBEDDING)[0].split()
         process = subprocess.Popen(
-            [sys.executable, "-m", *command, "--port", "0", "--app-dir", str(tmp_path)],
+            # Unbuffered: uvicorn ends by the signal, whatever is still to be printed.
+            [sys.executable, "-u", "-m", *command, "--port", "0", "--app-dir", str(tmp_path)],
             cwd=repo.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
