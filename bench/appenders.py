@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import sys
 import time
@@ -17,6 +18,7 @@ from agentsync.observe.look import record
 from agentsync.settings import Settings
 from bench.ledgers import events, lines
 
+PACE = 0.75  # seconds between two changes of a process that edits beside a server
 SCHEMA = "CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, line BLOB)"
 
 
@@ -33,13 +35,14 @@ def agentsync(folder: str, count: int) -> Iterator[None]:
 
 
 def changes(folder: str, count: int) -> Iterator[None]:
-    """Edits beside a server: each with an id of its own, and consolidated by whoever brings them to the threshold."""
+    """Edits beside a server, paced, each with an id of its own, and consolidations by whoever reaches the threshold."""
     ledger = Ledger(folder)
     view = View(ledger, with_index=False).catch_up()
     settings = Settings()
     mine = [event for _, event in events(2 * count + 10, os.getpid()) if isinstance(event, Change)][:count]
     yield
     for event in mine:
+        time.sleep(2 * PACE * random.random())
         now = time.time()
         edit = replace(event, id=new_id(now), timestamp=to_rfc3339(now))
         with ledger.transaction(60.0) as transaction:

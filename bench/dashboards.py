@@ -1,8 +1,8 @@
-"""Many open dashboards: `python -m bench.dashboards PORT COUNT EVERY`.
+"""Many open dashboards: `python -m bench.dashboards listen|read PORT COUNT EVERY`.
 
-Each listens to the events and reads all that the page shows, every EVERY seconds and soon after an event. "ready" is
-printed when all listen. A line on stdin is the id of the last record that is to come: when all have it, what they heard
-and how long each read took (seconds) is printed as JSON.
+They listen to the events, or they read all that the page shows, every EVERY seconds: in two processes, so that no read
+waits for the reader's own work on events. "ready" is printed when all are connected. A line on stdin is the id of the
+last record that is to come: when all have it, what they heard and how long each read took (seconds) is printed as JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import sys
 import time
 
 READS = ("status", "pending-changes", "checksums", "timeline")
-SPACING = 5.0  # seconds between two reads of one page while events come
 PATIENCE = 120.0  # seconds
 
 
@@ -28,32 +27,25 @@ class Dashboard:
         self.ids: list[str] = []
         self.took: list[float] = []
         self.tags: dict[str, str] = {}
-        self.heard = asyncio.Event()
-        self.listening = asyncio.Event()
+        self.ready = asyncio.Event()
 
     async def listen(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(b"GET /api/sync/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while line := await reader.readline():
             if line == b"retry: 2000\n":
-                self.listening.set()
+                self.ready.set()
             elif line.startswith(b"id: "):
                 self.ids.append(line[4:-1].decode())
-                self.heard.set()
 
     async def poll(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         await asyncio.sleep(random.random() * self.every)  # people open pages at different times
+        self.ready.set()
         while True:
             for name in READS:
                 await self.read(name, reader, writer)
-            spacing = min(SPACING, self.every)
-            await asyncio.sleep(spacing * (0.5 + random.random()))
-            self.heard.clear()
-            try:
-                await asyncio.wait_for(self.heard.wait(), self.every - spacing)
-            except TimeoutError:
-                continue
+            await asyncio.sleep(self.every)
 
     async def read(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         began = time.perf_counter()
@@ -67,15 +59,15 @@ class Dashboard:
         self.took.append(time.perf_counter() - began)
 
 
-async def main(port: int, count: int, every: float) -> None:
+async def main(what: str, port: int, count: int, every: float) -> None:
     dashboards = [Dashboard(port, every) for _ in range(count)]
-    tasks = [asyncio.create_task(act()) for one in dashboards for act in (one.listen, one.poll)]
+    tasks = [asyncio.create_task(one.listen() if what == "listen" else one.poll()) for one in dashboards]
     for one in dashboards:
-        await asyncio.wait_for(one.listening.wait(), PATIENCE)
+        await asyncio.wait_for(one.ready.wait(), PATIENCE)
     print("ready", flush=True)
     last = (await asyncio.to_thread(sys.stdin.readline)).strip()
     deadline = time.monotonic() + PATIENCE
-    while last and any(last not in one.ids for one in dashboards) and time.monotonic() < deadline:
+    while last and what == "listen" and any(last not in one.ids for one in dashboards) and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
     # The server may have seen something itself meanwhile.
     until = [one.ids[: one.ids.index(last) + 1] if last in one.ids else one.ids for one in dashboards]
@@ -88,4 +80,4 @@ async def main(port: int, count: int, every: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))

@@ -34,7 +34,7 @@ RESET = b'event: reset\ndata: {"reason":"the events since then are not known: lo
 
 @frozen
 class Frame:
-    """A record as an event, and where in the ledger its line begins and the next one does."""
+    """A record as an event, or several, and where in the ledger the first begins and the next one does."""
 
     begin: int
     end: int
@@ -48,6 +48,7 @@ class Streams:
         self.ledger = ledger
         self.heartbeat = heartbeat
         self.ring: deque[Frame] = deque(maxlen=RING)
+        self.pieces: dict[int, Frame | None] = {}  # what is in the ring after a place: most streams are at the same
         self.end = end_of(ledger)  # up to where events are known
         self.file = 0  # counts the files that were the ledger
         self.count = 0
@@ -56,6 +57,7 @@ class Streams:
 
     def take(self, lines: Sequence[tuple[int, bytes]] | None) -> None:
         """What was appended; None: another file is the ledger now."""
+        self.pieces.clear()
         if lines is None:
             self.ring.clear()
             self.end = end_of(self.ledger)
@@ -93,23 +95,25 @@ class Streams:
                 if file != self.file:
                     place, file = await asyncio.to_thread(end_of, self.ledger), self.file
                     yield RESET
-                frames = await self._after(place)
-                if frames:
-                    place = frames[-1].end
-                    yield b"".join(frame.data for frame in frames)
+                piece = await self._after(place)
+                if piece:
+                    place = piece.end
+                    yield piece.data
                 elif not await _within(new, self.heartbeat):
                     yield BEAT
         finally:
             self.count -= 1
 
-    async def _after(self, place: int) -> list[Frame]:
-        """The next frames, as far as the ring knows or the file has them."""
+    async def _after(self, place: int) -> Frame | None:
+        """The next events in one piece, as far as the ring knows or the file has them."""
         if self.end <= place:
-            return []
-        if self.ring and self.ring[0].begin <= place:
+            return None
+        if not self.ring or self.ring[0].begin > place:
+            return _joined(await asyncio.to_thread(_read, self.ledger, place))
+        if place not in self.pieces:
             late = itertools.takewhile(lambda frame: frame.begin >= place, reversed(self.ring))
-            return list(late)[::-1][:BATCH]
-        return await asyncio.to_thread(_read, self.ledger, place)
+            self.pieces[place] = _joined(list(late)[::-1][:BATCH])
+        return self.pieces[place]
 
 
 async def _within(event: asyncio.Event, seconds: float) -> bool:
@@ -118,6 +122,10 @@ async def _within(event: asyncio.Event, seconds: float) -> bool:
         return True
     except TimeoutError:
         return False
+
+
+def _joined(frames: list[Frame]) -> Frame | None:
+    return Frame(frames[0].begin, frames[-1].end, b"".join(frame.data for frame in frames)) if frames else None
 
 
 def _read(ledger: Ledger, place: int) -> list[Frame]:
