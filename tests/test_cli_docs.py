@@ -18,7 +18,8 @@ from agentsync.cli.group import EXIT_CODES, cli
 from agentsync.cli.manual import pages
 
 DOCS = Path(__file__).parent.parent / "docs"
-CHANGES = {"init", "uninstall", "demo", "doctor", "watch", "serve", "service"}  # their examples are run by their own tests
+# Their examples are run by their own tests.
+CHANGES = {"init", "uninstall", "demo", "doctor", "watch", "serve", "service"}
 
 
 def command(name: str) -> click.Command:
