@@ -117,8 +117,8 @@ def _write(worktree: git.Worktree, view: View, settings: Settings, way: Way, ask
         if written in _OWED:
             return Payment(worktree.name, "owed", _OWED[written].format(path=path))
         if written != "raced":
-            _mark(worktree, page, stamp if written == "current" else page.stamp(worktree))
-            return Payment(worktree.name, written)
+            _mark(worktree, page, stamp if written == "current" else page.stamp(worktree), written == "noted")
+            return Payment(worktree.name, "current" if written == "current" else "written")
     return Payment(worktree.name, "owed", f"{path} is being written all the time")
 
 
@@ -151,7 +151,7 @@ _OWED = {
 
 
 def _put(worktree: git.Worktree, page: Page, asked: bool) -> str:
-    """One attempt: "written", "current", a key of _OWED, or "raced" if somebody else wrote meanwhile."""
+    """One attempt: "written", "noted" if git's index knows already, "current", a key of _OWED, or "raced"."""
     before = files.read_document(worktree.root, page.path)
     if before is None and not asked:
         return "missing"
@@ -159,49 +159,60 @@ def _put(worktree: git.Worktree, page: Page, asked: bool) -> str:
     text = made if before is None else before
     if not region.is_text(text):
         return "binary"
-    if page.hidden and (published := _published(worktree, page.path)):
-        text = region.as_stored(text, published)  # so that git compares what stands in the same place
+    stored = _indexed(worktree, page.path) if page.hidden else b""
+    if _has_region(stored):
+        text = region.as_stored(text, stored)  # so that git compares what stands in the same place
     after = region.put(text, page.body, page.id, PHRASES[page.language].heading)
     if after == before:
         return "current"
     if files.is_open_for_writing(worktree.root, page.path):
         return "open"
-    if page.hidden and not _forget_stat(worktree, page.path):
-        return "locked"
     crash("write")
-    # Not settled yet; and the filter knows the region for ours from the first moment.
-    debts.mark_paid(worktree, page.id)
     if before is None:
         return "written" if files.create(worktree.root, page.path, after) else "raced"
-    return "written" if files.exchange(worktree.root, page.path, before, after) else "raced"
+    with files.Staged(worktree.root, page.path, after) as staged:
+        if page.hidden:
+            return _exchange(worktree, page, staged, before, stored)
+        return "written" if staged.exchange(before) else "raced"
 
 
-def _published(worktree: git.Worktree, path: str) -> bytes:
-    """The file as the index has it, if that has a report; else nothing."""
+def _exchange(worktree: git.Worktree, page: Page, staged: files.Staged, before: bytes, stored: bytes) -> str:
+    """Write the file so that git sees at no moment that its size is another one."""
+    debts.mark_paid(
+        worktree, page.id
+    )  # not settled yet; and the filter knows the region for ours from the first moment
+    entry = index_entry.find(worktree, page.path)
+    if entry is None or (entry.empty and index_entry.is_intended(worktree, page.path)):
+        return "written" if staged.exchange(before) else "raced"  # git knows nothing of it, or no size
+    done = index_entry.exchange(worktree, page.path, staged, before, stored)
+    if done == "unknown":
+        if not index_entry.forget_stat(worktree, page.path):
+            return "locked"
+        return "written" if staged.exchange(before) else "raced"
+    return "written" if done == "forgotten" else done
+
+
+def _indexed(worktree: git.Worktree, path: str) -> bytes:
+    """The file as the index has it, or nothing."""
     status, stored = git.answer(["cat-file", "blob", f":0:{path}"], cwd=worktree.root)
+    return b"" if status else stored
+
+
+def _has_region(content: bytes) -> bool:
     try:
-        return stored if status == 0 and region.find(stored) else b""
+        return region.find(content) is not None
     except region.BrokenRegionError:
-        return b""
+        return False
 
 
-def _forget_stat(worktree: git.Worktree, path: str) -> bool:
-    """From now on git compares the file's contents, so it sees at no moment that the file's size is another one."""
-    entry = index_entry.find(worktree, path)
-    if entry is None or (entry.empty and index_entry.is_intended(worktree, path)):
-        return True  # git knows nothing of it, or no size
-    return index_entry.forget_stat(worktree, path)
-
-
-def _mark(worktree: git.Worktree, page: Page, stamp: str | None) -> None:
+def _mark(worktree: git.Worktree, page: Page, stamp: str | None, noted: bool) -> None:
     """The report is paid. A region that git does not see is settled once the index has the file's new stat."""
     if not page.hidden:
         debts.mark_paid(worktree, page.id, stamp)
         return
     settled = debts.shown(worktree) == page.id and debts.is_settled(worktree)
-    if settled or index_entry.find(worktree, page.path) is None:
-        noted = True
-    else:
+    noted = noted or settled or index_entry.find(worktree, page.path) is None
+    if not noted:
         debts.mark_paid(worktree, page.id)
         noted = index_entry.note_stat(worktree, page.path)
     debts.mark_paid(worktree, page.id, stamp if noted else None)

@@ -157,33 +157,51 @@ class Locked:
 def exchange(root: str, path: str, expected: bytes, data: bytes) -> bool:
     """Put `data` in the place of a file that holds `expected`. False, with nothing changed, if it holds another thing.
 
-    The new file and the old one swap names in one step; if what came out is not what was read, they swap back.
-    Comparing first and renaming then would lose an edit made in between. Raises OSError.
+    Raises OSError.
     """
-    name = os.path.basename(path)
-    temporary = f"{root}/.agentsync/{name}.{os.getpid()}.new"
-    os.makedirs(os.path.dirname(temporary), exist_ok=True)
-    folder = os.path.dirname(f"{root}/{path}")
-    mode = stat.S_IMODE(os.stat(f"{root}/{path}", follow_symlinks=False).st_mode)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(fd, mode)
-        write_all(fd, data)
-    finally:
-        os.close(fd)
-    try:
+    with Staged(root, path, data) as staged:
+        return staged.exchange(expected)
+
+
+class Staged:
+    """What is to stand in a file's place, written beside it, with the file's mode. Raises OSError."""
+
+    def __init__(self, root: str, path: str, data: bytes) -> None:
+        self.path = f"{root}/{path}"
+        self.data = data
+        self.temporary = f"{root}/.agentsync/{os.path.basename(path)}.{os.getpid()}.new"
+
+    def __enter__(self) -> Staged:
+        os.makedirs(os.path.dirname(self.temporary), exist_ok=True)
+        mode = stat.S_IMODE(os.stat(self.path, follow_symlinks=False).st_mode)
+        fd = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(fd, mode)
+            write_all(fd, self.data)
+        finally:
+            os.close(fd)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(self.temporary)
+
+    def exchange(self, expected: bytes) -> bool:
+        """Put it there if the file holds `expected`; False, with nothing changed, if it holds another thing.
+
+        The new file and the old one swap names in one step; if what came out is not what was read, they swap back.
+        Comparing first and renaming then would lose an edit made in between.
+        """
         # Asked before, too: while a wrong exchange stands, others would read what is older than their own text.
-        if not _holds(f"{folder}/{name}", expected):
+        if not _holds(self.path, expected):
             return False
-        _swap(temporary, f"{folder}/{name}")
-        if _holds(temporary, expected):
+        _swap(self.temporary, self.path)
+        if _holds(self.temporary, expected):
             return True
-        _swap(temporary, f"{folder}/{name}")
-        if not _holds(temporary, data):  # somebody has saved between the two: what was saved last stays
-            _swap(temporary, f"{folder}/{name}")
+        _swap(self.temporary, self.path)
+        if not _holds(self.temporary, self.data):  # somebody has saved between the two: what was saved last stays
+            _swap(self.temporary, self.path)
         return False
-    finally:
-        os.unlink(temporary)
 
 
 def _holds(path: str, data: bytes) -> bool:

@@ -1,9 +1,12 @@
 """The report's entry in git's index, changed without staging anybody's edit and almost without a lock.
 
-git believes a file of another size to be modified, and asks no filter. So before agentsync writes the region, the
-entry's stat is forgotten (git then compares contents), and afterwards it is noted anew. Both are done to a copy of the
-index, which then takes the index's place if nobody has changed it meanwhile. The lock is a link to the copy: it stands
-for the moment of a rename only, where `git add` would hold it while the filter runs.
+git believes a file of another size to be modified, and asks no filter. So the file's new stat is noted in the moment in
+which agentsync writes the region. That is done to a copy of the index, which then takes the index's place if nobody has
+changed it meanwhile. The lock is a link to the copy: it stands for a fraction of a millisecond, where `git add` would
+hold it while the filter runs.
+
+An index that is not understood (a split one) is changed by git itself, in two steps: first the entry's stat is
+forgotten, so that git compares contents, and afterwards it is noted anew.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 
-from agentsync import files, git
+from agentsync import files, git, index_file, region
 from agentsync.lean import frozen, suppress
 
 TYPE_CHECKING = False
@@ -78,6 +81,100 @@ def obstacle(worktree: git.Worktree, path: str) -> str:
 
 
 _TAGS = {"S": SPARSE, "h": ASSUMED}
+
+
+def exchange(worktree: git.Worktree, path: str, file: files.Staged, before: bytes, stored: bytes) -> str:
+    """Put a new region into the file that holds `before`, and its stat into the index, while no git can see it between.
+
+    `stored`: the blob that the index is believed to have. "noted"; "forgotten", where nothing proves that the file was
+    as the index has it, so that git has to compare; "raced" if the file or the index has changed; "locked"; "unknown"
+    if the index is not understood. Raises OSError.
+    """
+    index = f"{worktree.git_dir}/index"
+    copy = f"{index}.agentsync.{os.getpid()}"
+    _clear(worktree)
+    split = any(name.startswith("sharedindex.") for name in os.listdir(worktree.git_dir))
+    try:
+        for attempt in range(TRIES):
+            time.sleep(PAUSE * attempt)
+            indexed = git.signature(index)
+            if indexed is None or os.path.lexists(f"{index}.lock"):
+                continue
+            _copy(index, copy)
+            with open(copy, "rb") as opened:
+                data = opened.read()
+            place = None if split else index_file.find(data, os.fsencode(path))
+            if place is None:
+                return "unknown"
+            signature, status = git.signature(file.path), os.lstat(file.path)
+            same = index_file.is_blob(place, stored) and _as_stored(before, stored) == stored
+            clean = same or index_file.matches(data, place, status, indexed[2])
+            steps = _Steps(index, copy, index_file.settled(data, indexed[2]), place, file, before)
+            taken = steps.take(indexed, signature, clean)
+            if taken is not None:
+                return ("noted" if clean else "forgotten") if taken else "raced"
+        return "locked"
+    finally:
+        for name in (copy, f"{copy}.new"):
+            with suppress(OSError):
+                os.unlink(name)
+
+
+@frozen
+class _Steps:
+    """File and index changed together, so that whoever reads the index between sees the file unmodified, too.
+
+    `copy`: a copy of `index`; `data`: the same as bytes, fit for a younger file. `before`: what the file holds.
+    """
+
+    index: str
+    copy: str
+    data: bytes
+    place: index_file.Place
+    file: files.Staged
+    before: bytes
+
+    def take(self, indexed: tuple[int, ...], signature: tuple[int, ...] | None, clean: bool) -> bool | None:
+        """Lock, let git compare contents, exchange, note the new stat if the file was `clean`, unlock.
+
+        False if the file is not what it was; None, with nothing done, if somebody holds the index or has changed it.
+        """
+        lock, forgotten = f"{self.index}.lock", f"{self.copy}.new"
+        self._write(forgotten, None)
+        try:
+            os.link(self.copy, lock)
+        except FileExistsError:
+            return None
+        try:
+            if git.signature(self.index) != indexed:
+                os.unlink(lock)
+                return None
+            os.rename(forgotten, self.index)
+            done = git.signature(self.file.path) == signature and self.file.exchange(self.before)
+            if done:
+                self._write(self.copy, os.lstat(self.file.path) if clean else None)
+            os.rename(lock, self.index)
+            return done
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(lock)  # the index without the stat is right as well
+            raise
+
+    def _write(self, name: str, status: os.stat_result | None) -> None:
+        """The index with this stat, into a file with the copy's mode, or into the copy itself, which is the lock."""
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(fd, os.stat(self.copy).st_mode & 0o777)
+            files.write_all(fd, index_file.with_stat(self.data, self.place, status))
+        finally:
+            os.close(fd)
+
+
+def _as_stored(before: bytes, stored: bytes) -> bytes:
+    try:
+        return region.as_stored(before, stored)
+    except region.BrokenRegionError:
+        return before
 
 
 def forget_stat(worktree: git.Worktree, path: str) -> bool:
@@ -184,7 +281,7 @@ def _clear(worktree: git.Worktree) -> None:
     """Take away what an agentsync that was killed has left: its copy, and the lock that is the same file."""
     lock = f"{worktree.git_dir}/index.lock"
     for name in os.listdir(worktree.git_dir):
-        pid = name.removeprefix("index.agentsync.").removesuffix(".lock")
+        pid = name.removeprefix("index.agentsync.").partition(".")[0]
         if not name.startswith("index.agentsync.") or not pid.isdigit() or files.is_running(int(pid)):
             continue
         copy = f"{worktree.git_dir}/{name}"

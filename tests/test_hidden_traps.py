@@ -174,15 +174,15 @@ def test_in_a_repository_of_any_kind_git_sees_no_report(tmp_path: Path, kind: Ca
 
 def around(monkeypatch: pytest.MonkeyPatch, before: Callable[[], object], after: Callable[[], object]) -> None:
     """Something happens right before and right after the file is exchanged."""
-    exchange = files.exchange
+    exchange = files.Staged.exchange
 
-    def wrapped(root: str, path: str, expected: bytes, data: bytes) -> bool:
+    def wrapped(staged: files.Staged, expected: bytes) -> bool:
         before()
-        done = exchange(root, path, expected, data)
+        done = exchange(staged, expected)
         after()
         return done
 
-    monkeypatch.setattr(files, "exchange", wrapped)
+    monkeypatch.setattr(files.Staged, "exchange", wrapped)
 
 
 def test_git_sees_no_edit_between_the_steps_of_a_report(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,13 +191,13 @@ def test_git_sees_no_edit_between_the_steps_of_a_report(lab: Lab, monkeypatch: p
 
     def status() -> None:
         seen.append(lab.status())
-        lab.git("rebase", "-q", "HEAD^")
 
     around(monkeypatch, lambda: None, status)
     lab.consolidate()
     assert seen == [[]]
     reported(lab)
     clean_tree(lab)
+    lab.git("rebase", "-q", "HEAD^")
 
 
 def test_git_sees_no_edit_before_the_file_is_exchanged(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,17 +341,17 @@ def test_a_lock_taken_in_between_makes_the_report_owed(lab: Lab, monkeypatch: py
 def test_what_somebody_stages_in_between_is_not_lost(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The copy of the index is thrown away then, and made again."""
     staged: list[str] = []
-    run = git.run
+    copied = index_entry._copy
 
-    def racing(args: list[str], *, cwd: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> bytes:
-        out = run(args, cwd=cwd, stdin=stdin, env=env)
-        if env and "GIT_INDEX_FILE" in env and len(staged) < 3 and args[0] != "--literal-pathspecs":
+    def racing(index: str, copy: str) -> tuple[int, ...] | None:
+        made = copied(index, copy)
+        if len(staged) < 3:
             staged.append(f"staged{len(staged)}.txt")
             lab.write("staged\n", staged[-1])
             lab.git("add", staged[-1])
-        return out
+        return made
 
-    monkeypatch.setattr(git, "run", racing)
+    monkeypatch.setattr(index_entry, "_copy", racing)
     lab.consolidate()
     assert staged
     reported(lab)

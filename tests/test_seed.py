@@ -214,16 +214,17 @@ def test_manual_with_nothing_pending_writes_no_report(office: Office) -> None:
 
 def test_an_edit_between_reading_and_writing_is_kept(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent's edit in that moment was lost: compared first, then replaced, then compared again."""
-    real = files.exchange
+    real = files.Staged.exchange
     times: list[int] = []
 
-    def somebody_is_faster(root: str, path: str, expected: bytes, data: bytes) -> bool:
+    def somebody_is_faster(staged: files.Staged, expected: bytes) -> bool:
+        path = "AGENT_SYNC.md"
         if len(times) < 3:
             times.append(1)
             office.edit(path, f"an agent's line {len(times)}\n{office.repo.read(path)}")
-        return real(root, path, expected, data)
+        return real(staged, expected)
 
-    monkeypatch.setattr(files, "exchange", somebody_is_faster)
+    monkeypatch.setattr(files.Staged, "exchange", somebody_is_faster)
     office.edit("AGENTS.md")
     office.look(asked=True)
     text = office.repo.read("AGENT_SYNC.md")
