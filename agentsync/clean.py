@@ -26,7 +26,7 @@ def clean(path: str, content: bytes) -> bytes:
         return content
     found = region.find(content)
     here = git.locate(os.getcwd()).here
-    if here is None or (git.operation(here.git_dir) and (found is None or found.id != debts.shown(here))):
+    if here is None or (git.operation(here.git_dir) and (found is None or found.id not in debts.written(here))):
         return content  # whoever resolves a conflict decides; what this worktree's reports wrote is no part of it
     try:
         return region.as_stored(content, _stored(path))

@@ -65,8 +65,12 @@ def pay(
     *,
     asked: bool = False,
     ending: tuple[str, ...] = (),
+    within: bool = False,
 ) -> Payment:
-    """Write the worktree's region if it is owed, or if somebody asked (then a missing file is made, too)."""
+    """Write the worktree's region if it is owed, or if somebody asked (then a missing file is made, too).
+
+    `ending`: the operations whose last hook is running. `within`: this is one of git's hooks.
+    """
     if not debts.is_owed(worktree, view.state, settings) and not (asked and view.state.last):
         return Payment(worktree.name, "current")
     reason = obstacle(worktree, settings, ending)
@@ -78,12 +82,12 @@ def pay(
     try:
         # The lock keeps an older rendering from coming after a newer one.
         with files.Locked(f"{clone.store}/report.lock", LOCK_TIMEOUT, "the report"):
-            return _write(worktree, view.catch_up(), settings, way, asked)
+            return _write(worktree, view.catch_up(), settings, way, asked, within)
     except LockedError:
         return Payment(worktree.name, "owed", "another process is writing reports")
     except OSError:
         # A read-only .git; whoever writes is alone with it.
-        return _write(worktree, view, settings, way, asked)
+        return _write(worktree, view, settings, way, asked, within)
 
 
 def obstacle(worktree: git.Worktree, settings: Settings, ending: tuple[str, ...] = ()) -> str:
@@ -99,13 +103,13 @@ def obstacle(worktree: git.Worktree, settings: Settings, ending: tuple[str, ...]
     return "" if entry is None or entry.merged else f"{settings.report.path} is unmerged"
 
 
-def _write(worktree: git.Worktree, view: View, settings: Settings, way: Way, asked: bool) -> Payment:
+def _write(worktree: git.Worktree, view: View, settings: Settings, way: Way, asked: bool, within: bool) -> Payment:
     last = view.state.last
     if last is None:
         return Payment(worktree.name, "current")
     path = settings.report.path
     body = render(newest(view, settings.report.keep), settings.report.language)
-    page = Page(path, body, last.id, settings.report.language, way)
+    page = Page(path, body, last.id, settings.report.language, way, within)
     for _ in range(TRIES):
         stamp = page.stamp(worktree)
         try:
@@ -131,20 +135,21 @@ class Page:
     id: str
     language: str
     way: Way
+    within: bool
 
     @property
     def hidden(self) -> bool:
         """Whether git does not see it."""
         return self.way.kind == "hidden"
 
-    def stamp(self, worktree: git.Worktree) -> str | None:
-        """By what is known later that the file shows it still; None where nobody asks."""
-        return debts.stamp(worktree, self.path, hidden=self.hidden) if self.hidden or self.way.why else None
+    def stamp(self, worktree: git.Worktree) -> str:
+        """By what is known later that the file shows it still; "" where nobody asks."""
+        return debts.stamp(worktree, self.path, hidden=self.hidden) if self.hidden or self.way.why else ""
 
 
 _OWED = {
     "missing": "{path} is missing; `agentsync consolidate` makes it",
-    "locked": "git's index is held by another command, or cannot be written",
+    "locked": "another git command is at work here, or git's index cannot be written",
     "open": "{path} is open for writing in another program",
     "binary": "{path} is no text in UTF-8 or with a byte order mark",
 }
@@ -178,13 +183,12 @@ def _put(worktree: git.Worktree, page: Page, asked: bool) -> str:
 
 def _exchange(worktree: git.Worktree, page: Page, staged: files.Staged, before: bytes, stored: bytes) -> str:
     """Write the file so that git sees at no moment that its size is another one."""
-    debts.mark_paid(
-        worktree, page.id
-    )  # not settled yet; and the filter knows the region for ours from the first moment
+    # Not settled yet; and the filter knows the region for ours from the first moment.
+    debts.mark_paid(worktree, page.id)
     entry = index_entry.find(worktree, page.path)
     if entry is None or (entry.empty and index_entry.is_intended(worktree, page.path)):
         return "written" if staged.exchange(before) else "raced"  # git knows nothing of it, or no size
-    done = index_entry.exchange(worktree, page.path, staged, before, stored)
+    done = index_entry.exchange(worktree, page.path, staged, before, stored, within=page.within)
     if done == "unknown":
         if not index_entry.forget_stat(worktree, page.path):
             return "locked"
@@ -205,14 +209,15 @@ def _has_region(content: bytes) -> bool:
         return False
 
 
-def _mark(worktree: git.Worktree, page: Page, stamp: str | None, noted: bool) -> None:
+def _mark(worktree: git.Worktree, page: Page, stamp: str, noted: bool) -> None:
     """The report is paid. A region that git does not see is settled once the index has the file's new stat."""
     if not page.hidden:
         debts.mark_paid(worktree, page.id, stamp)
         return
     settled = debts.shown(worktree) == page.id and debts.is_settled(worktree)
-    noted = noted or settled or index_entry.find(worktree, page.path) is None
-    if not noted:
+    if not (noted or settled or index_entry.is_edited(worktree, page.path)):
         debts.mark_paid(worktree, page.id)
         noted = index_entry.note_stat(worktree, page.path)
-    debts.mark_paid(worktree, page.id, stamp if noted else None)
+    else:
+        noted = True
+    debts.mark_paid(worktree, page.id, stamp if noted else "")

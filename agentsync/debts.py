@@ -1,19 +1,21 @@
 """Which consolidation a worktree's report region shows; asking for it costs no import of what renders.
 
-The note in the worktree's git directory has the consolidation's id and, where git does not see the region, in a second
-line the stat of what was written: git rewrites the file whenever it likes, and the region is gone or an older one then.
+The note in the worktree's git directory has the consolidation's id; where git does not see the region, in a second line
+the stat of what was written (git rewrites the file whenever it likes, and the region is gone or an older one then); and
+in a third the ids that were shown before.
 """
 
 from __future__ import annotations
 
 from agentsync import files, git
-from agentsync.lean import suppress
+from agentsync.lean import frozen, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentsync.replay import State
     from agentsync.settings import Settings
 
+EARLIER = 15  # ids
 _PLAIN = "seen by git: "
 
 
@@ -26,26 +28,33 @@ def is_owed(worktree: git.Worktree, state: State, settings: Settings) -> bool:
         return False
     note, path = _note(worktree), settings.report.path
     if settings.report.commit != "agentsync":
-        return note != state.last.id
+        return (note.id, note.stamp) != (state.last.id, "")
     stamps = (stamp(worktree, path), stamp(worktree, path, hidden=False))
-    return note not in (f"{state.last.id}\n{one}" for one in stamps)
+    return note.id != state.last.id or note.stamp not in stamps
 
 
-def mark_paid(worktree: git.Worktree, consolidation: str, stamp: str | None = None) -> None:
+def mark_paid(worktree: git.Worktree, consolidation: str, stamp: str = "") -> None:
     """Remember that the region shows this consolidation (its id); where that fails, it is rendered once more."""
-    note = consolidation if stamp is None else f"{consolidation}\n{stamp}"
+    note = _note(worktree)
+    earlier = [id_ for id_ in (note.id, *note.earlier) if id_ not in ("", consolidation)][:EARLIER]
     with suppress(OSError):
-        files.replace_file(_path(worktree), f"{note}\n".encode())
+        files.replace_file(_path(worktree), f"{consolidation}\n{stamp}\n{' '.join(earlier)}\n".encode())
 
 
 def shown(worktree: git.Worktree) -> str:
     """The id of the consolidation that was written last; "" for none."""
-    return _note(worktree).partition("\n")[0]
+    return _note(worktree).id
+
+
+def written(worktree: git.Worktree) -> tuple[str, ...]:
+    """The same and those before it: an editor may save a region that it has read some time ago."""
+    note = _note(worktree)
+    return (note.id, *note.earlier)
 
 
 def is_settled(worktree: git.Worktree) -> bool:
     """Whether git was told of the region that was written last, and that it should not see it."""
-    return "\n" in _note(worktree) and f"\n{_PLAIN}" not in _note(worktree)
+    return bool(stamp := _note(worktree).stamp) and not stamp.startswith(_PLAIN)
 
 
 def stamp(worktree: git.Worktree, path: str, *, hidden: bool = True) -> str:
@@ -58,12 +67,22 @@ def stamp(worktree: git.Worktree, path: str, *, hidden: bool = True) -> str:
     return stats if hidden else f"{_PLAIN}{stats}"
 
 
-def _note(worktree: git.Worktree) -> str:
+@frozen
+class _Note:
+    """What a worktree remembers of its reports."""
+
+    id: str = ""
+    stamp: str = ""
+    earlier: tuple[str, ...] = ()
+
+
+def _note(worktree: git.Worktree) -> _Note:
     try:
         with open(_path(worktree), encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
+            id_, stamp, earlier, *_ = [*file.read().split("\n"), "", ""]
     except OSError:
-        return ""
+        return _Note()
+    return _Note(id_, stamp, tuple(earlier.split()))
 
 
 def _path(worktree: git.Worktree) -> str:

@@ -11,6 +11,10 @@ import time
 from agentsync.errors import LockedError
 from agentsync.lean import suppress
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _SIGURG = 23  # on Linux; `signal` is an import too
 MAX_DOCUMENT = 16 << 20  # bytes; a larger "document" is reported, not read
 
@@ -180,6 +184,7 @@ class Staged:
             write_all(fd, self.data)
         finally:
             os.close(fd)
+        _libc()  # now: in a moment others may be waiting for us
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -244,9 +249,9 @@ def _has_writer(fd: int) -> bool:
 
 def _swap(one: str, other: str) -> None:
     """Exchange two files' names in one step: `renameat2` of Linux, `renamex_np` of macOS."""
-    import ctypes  # late: only who writes a report comes here
+    import ctypes
 
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = _libc()
     names = os.fsencode(one), os.fsencode(other)
     if hasattr(libc, "renameat2"):
         failed = libc.renameat2(-100, names[0], -100, names[1], 2)  # AT_FDCWD, RENAME_EXCHANGE
@@ -256,6 +261,17 @@ def _swap(one: str, other: str) -> None:
         raise OSError(errno.ENOSYS, "this system cannot exchange two files in one step")
     if failed:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), other)
+
+
+def _libc() -> Any:
+    import ctypes  # late: only who writes a report comes here
+
+    if not _LOADED:
+        _LOADED.append(ctypes.CDLL(None, use_errno=True))
+    return _LOADED[0]
+
+
+_LOADED: list[Any] = []
 
 
 def create(root: str, path: str, data: bytes) -> bool:

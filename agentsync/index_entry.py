@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 
-from agentsync import files, git, index_file, region
+from agentsync import files, git, index_file, neighbours, region
 from agentsync.lean import frozen, suppress
 
 TYPE_CHECKING = False
@@ -63,6 +63,14 @@ def find(worktree: git.Worktree, path: str, index: str = "") -> Entry | None:
     return None
 
 
+def is_edited(worktree: git.Worktree, path: str) -> bool:
+    """Whether the file holds an edit that is not staged, or git does not track it: there is no stat to note."""
+    if find(worktree, path) is None:
+        return True
+    args = ["--literal-pathspecs", "diff", "--quiet", "--no-ext-diff", "--", path]
+    return git.answer(args, cwd=worktree.root)[0] == 1
+
+
 def is_intended(worktree: git.Worktree, path: str) -> bool:
     """Whether the entry only says that the path will be added (`git add -N`)."""
     out = git.run(["--literal-pathspecs", "ls-files", "--debug", "--", path], cwd=worktree.root).split()
@@ -83,12 +91,15 @@ def obstacle(worktree: git.Worktree, path: str) -> str:
 _TAGS = {"S": SPARSE, "h": ASSUMED}
 
 
-def exchange(worktree: git.Worktree, path: str, file: files.Staged, before: bytes, stored: bytes) -> str:
+def exchange(
+    worktree: git.Worktree, path: str, file: files.Staged, before: bytes, stored: bytes, *, within: bool
+) -> str:
     """Put a new region into the file that holds `before`, and its stat into the index, while no git can see it between.
 
     `stored`: the blob that the index is believed to have. "noted"; "forgotten", where nothing proves that the file was
-    as the index has it, so that git has to compare; "raced" if the file or the index has changed; "locked"; "unknown"
-    if the index is not understood. Raises OSError.
+    as the index has it, so that git has to compare; "raced" if the file or the index has changed; "locked" by another
+    git command (but for that in whose hook this runs `within`); "unknown" if the index is not understood. Raises
+    OSError.
     """
     index = f"{worktree.git_dir}/index"
     copy = f"{index}.agentsync.{os.getpid()}"
@@ -109,8 +120,13 @@ def exchange(worktree: git.Worktree, path: str, file: files.Staged, before: byte
             signature, status = git.signature(file.path), os.lstat(file.path)
             same = index_file.is_blob(place, stored) and _as_stored(before, stored) == stored
             clean = same or index_file.matches(data, place, status, indexed[2])
-            steps = _Steps(index, copy, index_file.settled(data, indexed[2]), place, file, before)
-            taken = steps.take(indexed, signature, clean)
+            mtime = indexed[2] if index_file.is_racy(data, place, indexed[2]) else None
+            steps = _Steps(index, copy, data, place, mtime, file, before)
+            steps.write(f"{copy}.new", None)
+            # Asked last of all: whoever begins before the lock stands reads an index that is about to be another.
+            taken = None
+            if not neighbours.at_work(worktree.root, within=within):
+                taken = steps.take(indexed, signature, clean)
             if taken is not None:
                 return ("noted" if clean else "forgotten") if taken else "raced"
         return "locked"
@@ -124,13 +140,15 @@ def exchange(worktree: git.Worktree, path: str, file: files.Staged, before: byte
 class _Steps:
     """File and index changed together, so that whoever reads the index between sees the file unmodified, too.
 
-    `copy`: a copy of `index`; `data`: the same as bytes, fit for a younger file. `before`: what the file holds.
+    `copy`: a copy of `index`; `data`: the same as bytes; `mtime`: what it has to keep, in ns. `before`: what the file
+    holds.
     """
 
     index: str
     copy: str
     data: bytes
     place: index_file.Place
+    mtime: int | None
     file: files.Staged
     before: bytes
 
@@ -139,8 +157,7 @@ class _Steps:
 
         False if the file is not what it was; None, with nothing done, if somebody holds the index or has changed it.
         """
-        lock, forgotten = f"{self.index}.lock", f"{self.copy}.new"
-        self._write(forgotten, None)
+        lock = f"{self.index}.lock"
         try:
             os.link(self.copy, lock)
         except FileExistsError:
@@ -149,10 +166,10 @@ class _Steps:
             if git.signature(self.index) != indexed:
                 os.unlink(lock)
                 return None
-            os.rename(forgotten, self.index)
+            os.rename(f"{self.copy}.new", self.index)
             done = git.signature(self.file.path) == signature and self.file.exchange(self.before)
             if done:
-                self._write(self.copy, os.lstat(self.file.path) if clean else None)
+                self.write(self.copy, os.lstat(self.file.path) if clean else None)
             os.rename(lock, self.index)
             return done
         except BaseException:
@@ -160,12 +177,14 @@ class _Steps:
                 os.unlink(lock)  # the index without the stat is right as well
             raise
 
-    def _write(self, name: str, status: os.stat_result | None) -> None:
+    def write(self, name: str, status: os.stat_result | None) -> None:
         """The index with this stat, into a file with the copy's mode, or into the copy itself, which is the lock."""
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             os.fchmod(fd, os.stat(self.copy).st_mode & 0o777)
             files.write_all(fd, index_file.with_stat(self.data, self.place, status))
+            if self.mtime is not None:
+                os.utime(fd, ns=(self.mtime, self.mtime))
         finally:
             os.close(fd)
 
@@ -237,7 +256,9 @@ def _change(
                 git.run(args, cwd=worktree.root, env={"GIT_INDEX_FILE": copy})
             if git.signature(copy) == made and meanwhile is None:
                 return True
-            swapped = _swap(copy, index, before, meanwhile)
+            swapped = None
+            if not neighbours.at_work(worktree.root, within=True):
+                swapped = _swap(copy, index, before, meanwhile)
             if swapped is not None:
                 return swapped
         return False

@@ -62,17 +62,15 @@ def _entries(data: bytes, hashed: int) -> Iterator[tuple[int, int, bytes]]:
         at = following
 
 
-def settled(data: bytes, mtime: int) -> bytes:
-    """The same index, for a file that is younger than this one (`mtime` in ns); its checksum is not made anew.
+def is_racy(data: bytes, place: Place, mtime: int) -> bool:
+    """Whether another entry is as young as the index (its `mtime` in ns).
 
-    git trusts no stat as young as the index, as the file may have changed since. So these get no size: git compares
-    their contents then, as it would have done.
+    git does not trust such a stat, as the file may have changed since, and compares contents. In a younger index it
+    would trust it.
     """
-    made = bytearray(data)
-    for at, _, _ in _entries(data, _hash_size(data)):
-        if _number(data, at + 8) >= mtime // 10**9:  # some builds of git know whole seconds only
-            made[at + _STAT - 4 : at + _STAT] = bytes(4)
-    return bytes(made)
+    second = mtime // 10**9  # some builds of git know whole seconds only
+    entries = _entries(data, place.hashed)
+    return any(_number(data, at + 8) >= second for at, _, _ in entries if at != place.at)
 
 
 def is_blob(place: Place, content: bytes) -> bool:

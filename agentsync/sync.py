@@ -31,6 +31,14 @@ def sync(request: Request, *, pay: bool = True) -> Synced:
     for worktree in request.worktrees:
         ending = request.ending if worktree == request.clone.here else ()
         payments.append(
-            consolidate.pay(request.clone, worktree, seen.view, request.settings, asked=request.asked, ending=ending)
+            consolidate.pay(
+                request.clone,
+                worktree,
+                seen.view,
+                request.settings,
+                asked=request.asked,
+                ending=ending,
+                within=request.source == "hook",
+            )
         )
     return Synced(seen, tuple(payments))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agentsync import git, prepared
+from agentsync.errors import AgentsyncError
 from agentsync.observe.look import Request
 from agentsync.settings import CONFIG_PATH
 from agentsync.sync import sync
@@ -121,7 +122,7 @@ def beside(lab: Lab) -> Step:
         failed = agent.work(lab.commands)
         said, _ = process.communicate()  # the end of its input ends it
         print(f"  beside {agent.commands} commands: {said.strip()}", file=sys.stderr)
-        if not said.startswith("reports written: "):
+        if "reports written: " not in said:
             raise RuntimeError("no report was written")
         return failed
 
@@ -138,7 +139,11 @@ def consolidate(root: str, desk: str) -> None:
     while not select.select([sys.stdin], [], [], PAUSE)[0]:
         number += 1
         Path(desk, WATCHED).write_text(text(number, 20))
-        done = sync(Request(clone, settings, "scan", git.worktrees(clone), time.time(), asked=True))
+        try:
+            done = sync(Request(clone, settings, "scan", git.worktrees(clone), time.time(), asked=True))
+        except AgentsyncError as error:  # looked too often at what never came to rest: the next one does it
+            counts[error.message] = counts.get(error.message, 0) + 1
+            continue
         for payment in done.payments:
             if payment.worktree == "main":
                 what = f"reports {payment.status}{payment.reason and f' ({payment.reason})'}"
