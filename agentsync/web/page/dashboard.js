@@ -5,6 +5,7 @@
 const EVERY = 10000; // milliseconds between two reads
 const WHILE_GONE = 2000;
 const SETTLE = 150; // milliseconds in which events count as one
+const LEAST = 2000; // milliseconds, and up to half as many more, between two readings for events: others read as well
 
 const page = {
   data: null,
@@ -178,9 +179,13 @@ function showSnapshot(found) {
 
 function listenToServer() {
   let settling = 0;
+  let next = 0;
   const heard = () => {
-    clearTimeout(settling);
-    settling = setTimeout(refresh, SETTLE);
+    settling ||= setTimeout(() => {
+      settling = 0;
+      next = performance.now() + LEAST * (1 + Math.random() / 2);
+      refresh();
+    }, Math.max(SETTLE, next - performance.now()));
   };
   const listening = (is) => {
     if (page.listening !== is) heard(); // something may have come, or the server gone, in between
