@@ -49,9 +49,9 @@ class GitError(AgentsyncError):
 
 
 def run(
-    args: list[str], *, cwd: str, stdin: bytes = b"", env: dict[str, str] | None = None, timeout: float = TIMEOUT
+    args: list[str], *, cwd: str, stdin: bytes = b"", env: dict[str, str] | None = None, timeout: float | None = None
 ) -> bytes:
-    """What `git ARGS` prints when started in `cwd`. Raises GitError on any status but 0, and after so many seconds."""
+    """What `git ARGS` prints when started in `cwd`. Raises GitError on any status but 0, and after `timeout` seconds."""
     environment = {**_environment(), **(env or {})}
     status, out, err = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, environment, timeout)
     if status:
@@ -85,7 +85,9 @@ def _environment() -> dict[str, str]:
     return {**kept, **_FIXED}
 
 
-def _spawn(argv: list[str], stdin: bytes, env: dict[str, str], timeout: float = TIMEOUT) -> tuple[int, bytes, bytes]:
+def _spawn(
+    argv: list[str], stdin: bytes, env: dict[str, str], timeout: float | None = None
+) -> tuple[int, bytes, bytes]:
     feed = _readable(stdin)
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
@@ -96,7 +98,7 @@ def _spawn(argv: list[str], stdin: bytes, env: dict[str, str], timeout: float = 
         finally:
             for fd in (feed, out_write, err_write):
                 os.close(fd)
-        out, err = _drain(pid, (out_read, err_read), timeout)
+        out, err = _drain(pid, (out_read, err_read), TIMEOUT if timeout is None else timeout)
     except FileNotFoundError:
         raise AgentsyncError("git is not on the PATH", hint="install git 2.31 or newer") from None
     finally:
