@@ -51,7 +51,7 @@ class GitError(AgentsyncError):
 def run(
     args: list[str], *, cwd: str, stdin: bytes = b"", env: dict[str, str] | None = None, timeout: float | None = None
 ) -> bytes:
-    """What `git ARGS` prints when started in `cwd`. Raises GitError on any status but 0, and after `timeout` seconds."""
+    """What `git ARGS` prints when started in `cwd`. Raises GitError on any status but 0 and after `timeout` seconds."""
     environment = {**_environment(), **(env or {})}
     status, out, err = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, environment, timeout)
     if status:
