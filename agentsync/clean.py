@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from agentsync import debts, git, region
+from agentsync import debts, files, git, region
 
 TIMEOUT = 3.0  # seconds for one question to git
 
@@ -22,7 +22,7 @@ def clean(path: str, content: bytes) -> bytes:
 
     Somebody who writes the whole file anew leaves the region out, and takes no published report out of git by that.
     """
-    if len(content) > region.MAX_SIZE or not region.is_text(content):
+    if len(content) > files.MAX_DOCUMENT or not region.is_text(content):
         return content
     found = region.find(content)
     here = git.locate(os.getcwd()).here

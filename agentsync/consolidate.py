@@ -164,7 +164,7 @@ def _put(worktree: git.Worktree, page: Page, asked: bool) -> str:
     text = made if before is None else before
     if not region.is_text(text):
         return "binary"
-    stored = _indexed(worktree, page.path) if page.hidden else b""
+    stored = git.blob(f":0:{page.path}", cwd=worktree.root) if page.hidden else b""
     if _has_region(stored):
         text = region.as_stored(text, stored)  # so that git compares what stands in the same place
     after = region.put(text, page.body, page.id, PHRASES[page.language].heading)
@@ -194,12 +194,6 @@ def _exchange(worktree: git.Worktree, page: Page, staged: files.Staged, before: 
             return "locked"
         return "written" if staged.exchange(before) else "raced"
     return "written" if done == "forgotten" else done
-
-
-def _indexed(worktree: git.Worktree, path: str) -> bytes:
-    """The file as the index has it, or nothing."""
-    status, stored = git.answer(["cat-file", "blob", f":0:{path}"], cwd=worktree.root)
-    return b"" if status else stored
 
 
 def _has_region(content: bytes) -> bool:

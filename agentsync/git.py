@@ -65,6 +65,17 @@ def answer(args: list[str], *, cwd: str, stdin: bytes = b"") -> tuple[int, bytes
     return status, out
 
 
+def store_blob(data: bytes, *, cwd: str) -> str:
+    """Put these bytes, as they are, into git's store; their id. Raises GitError."""
+    return run(["hash-object", "-w", "--no-filters", "--stdin"], cwd=cwd, stdin=data).decode().strip()
+
+
+def blob(name: str, *, cwd: str) -> bytes:
+    """The bytes of a blob, by whatever name git knows it; nothing where there is none."""
+    status, out = answer(["cat-file", "blob", name], cwd=cwd)
+    return b"" if status else out
+
+
 def as_called(args: list[str], *, timeout: float) -> bytes | None:
     """What `git ARGS` prints for the git that called us: in its repository, with its index. None if it could not."""
     env = {**os.environ, **_FIXED}

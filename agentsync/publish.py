@@ -261,8 +261,7 @@ class _Attempt:
         return git.run(["cat-file", "blob", oid], cwd=self.worktree.root)
 
     def _store(self, data: bytes) -> str:
-        args = ["hash-object", "-w", "--no-filters", "--stdin"]
-        return git.run(args, cwd=self.worktree.root, stdin=data).decode().strip()
+        return git.store_blob(data, cwd=self.worktree.root)
 
     def _signed(self) -> list[str]:
         status, out = git.answer(["config", "--type=bool", "--get", "commit.gpgsign"], cwd=self.worktree.root)

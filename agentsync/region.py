@@ -25,7 +25,6 @@ _ABOUT = b"<!-- agentsync:report "
 _END = b"<!-- agentsync:end -->"
 _BARE = b" bare=yes"
 _OURS, _BASE, _THEIRS = _CONFLICT = (b"<<<<<<<", b"|||||||", b">>>>>>>")
-MAX_SIZE = 16 << 20  # bytes, as `files.MAX_DOCUMENT`
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 

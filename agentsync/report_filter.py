@@ -137,26 +137,18 @@ def uncover(worktree: git.Worktree, path: str, *, dry_run: bool) -> bool:
     try:
         content = files.read_document(worktree.root, path)
         indexed = git.run(["cat-file", "blob", entry.oid], cwd=worktree.root)
-        stored = region.as_stored(indexed, _in_head(worktree, path))
+        stored = region.as_stored(indexed, git.blob(f"HEAD:{path}", cwd=worktree.root))
         shown = region.as_stored(content or b"", stored)
     except (region.BrokenRegionError, files.UnreadableError):
         return False
     if dry_run or (shown == (content or b"") and stored == indexed):
         return shown != (content or b"")
-    oid = entry.oid
-    if stored != indexed:
-        args = ["hash-object", "-w", "--no-filters", "--stdin"]
-        oid = git.run(args, cwd=worktree.root, stdin=stored).decode().strip()
+    oid = entry.oid if stored == indexed else git.store_blob(stored, cwd=worktree.root)
     index_entry.put(worktree, path, entry, oid)
     if content is not None and shown != content:
         files.exchange(worktree.root, path, content, shown)
     index_entry.note_stat(worktree, path)
     return True
-
-
-def _in_head(worktree: git.Worktree, path: str) -> bytes:
-    status, out = git.answer(["cat-file", "blob", f"HEAD:{path}"], cwd=worktree.root)
-    return b"" if status else out
 
 
 def foreign_filter(clone: git.Clone, worktree: git.Worktree, path: str) -> str:

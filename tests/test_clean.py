@@ -198,7 +198,7 @@ def test_outside_of_a_repository_the_bytes_pass_through(lab: Lab) -> None:
 
 def test_more_than_a_document_may_have_passes_through(lab: Lab) -> None:
     """Read, and not judged."""
-    content = NEW + b"x" * region.MAX_SIZE
+    content = NEW + b"x" * files.MAX_DOCUMENT
     assert through(lab, content) == content
 
 
