@@ -279,7 +279,6 @@ class Index:
         self.path = f"{ledger.store}/{INDEX}"
         self.old = old
         self.new: dict[tuple[str, ...], list[int]] = {}
-        self.table: Positions | None = None
 
     def add(self, event: Event, offset: int) -> None:
         """Remember where an event lies."""
@@ -295,11 +294,11 @@ class Index:
 
     def _stored(self, hash_: bytes) -> list[int]:
         try:
-            if self.table is None:
-                self.table = Positions(self.path)
-            if self.table.reach < self.old:
-                raise IndexLostError
-            return self.table.find(hash_)
+            # Opened for each question: a program that runs for weeks makes many views and closes none.
+            with Positions(self.path) as table:
+                if table.reach < self.old:
+                    raise IndexLostError
+                return table.find(hash_)
         except (OSError, SpoiltError):
             raise IndexLostError from None
 
@@ -309,7 +308,6 @@ class Index:
         The table may reach beyond `since`: somebody was killed before the checkpoint was written.
         """
         rows = {(hash_of(key), offset) for key, offsets in self.new.items() for offset in offsets}
-        self._close()
         try:
             if since and reach_of(self.path) < since:
                 return False
@@ -319,11 +317,6 @@ class Index:
         self.new.clear()
         self.old = until
         return True
-
-    def _close(self) -> None:
-        if self.table:
-            self.table.close()
-            self.table = None
 
 
 def _path(ledger: Ledger) -> str:

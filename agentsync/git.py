@@ -139,18 +139,22 @@ def _drain(pid: int, sources: tuple[int, int], timeout: float) -> tuple[bytes, b
     """All that comes from the two pipes, until both end; the child is killed after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     parts: dict[int, list[bytes]] = {fd: [] for fd in sources}
-    waiting = set(sources)
-    while waiting:
-        ready = select.select(list(waiting), [], [], max(0.0, deadline - time.monotonic()))[0]
+    waiting = select.poll()  # a server has more descriptors than `select` can name
+    for fd in sources:
+        waiting.register(fd, select.POLLIN)
+    still = len(sources)
+    while still:
+        ready = waiting.poll(max(0.0, deadline - time.monotonic()) * 1000)
         if not ready:
             os.kill(pid, _SIGKILL)
             break  # what it has started may hold the pipes for ever
-        for fd in ready:
+        for fd, _ in ready:
             data = os.read(fd, 1 << 20)
             if data:
                 parts[fd].append(data)
             else:
-                waiting.discard(fd)
+                waiting.unregister(fd)
+                still -= 1
     first, second = (b"".join(parts[fd]) for fd in sources)
     return first, second
 

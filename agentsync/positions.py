@@ -35,7 +35,7 @@ def hash_of(key: tuple[str, ...]) -> bytes:
 
 
 class Positions:
-    """A table that is open for reading. Raises OSError, SpoiltError."""
+    """A table, open for reading within `with`. Raises OSError, SpoiltError."""
 
     def __init__(self, path: str) -> None:
         self.fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -45,8 +45,10 @@ class Positions:
             os.close(self.fd)
             raise
 
-    def close(self) -> None:
-        """Give the file back."""
+    def __enter__(self) -> Positions:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         os.close(self.fd)
 
     def find(self, hash_: bytes) -> list[int]:
@@ -90,9 +92,8 @@ def add(path: str, rows: Iterable[Row], reach: int, *, anew: bool) -> int:
 
 def reach_of(path: str) -> int:
     """How far into the ledger a table reaches. Raises OSError, SpoiltError."""
-    table = Positions(path)
-    table.close()
-    return table.reach
+    with Positions(path) as table:
+        return table.reach
 
 
 def _header_of(reach: int, count: int, slots: int) -> bytes:

@@ -27,8 +27,8 @@ from agentsync.ledger import Ledger
 from agentsync.observe.look import Request
 from agentsync.prepared import current
 from agentsync.settings import CONFIG_PATH
-from agentsync.snapshots import Snapshots
-from agentsync.survey import survey
+from agentsync.snapshots import FRESH, Snapshots
+from agentsync.survey import survey, why_owed
 from agentsync.sync import Synced, sync
 from agentsync.tail import Tail
 from agentsync.watch import Watcher, held
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from agentsync.git import Worktree
     from agentsync.replay import Pending, State
     from agentsync.settings import Settings
     from agentsync.snapshots import Snapshot
+    from agentsync.survey import Why
     from agentsync.views import Survey
     from agentsync.watch import WatchLock
 
@@ -84,6 +86,7 @@ class AutoSyncService:
         self._thread: threading.Thread | None = None
         self._follower: asyncio.Task[None] | None = None
         self._tail: Tail | None = None
+        self._why_owed = _for_a_while(why_owed)
         self._trouble = ""  # why the ledger's end was not read
         self._reported: list[Consolidation] = []  # whose report is not on disk yet
         self._calling = asyncio.Lock()
@@ -200,7 +203,7 @@ class AutoSyncService:
     def look_around(self, state: State) -> Survey:
         """What lies around the ledger, from this service's worktree."""
         settings, problem = self._configured()
-        around = survey(self.clone, state, settings, problem)
+        around = survey(self.clone, state, settings, problem, self._why_owed)
         if self.failure:
             around = replace(around, notices=(*around.notices, f"the last look failed: {self.failure}"))
         return around
@@ -301,6 +304,20 @@ class AutoSyncService:
                 except Exception:
                     self.callback_errors += 1
                     log.exception("a consolidation callback failed: %r", callback)
+
+
+def _for_a_while(why: Why) -> Why:
+    """The same, asked once in FRESH seconds: it starts git, and a ledger that grows is shown many times a second."""
+    told: dict[str, tuple[float, str]] = {}  # by worktree: when (monotonic seconds), and what
+
+    def answer(worktree: Worktree, here: Worktree | None, settings: Settings) -> str:
+        when, reason = told.get(worktree.name, (-FRESH, ""))
+        if time.monotonic() - when >= FRESH:
+            when, reason = time.monotonic(), why(worktree, here, settings)
+            told[worktree.name] = when, reason
+        return reason
+
+    return answer
 
 
 def _consolidation(line: bytes) -> Consolidation | None:

@@ -13,16 +13,46 @@ from agentsync.views import Paused, Survey, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agentsync.replay import State
     from agentsync.settings import Settings
     from agentsync.spool import Spooled
+
+    Why = Callable[[git.Worktree, git.Worktree | None, Settings], str]
 
 WATCH_LOCK = "watch.lock"  # in the store; the poller holds it
 SPOOL = ".agentsync/spool"
 
 
-def survey(clone: git.Clone, state: State, settings: Settings, problem: str | None = None) -> Survey:
-    """Look around; `problem` is what is wrong with the configuration, and the settings those in force."""
+def why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Settings) -> str:
+    """The reason that a person can do something about; of other worktrees only what is seen from outside."""
+    found = git.operation(worktree.git_dir)
+    if found:
+        return f"a {found.name} is going on"
+    if worktree != here:
+        return ""
+    path = settings.report.path
+    try:
+        data = files.read_document(worktree.root, path)
+    except files.UnreadableError as error:
+        return f"{path}: {error}"
+    if data is None:
+        return _why_not_hidden(worktree, settings) or f"{path} is missing; `agentsync consolidate` makes it"
+    if _looks_broken(data):
+        return _why_broken(path, data)
+    if files.is_open_for_writing(worktree.root, path):
+        return f"{path} is open for writing in another program"
+    return _why_not_hidden(worktree, settings)
+
+
+def survey(
+    clone: git.Clone, state: State, settings: Settings, problem: str | None = None, why: Why = why_owed
+) -> Survey:
+    """Look around; `problem` is what is wrong with the configuration, and the settings those in force.
+
+    `why`: asked for the reason of each report that is owed; it may start git.
+    """
     here, every = clone.here, git.worktrees(clone)
     missing, gone, unreadable = _documents(here, state, settings)
     return Survey(
@@ -32,7 +62,7 @@ def survey(clone: git.Clone, state: State, settings: Settings, problem: str | No
         running=is_held(f"{clone.store}/{WATCH_LOCK}"),
         paused=tuple(_paused(every)),
         waiting=_waiting(every),
-        owed={one.name: _why_owed(one, here, settings) for one in every if debts.is_owed(one, state, settings)},
+        owed={one.name: why(one, here, settings) for one in every if debts.is_owed(one, state, settings)},
         missing=tuple(missing),
         gone=tuple(gone),
         unreadable=unreadable,
@@ -69,27 +99,6 @@ def _waiting(worktrees: list[git.Worktree]) -> tuple[Spooled, ...]:
 def _paused(worktrees: list[git.Worktree]) -> list[Paused]:
     going_on = ((one.name, git.operation(one.git_dir)) for one in worktrees)
     return [Paused(name, found.name, to_rfc3339(found.since)) for name, found in going_on if found]
-
-
-def _why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Settings) -> str:
-    """The reason that a person can do something about; of other worktrees only what is seen from outside."""
-    found = git.operation(worktree.git_dir)
-    if found:
-        return f"a {found.name} is going on"
-    if worktree != here:
-        return ""
-    path = settings.report.path
-    try:
-        data = files.read_document(worktree.root, path)
-    except files.UnreadableError as error:
-        return f"{path}: {error}"
-    if data is None:
-        return _why_not_hidden(worktree, settings) or f"{path} is missing; `agentsync consolidate` makes it"
-    if _looks_broken(data):
-        return _why_broken(path, data)
-    if files.is_open_for_writing(worktree.root, path):
-        return f"{path} is open for writing in another program"
-    return _why_not_hidden(worktree, settings)
 
 
 def _why_not_hidden(worktree: git.Worktree, settings: Settings) -> str:

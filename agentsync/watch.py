@@ -36,6 +36,7 @@ PAUSE = 0.25  # seconds between two glances
 SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
 REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
 GRACE = 3.0  # seconds that a commit is left to its hook, which knows who makes it
+SOON = 1.0  # seconds between the begins of two whole looks, however often somebody asks for one
 LEFT_OUT = 20  # intervals at the most without a whole look
 
 
@@ -109,12 +110,14 @@ class Watcher:
     def watch(self) -> None:
         """The same for whoever holds the lock already."""
         while not self._stop.is_set():
+            begun = time.monotonic()
             if self._left_out < LEFT_OUT and all(map(self._stays_quiet, self._worktrees())):
                 self._left_out += 1
             else:
                 self._left_out = 0
                 self.look_at_all()
             self._glance_until(time.monotonic() + self._interval())
+            self._stop.wait(begun + SOON - time.monotonic())
             self._wake.clear()
 
     def look_at_all(self) -> None:

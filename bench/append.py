@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 from bench.harness import Benchmark, Contestant, Sample, Step
 from bench.lab import Lab
@@ -36,13 +36,19 @@ def writers(kind: str, processes: int = PROCESSES) -> Callable[[Lab], Step]:
 
 def all_at_once(lab: Lab, argv: list[str], processes: int) -> float:
     """How long these processes of `appenders.py` take together, in seconds, from the moment when all are ready."""
-    pipe = subprocess.PIPE
-    started = [
-        subprocess.Popen(argv, cwd=lab.folder, env=lab.env, stdin=pipe, stdout=pipe, text=True)
-        for _ in range(processes)
-    ]
+    return go(stand_ready(lab, argv, processes))
+
+
+def stand_ready(lab: Lab, argv: list[str], processes: int) -> list[Popen[str]]:
+    """Processes of `appenders.py`, once each of them could begin."""
+    started = [Popen(argv, cwd=lab.folder, env=lab.env, stdin=PIPE, stdout=PIPE, text=True) for _ in range(processes)]
     for process in started:
         assert process.stdout and process.stdout.readline() == "ready\n"
+    return started
+
+
+def go(started: list[Popen[str]]) -> float:
+    """Let them begin; how long it takes until the last is done, in seconds."""
     began = time.perf_counter()
     for process in started:
         assert process.stdin

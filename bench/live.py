@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from bench.append import all_at_once
+from bench.append import go, stand_ready
 from bench.clones import watched
 from bench.harness import Benchmark, Contestant, MissingError, Sample, Step
 from bench.lab import Lab
@@ -52,12 +52,13 @@ class Live:
         Raises MissingError if a dashboard did not hear each of them, once and in order.
         """
         count, every = self.lab.size(DASHBOARDS, 5), self.lab.size(10, 1)
+        processes = self.lab.size(PROCESSES, 4) if changes else 0
+        argv = self.lab.module("bench.appenders", "changes", str(self.ledger.parent), str(changes // (processes or 1)))
+        editors = stand_ready(self.lab, argv, processes)  # that so many start at once is nobody's day
         pages = {what: self.dashboards(what, count, every) for what in ("listen", "read")}
         size = self.ledger.stat().st_size
-        if changes:
-            processes = self.lab.size(PROCESSES, 4)
-            argv = self.lab.module("bench.appenders", "changes", str(self.ledger.parent), str(changes // processes))
-            all_at_once(self.lab, argv, processes)
+        if editors:
+            go(editors)
         else:
             self.server_rests(2 * every)
         with self.ledger.open("rb") as file:

@@ -18,11 +18,8 @@ batches = st.lists(st.lists(st.tuples(hashes, st.integers(0, 2**40)), max_size=3
 
 def found(path: str, hash_: bytes) -> list[int]:
     """What the table says, sorted."""
-    table = Positions(path)
-    try:
+    with Positions(path) as table:
         return sorted(table.find(hash_))
-    finally:
-        table.close()
 
 
 @given(batches)

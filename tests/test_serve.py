@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -15,6 +17,8 @@ import pytest
 from cli_lab import agentsync
 from conftest import Repo
 from live_lab import PATIENCE, SAME, Served, quiet, ready, served, until
+
+from agentsync.cli.server import FILES, listening
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -105,6 +109,36 @@ class TestEnding:
 
 class TestSockets:
     """What only shows on a real connection."""
+
+    def test_an_answer_does_not_wait_for_the_peer_to_acknowledge_its_head(self) -> None:
+        """asyncio turns Nagle's algorithm off where it knows that the socket is TCP."""
+
+        async def accepted() -> int:
+            seen: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+            def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                transport = writer.get_extra_info("socket")
+                seen.set_result(transport.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                writer.close()
+
+            with listening("127.0.0.1", 0) as sock:
+                async with await asyncio.start_server(connected, sock=sock):
+                    _, writer = await asyncio.open_connection(*sock.getsockname())
+                    writer.close()
+                    return await seen
+
+        assert asyncio.run(asyncio.wait_for(accepted(), PATIENCE))
+
+    def test_it_may_open_more_files_than_a_shell_allows(self, repo: Repo) -> None:
+        """A thousand pages are served where the soft limit is 1024, as it often is."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        try:
+            with served(ready(repo).root) as server:
+                limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert limits == (FILES if hard == resource.RLIM_INFINITY else min(FILES, hard), hard)
 
     def exchange(self, server: Served, request: bytes) -> bytes:
         """All that comes back, until the server closes."""

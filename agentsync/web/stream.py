@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 HEARTBEAT = 15.0  # seconds; proxies close what is silent for a minute
 RING = 2048  # frames kept for those who are not far behind
 BATCH = 256  # frames sent at once to one who is
+GROUP = 16  # streams that are told before other requests have their turn
 MOST = 1000  # streams at a time
 RETRY = b"retry: 2000\n\n"  # milliseconds after which a browser connects anew
 BEAT = b": still here\n\n"
@@ -53,7 +54,9 @@ class Streams:
         self.file = 0  # counts the files that were the ledger
         self.count = 0
         self.closed = False
-        self._new = asyncio.Event()
+        self.calls = 0  # how often those who wait were called
+        self._waiting: list[asyncio.Future[bool]] = []
+        self._silence: asyncio.TimerHandle | None = None
 
     def take(self, lines: Sequence[tuple[int, bytes]] | None) -> None:
         """What was appended; None: another file is the ledger now."""
@@ -66,16 +69,12 @@ class Streams:
             offset, line = lines[-1]
             self.end = offset + len(line) + 1
             self.ring.extend(frame for offset, line in lines if (frame := frame_of(offset, line)))
-        self._wake()
+        self._call(True)
 
     def close(self) -> None:
         """End all streams, so that the server can."""
         self.closed = True
-        self._wake()
-
-    def _wake(self) -> None:
-        self._new.set()
-        self._new = asyncio.Event()
+        self._call(True)
 
     async def listen(self, last_id: str | None) -> AsyncIterator[bytes]:
         """The events after the record `last_id`, or from now on, for as long as somebody reads them.
@@ -91,7 +90,7 @@ class Streams:
                 yield RESET
                 place = await asyncio.to_thread(end_of, self.ledger)
             while not self.closed:
-                new = self._new
+                calls = self.calls
                 if file != self.file:
                     place, file = await asyncio.to_thread(end_of, self.ledger), self.file
                     yield RESET
@@ -99,10 +98,28 @@ class Streams:
                 if piece:
                     place = piece.end
                     yield piece.data
-                elif not await _within(new, self.heartbeat):
+                elif calls == self.calls and not await self._called():
                     yield BEAT
         finally:
             self.count -= 1
+
+    def _call(self, news: bool) -> None:
+        """Let those who wait go on, because there are news or because it has been silent for long."""
+        self.calls += 1
+        if self._silence:
+            self._silence.cancel()
+            self._silence = None
+        waiting, self._waiting = self._waiting, []
+        _tell(waiting, news)
+
+    async def _called(self) -> bool:
+        """Wait until somebody calls; whether there are news."""
+        loop = asyncio.get_running_loop()
+        if self._silence is None:
+            self._silence = loop.call_later(self.heartbeat, self._call, False)
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append(waiter)
+        return await waiter
 
     async def _after(self, place: int) -> Frame | None:
         """The next events in one piece, as far as the ring knows or the file has them."""
@@ -116,12 +133,13 @@ class Streams:
         return self.pieces[place]
 
 
-async def _within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-        return True
-    except TimeoutError:
-        return False
+def _tell(waiting: list[asyncio.Future[bool]], news: bool) -> None:
+    """Let the first of them go on now, and the others after what else the event loop has to do."""
+    for waiter in waiting[:GROUP]:
+        if not waiter.done():
+            waiter.set_result(news)
+    if waiting[GROUP:]:
+        asyncio.get_running_loop().call_soon(_tell, waiting[GROUP:], news)
 
 
 def _joined(frames: list[Frame]) -> Frame | None:
