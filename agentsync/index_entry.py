@@ -19,7 +19,7 @@ from agentsync.lean import frozen, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TRIES = 8
 PAUSE = 0.01  # seconds, a little more with each try
@@ -106,14 +106,8 @@ def exchange(
     _clear(worktree)
     split = any(name.startswith("sharedindex.") for name in os.listdir(worktree.git_dir))
     try:
-        for attempt in range(TRIES):
-            time.sleep(PAUSE * attempt)
-            indexed = git.signature(index)
-            if indexed is None or os.path.lexists(f"{index}.lock"):
-                continue
-            _copy(index, copy)
-            with open(copy, "rb") as opened:
-                data = opened.read()
+        for indexed in _unlocked(index):
+            data = _copy(index, copy)
             place = None if split else index_file.find(data, os.fsencode(path))
             if place is None:
                 return "unknown"
@@ -157,25 +151,15 @@ class _Steps:
 
         False if the file is not what it was; None, with nothing done, if somebody holds the index or has changed it.
         """
-        lock = f"{self.index}.lock"
-        try:
-            os.link(self.copy, lock)
-        except FileExistsError:
-            return None
-        try:
-            if git.signature(self.index) != indexed:
-                os.unlink(lock)
-                return None
-            os.rename(f"{self.copy}.new", self.index)
-            done = git.signature(self.file.path) == signature and self.file.exchange(self.before)
-            if done:
-                self.write(self.copy, os.lstat(self.file.path) if clean else None)
-            os.rename(lock, self.index)
-            return done
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(lock)  # the index without the stat is right as well
-            raise
+
+        def act() -> bool:
+            os.rename(f"{self.copy}.new", self.index)  # it stays if the file is another: no stat is right as well
+            if git.signature(self.file.path) != signature or not self.file.exchange(self.before):
+                return False
+            self.write(self.copy, os.lstat(self.file.path) if clean else None)
+            return True
+
+        return _replaced(self.index, self.copy, indexed, act)
 
     def write(self, name: str, status: os.stat_result | None) -> None:
         """The index with this stat, into a file with the copy's mode, or into the copy itself, which is the lock."""
@@ -243,12 +227,9 @@ def _change(
     copy = f"{index}.agentsync.{os.getpid()}"
     _clear(worktree)
     try:
-        for attempt in range(TRIES):
-            time.sleep(PAUSE * attempt)
-            before = git.signature(index)
-            if before is None or os.path.lexists(f"{index}.lock"):
-                continue
-            made = _copy(index, copy)
+        for indexed in _unlocked(index):
+            _copy(index, copy)
+            made = git.signature(copy)
             wanted = commands(copy)
             if wanted is None:
                 return False
@@ -256,11 +237,11 @@ def _change(
                 git.run(args, cwd=worktree.root, env={"GIT_INDEX_FILE": copy})
             if git.signature(copy) == made and meanwhile is None:
                 return True
-            swapped = None
+            done = None
             if not neighbours.at_work(worktree.root, within=True):
-                swapped = _swap(copy, index, before, meanwhile)
-            if swapped is not None:
-                return swapped
+                done = _replaced(index, copy, indexed, meanwhile or (lambda: True))
+            if done is not None:
+                return done
         return False
     except (OSError, git.GitError):
         return False
@@ -269,33 +250,45 @@ def _change(
             os.unlink(copy)
 
 
-def _copy(index: str, copy: str) -> tuple[int, ...] | None:
+def _unlocked(index: str) -> Iterator[tuple[int, ...]]:
+    """The index's signature whenever nobody holds it, a little later each time."""
+    for attempt in range(TRIES):
+        time.sleep(PAUSE * attempt)
+        signature = git.signature(index)
+        if signature is not None and not os.path.lexists(f"{index}.lock"):
+            yield signature
+
+
+def _copy(index: str, copy: str) -> bytes:
     """The same bytes with the same mtime, by which git tells entries that are as young as the index."""
     with open(index, "rb") as file:
         data = file.read()
         status = os.fstat(file.fileno())
     files.replace_file(copy, data, status.st_mode & 0o777)
     os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
-    return git.signature(copy)
+    return data
 
 
-def _swap(copy: str, index: str, before: tuple[int, ...], meanwhile: Callable[[], bool] | None) -> bool | None:
-    """Put the copy in the index's place; None if somebody holds it or has changed it."""
+def _replaced(index: str, copy: str, before: tuple[int, ...], act: Callable[[], bool]) -> bool | None:
+    """Put the copy in the index's place if `act`, called while no git can change the index, says so; whether it did.
+
+    None, with `act` not called, if somebody holds the index or has changed it since `before`.
+    """
     lock = f"{index}.lock"
     try:
         os.link(copy, lock)
     except FileExistsError:
         return None
     try:
-        unchanged = git.signature(index) == before
-        if unchanged and (meanwhile is None or meanwhile()):
+        wanted = act() if git.signature(index) == before else None
+        if wanted:
             os.rename(lock, index)
-            return True
     except BaseException:
         os.unlink(lock)
         raise
-    os.unlink(lock)
-    return None if not unchanged else False
+    if not wanted:
+        os.unlink(lock)
+    return wanted
 
 
 def _clear(worktree: git.Worktree) -> None:
