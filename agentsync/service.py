@@ -27,7 +27,7 @@ from agentsync.ledger import Ledger
 from agentsync.observe.look import Request
 from agentsync.prepared import current
 from agentsync.settings import CONFIG_PATH
-from agentsync.snapshots import FRESH, Snapshots
+from agentsync.snapshots import Snapshots
 from agentsync.survey import survey, why_owed
 from agentsync.sync import Synced, sync
 from agentsync.tail import Tail
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from agentsync.replay import Pending, State
     from agentsync.settings import Settings
     from agentsync.snapshots import Snapshot
-    from agentsync.survey import Why
     from agentsync.views import Survey
     from agentsync.watch import WatchLock
 
@@ -86,7 +85,7 @@ class AutoSyncService:
         self._thread: threading.Thread | None = None
         self._follower: asyncio.Task[None] | None = None
         self._tail: Tail | None = None
-        self._why_owed = _for_a_while(why_owed)
+        self._reasons: dict[str, str] = {}  # by worktree: why the last look left its report owed
         self._trouble = ""  # why the ledger's end was not read
         self._reported: list[Consolidation] = []  # whose report is not on disk yet
         self._calling = asyncio.Lock()
@@ -203,10 +202,14 @@ class AutoSyncService:
     def look_around(self, state: State) -> Survey:
         """What lies around the ledger, from this service's worktree."""
         settings, problem = self._configured()
-        around = survey(self.clone, state, settings, problem, self._why_owed)
+        around = survey(self.clone, state, settings, problem, self._why_owed if self.running else why_owed)
         if self.failure:
             around = replace(around, notices=(*around.notices, f"the last look failed: {self.failure}"))
         return around
+
+    def _why_owed(self, worktree: Worktree, here: Worktree | None, settings: Settings) -> str:
+        """As the last look found it: a ledger that grows is shown many times a second, and git is slow to ask."""
+        return self._reasons.get(worktree.name, "")
 
     def _configured(self) -> tuple[Settings, str | None]:
         root = self.clone.here.root if self.clone.here else self.clone.common_dir
@@ -236,6 +239,8 @@ class AutoSyncService:
             finally:
                 self._replay.expire()  # a report may have been written, a spool emptied
             self.looks.looked(done, time.perf_counter() - began)
+            self._reasons.update({one.name: "" for one in request.worktrees})
+            self._reasons.update({paid.worktree: paid.reason for paid in done.payments})
         return done
 
     def _looked(self, done: Synced) -> None:
@@ -304,20 +309,6 @@ class AutoSyncService:
                 except Exception:
                     self.callback_errors += 1
                     log.exception("a consolidation callback failed: %r", callback)
-
-
-def _for_a_while(why: Why) -> Why:
-    """The same, asked once in FRESH seconds: it starts git, and a ledger that grows is shown many times a second."""
-    told: dict[str, tuple[float, str]] = {}  # by worktree: when (monotonic seconds), and what
-
-    def answer(worktree: Worktree, here: Worktree | None, settings: Settings) -> str:
-        when, reason = told.get(worktree.name, (-FRESH, ""))
-        if time.monotonic() - when >= FRESH:
-            when, reason = time.monotonic(), why(worktree, here, settings)
-            told[worktree.name] = when, reason
-        return reason
-
-    return answer
 
 
 def _consolidation(line: bytes) -> Consolidation | None:

@@ -36,7 +36,8 @@ PAUSE = 0.25  # seconds between two glances
 SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
 REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
 GRACE = 3.0  # seconds that a commit is left to its hook, which knows who makes it
-SOON = 1.0  # seconds between the begins of two whole looks, however often somebody asks for one
+SOON = 1.0  # seconds from one whole look to the next at least, however often somebody asks for one
+REPOSE = 10  # a whole look may take one part in so many of the time: what changes all the time is seen less often
 LEFT_OUT = 20  # intervals at the most without a whole look
 
 
@@ -116,8 +117,9 @@ class Watcher:
             else:
                 self._left_out = 0
                 self.look_at_all()
-            self._glance_until(time.monotonic() + self._interval())
-            self._stop.wait(begun + SOON - time.monotonic())
+            ended = time.monotonic()
+            interval = self._interval()
+            self._glance_until(begun + min(max(SOON, REPOSE * (ended - begun)), interval), ended + interval)
             self._wake.clear()
 
     def look_at_all(self) -> None:
@@ -161,15 +163,25 @@ class Watcher:
             return False
         return decide(quiet.state, time.time(), quiet.settings) is None
 
-    def _glance_until(self, due: float) -> None:
+    def _glance_until(self, soonest: float, due: float) -> None:
+        """Glance until it is `due` to look at everything, or `soonest` if somebody asks for it."""
         pause = PAUSE
-        while not self._wake.wait(min(pause, max(0.0, due - time.monotonic()))) and time.monotonic() < due:
+        while not self._stop.is_set():
+            asked = self._wake.is_set()
+            left = (soonest if asked else due) - time.monotonic()
+            if left <= 0:
+                return
+            (self._stop if asked else self._wake).wait(min(pause, left))
+            if self._wake.is_set() and not asked:
+                continue
             begun = time.monotonic()
             changed = [one for one in self._worktrees() if one.name not in self._failed and not self._is_as_seen(one)]
             pause = max(PAUSE, SHARE * (time.monotonic() - begun))
             for worktree in changed:
                 self._come_to_rest(worktree)
+                begun = time.monotonic()
                 self.look(worktree)
+                pause = max(pause, REPOSE * (time.monotonic() - begun))
 
     def _is_as_seen(self, worktree: git.Worktree) -> bool:
         seen, root = self.glances.get(worktree.name), worktree.root

@@ -1,4 +1,4 @@
-"""A repository whose reports git does not see, and what must hold there."""
+"""Repositories where git does not see the reports, set up by the real `init`, and what must hold in them."""
 
 from __future__ import annotations
 
@@ -38,10 +38,8 @@ class Lab(Repo):
 
     def init(self, *, hooks: bool = False) -> None:
         """What `agentsync init` does, without its files being committed."""
-        (self.root / ".agentsync").mkdir(exist_ok=True)
-        (self.root / ".agentsync/config.toml").write_text(config.default_text(self.settings))
-        wish = setup.Wish(hooks=hooks)
-        setup.init(self.clone(), wish, python=sys.executable, environ={}, now=float(self.time))
+        configure(self)
+        initialise(self, hooks=hooks)
 
     def consolidate(self) -> tuple[Payment, ...]:
         """Somebody commits an edit of another document and asks for a report of it."""
@@ -102,17 +100,36 @@ class Lab(Repo):
 
     def blob(self, revision: str = "HEAD", path: str | None = None) -> bytes:
         """The bytes that git has of the report's file; of the index for revision ""."""
-        args = ["git", "cat-file", "blob", f"{revision}:{path or self.path}"]
-        return subprocess.run(args, cwd=self.root, check=True, capture_output=True).stdout
+        return blob(self, f"{revision}:{path or self.path}")
 
     def region_of(self, revision: str = "HEAD") -> str:
         """The id of the report that a commit carries; "" for none."""
-        found = region.find(self.blob(revision))
-        return found.id if found else ""
+        return shown(self.blob(revision)) or ""
 
     def text_of(self, revision: str = "HEAD") -> str:
         """The file in a commit as its authors wrote it."""
         return region.strip(self.blob(revision)).decode()
+
+
+def initialise(repo: Repo, *, hooks: bool = False, local: bool = False, dry_run: bool = False) -> setup.Done:
+    """What `agentsync init` does, in this process."""
+    wish = setup.Wish(hooks=hooks, local=local, dry_run=dry_run)
+    return setup.init(repo.clone(), wish, python=sys.executable, environ={}, now=float(repo.time))
+
+
+def hidden(repo: Repo, *, hooks: bool = False, **report: object) -> Repo:
+    """Set a repository up, with these settings of `[report]`, and commit what `init` leaves to commit."""
+    repo.settings = replace(HIDDEN, report=replace(HIDDEN.report, **report))
+    configure(repo)
+    initialise(repo, hooks=hooks)
+    repo.git("add", ".agentsync")
+    repo.git("commit", "-q", "-m", "agentsync")
+    return repo
+
+
+def configure(repo: Repo) -> None:
+    """Write the configuration that a test wants, before `init` writes its own."""
+    repo.write(config.default_text(repo.settings), ".agentsync/config.toml")
 
 
 def make(
@@ -142,11 +159,28 @@ def make(
     return lab
 
 
-def clean_tree(lab: Lab) -> None:
+def shown(content: str | bytes) -> str | None:
+    """The id of the newest consolidation in a region; None where there is no region."""
+    found = region.find(content if isinstance(content, bytes) else content.encode())
+    return found.id if found else None
+
+
+def blob(repo: Repo, name: str) -> bytes:
+    """The bytes that git has under a name."""
+    args = ["git", "cat-file", "blob", name]
+    return subprocess.run(args, cwd=repo.root, check=True, capture_output=True).stdout
+
+
+def in_commit(repo: Repo, commit: str = "HEAD", path: str = PATH) -> str:
+    """The report's file as a commit has it."""
+    return blob(repo, f"{commit}:{path}").decode()
+
+
+def clean_tree(repo: Repo) -> None:
     """git sees no edit: neither `rebase` and the like, which look at stats, nor `status`, which looks at contents."""
     # First the one that only looks at stats: `status` notes new ones in the index.
-    assert lab.git("--literal-pathspecs", "diff-files", "--name-only", "--", lab.path) == ""
-    assert lab.status() == []
+    assert repo.git("--literal-pathspecs", "diff-files", "--name-only", "--", repo.settings.report.path) == ""
+    assert repo.git("status", "--porcelain") == ""
 
 
 def reported(lab: Lab) -> None:
@@ -154,9 +188,18 @@ def reported(lab: Lab) -> None:
     assert lab.shows() == lab.newest()
 
 
-def no_report_in(lab: Lab, revision: str = "HEAD") -> None:
+def no_report_in(repo: Repo, revision: str = "HEAD") -> None:
     """The commit changes nothing in the report region: it carries its parent's, or none."""
-    assert lab.region_of(revision) == lab.region_of(f"{revision}^")
+    path = repo.settings.report.path
+    assert shown(blob(repo, f"{revision}:{path}")) == shown(blob(repo, f"{revision}^:{path}"))
+
+
+def edited(repo: Repo, text: str | None = None) -> str:
+    """Somebody edits a document, and a report of it is written; the consolidation's id."""
+    repo.write(text or f"edit {repo.time}\n", "docs/other.md")
+    made = repo.look(asked=True).seen.consolidation
+    assert made
+    return made.id
 
 
 def consolidated(lab: Lab, *, published: bool = False) -> Lab:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Repo
-from hidden_lab import HIDDEN, PATH, clean_tree, consolidated, hidden, in_commit, initialise, no_report_in, shown
+from report_lab import HIDDEN, PATH, clean_tree, edited, hidden, in_commit, initialise, no_report_in, shown
 from test_hook_managers import MANAGERS
 
 from agentsync import config, debts, doctor, files, region, report_filter, setup, survey, views
@@ -29,7 +29,7 @@ from agentsync.publish import publish
 def lab(repo: Repo) -> Repo:
     """One consolidation, in the file and not in git."""
     hidden(repo)
-    consolidated(repo)
+    edited(repo)
     repo.commit()
     clean_tree(repo)
     return repo
@@ -73,7 +73,7 @@ def managed(repo: Repo) -> None:
     repo.look()
     assert shown(repo.read(PATH)) == newest(repo)
     clean_tree(repo)
-    consolidated(repo)
+    edited(repo)
     repo.git("commit", "-q", "-a", "-m", "a document")
     no_report_in(repo)
     repo.look()
@@ -95,7 +95,7 @@ def test_the_pre_commit_framework_stashes_and_brings_back(repo: Repo, monkeypatc
     )
     hidden(repo)
     repo.commit(message="pre-commit")
-    consolidated(repo)
+    edited(repo)
     repo.commit()
     subprocess.run([sys.executable, "-m", "pre_commit", "install"], cwd=repo.root, check=True, capture_output=True)
     managed(repo)
@@ -111,7 +111,7 @@ def node(repo: Repo, program: str, *args: str) -> None:
 
 def test_husky_with_a_hook_that_stages_everything_commits_no_report(repo: Repo) -> None:
     hidden(repo, hooks=True)
-    consolidated(repo)
+    edited(repo)
     repo.commit()
     node(repo, "husky")
     repo.write("git diff --cached --name-only | xargs git add --\n", ".husky/pre-commit")
@@ -126,7 +126,7 @@ def test_lefthook_with_a_formatter_that_stages_what_it_fixed_commits_no_report(
 ) -> None:
     monkeypatch.setenv("PATH", f"{MANAGERS}{os.pathsep}{os.environ['PATH']}")
     hidden(repo, hooks=True)
-    consolidated(repo)
+    edited(repo)
     repo.commit()
     repo.write(
         "pre-commit:\n  commands:\n    format:\n      run: cat {staged_files} >/dev/null\n      stage_fixed: true\n",
@@ -222,7 +222,7 @@ def test_a_file_that_is_open_for_reading_is_replaced(lab: Repo) -> None:
     """As `tail -f` has it."""
     with (lab.root / PATH).open() as file:
         assert shown(file.read()) == newest(lab)
-        assert consolidated(lab) == shown(lab.read(PATH))
+        assert edited(lab) == shown(lab.read(PATH))
 
 
 def test_what_is_saved_between_the_two_exchanges_stays(lab: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +291,7 @@ def test_an_interpreter_that_is_gone_is_named_and_reports_go_on(lab: Repo) -> No
     """sh and awk keep them from git."""
     script = lab.git("config", report_filter.FILTER).rstrip("\n")
     lab.git("config", report_filter.FILTER, script.replace(sys.executable, "/gone/python"))
-    consolidated(lab)
+    edited(lab)
     lab.commit()
     no_report_in(lab)
     clean_tree(lab)
@@ -303,7 +303,7 @@ def test_an_interpreter_that_is_gone_is_named_and_reports_go_on(lab: Repo) -> No
 def test_a_filter_of_somebody_elses_is_named_and_no_finding(lab: Repo) -> None:
     lab.git("config", "filter.theirs.clean", "cat")
     lab.write(f"{PATH} filter=theirs\n", ".gitattributes")
-    consolidated(lab)
+    edited(lab)
     assert "report filter" not in said(lab) and "report" not in said(lab)
     clone = lab.clone()
     assert clone.here
@@ -396,7 +396,7 @@ def test_a_local_one_hides_the_report_as_well(repo: Repo) -> None:
     repo.write(config.default_text(repo.settings), ".agentsync/config.toml")
     initialise(repo, local=True)
     clean_tree(repo)
-    consolidated(repo)
+    edited(repo)
     assert shown(repo.read(PATH)) == newest(repo)
     repo.git("commit", "-q", "-a", "-m", "edit")
     no_report_in(repo)
@@ -420,13 +420,13 @@ def configured(repo: Repo, commit: str) -> None:
 def test_the_configuration_may_change_its_mind(lab: Repo) -> None:
     """With the next report git sees it, or does not any more; what is committed stays committed."""
     configured(lab, "with-work")
-    consolidated(lab)
+    edited(lab)
     assert lab.git("status", "--porcelain").splitlines() == [f" M {PATH}", " M docs/other.md"]
     lab.commit()
     committed = shown(in_commit(lab))
     assert committed == newest(lab)
     configured(lab, "agentsync")
-    consolidated(lab)
+    edited(lab)
     lab.commit()
     assert shown(in_commit(lab)) == committed != newest(lab)
     assert shown(lab.read(PATH)) == newest(lab)
@@ -447,7 +447,7 @@ def test_uninstall_leaves_gits_own_files_as_they_were(repo: Repo, attributes: by
     before = texts(repo)
     text = repo.read(PATH)
     hidden(repo)
-    consolidated(repo)
+    edited(repo)
     assert texts(repo) != before
     uninstall(repo)
     assert texts(repo) == before
@@ -460,7 +460,7 @@ def test_uninstall_leaves_the_published_region_and_takes_the_newer_one_out(lab: 
     assert clone.here
     publish(clone, clone.here, lab.look().seen.view, lab.settings)
     published = newest(lab)
-    consolidated(lab)
+    edited(lab)
     lab.commit()
     assert shown(lab.read(PATH)) != published
     uninstall(lab)
@@ -490,7 +490,7 @@ def test_uninstall_leaves_no_region_in_the_index_that_head_does_not_have(lab: Re
 
 def test_uninstall_in_a_clone_with_worktrees_cleans_each(lab: Repo) -> None:
     other = lab.worktree("other", "-b", "side")
-    consolidated(lab)
+    edited(lab)
     lab.commit()
     assert shown(other.read(PATH)) == shown(lab.read(PATH)) == newest(lab)
     uninstall(lab)

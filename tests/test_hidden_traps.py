@@ -343,7 +343,7 @@ def test_what_somebody_stages_in_between_is_not_lost(lab: Lab, monkeypatch: pyte
     staged: list[str] = []
     copied = index_entry._copy
 
-    def racing(index: str, copy: str) -> tuple[int, ...] | None:
+    def racing(index: str, copy: str) -> bytes:
         made = copied(index, copy)
         if len(staged) < 3:
             staged.append(f"staged{len(staged)}.txt")

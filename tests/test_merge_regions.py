@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Repo
-from hidden_lab import PATH, clean_tree, hidden, shown
+from report_lab import PATH, clean_tree, hidden, shown
 
 from agentsync import region, report_filter
 from agentsync.lean import replace

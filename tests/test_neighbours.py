@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Repo
-from hidden_lab import consolidated, hidden
+from report_lab import edited, hidden
 
 from agentsync import neighbours
 
@@ -82,7 +82,7 @@ def test_the_command_in_whose_hook_somebody_asks_waits_for_him(repo: Repo, tmp_p
 def test_a_report_waits_for_a_command_at_work(repo: Repo, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """It reads the index, then compares files: one that was exchanged meanwhile would make it refuse."""
     hidden(repo)
-    consolidated(repo)
+    edited(repo)
     before = repo.read("AGENT_SYNC.md")
     committing = request.getfixturevalue("committing")
     repo.write("another edit\n", "docs/other.md")

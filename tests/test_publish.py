@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from command_line import agentsync
 from conftest import Repo
-from hidden_lab import PATH, clean_tree, consolidated, hidden, in_commit, shown
 from hook_lab import calls, recorder
+from report_lab import PATH, clean_tree, edited, hidden, in_commit, shown
 
 from agentsync import git, index_entry, region
 from agentsync import publish as publish_module
@@ -32,7 +32,7 @@ KILLS = int(os.environ.get("AGENTSYNC_TEST_KILLS", "300")) // 20
 def lab(repo: Repo) -> Repo:
     """One consolidation, written and not published; nothing else to commit."""
     hidden(repo)
-    consolidated(repo)
+    edited(repo)
     repo.commit()
     return repo
 
@@ -116,7 +116,7 @@ def test_a_second_publication_has_nothing_to_do(lab: Repo) -> None:
 
 def test_a_newer_report_takes_the_place_of_the_published_one(lab: Repo) -> None:
     published(lab)
-    consolidated(lab)
+    edited(lab)
     lab.commit()
     assert shown(in_commit(lab)) != newest(lab)
     published(lab)
@@ -217,7 +217,7 @@ def test_an_edit_that_is_staged_while_the_index_is_copied_stays_staged(
     """Between the question what is staged and the copy of the index there is time for a `git add`."""
     copy = index_entry._copy
 
-    def staging(index: str, to: str) -> tuple[int, ...] | None:
+    def staging(index: str, to: str) -> bytes:
         monkeypatch.setattr(index_entry, "_copy", copy)
         own_text(lab, "mine")
         lab.git("add", PATH)
@@ -227,7 +227,7 @@ def test_an_edit_that_is_staged_while_the_index_is_copied_stays_staged(
     assert published(lab).commit
     assert "mine" in lab.git("show", f":{PATH}") and "mine" not in in_commit(lab)
     monkeypatch.setattr(index_entry, "_copy", staging)
-    consolidated(lab)
+    edited(lab)
     assert lab.git("show", f":{PATH}").count("mine") == 2
 
 
@@ -236,7 +236,7 @@ def test_an_edit_that_is_staged_while_the_index_is_copied_stays_staged(
 
 def test_only_on_the_branch_that_is_configured(repo: Repo) -> None:
     hidden(repo, branch="reports")
-    consolidated(repo)
+    edited(repo)
     error = refused(repo)
     assert error.message == "reports are published on reports only"
     assert error.cause.startswith("this worktree has main;") and error.hint == "git switch reports, then try again"
@@ -259,7 +259,7 @@ def test_main_comes_before_master_and_without_both_it_has_to_be_said(lab: Repo) 
     lab.git("branch", "master")
     assert published(lab).branch == "main"
     lab.git("branch", "-m", "main", "work")
-    consolidated(lab)
+    edited(lab)
     assert refused(lab).message == "reports are published on master only"
     lab.git("branch", "-D", "master")
     assert 'branch = "NAME" under [report]' in refused(lab).hint
@@ -281,7 +281,7 @@ def test_a_branch_that_another_worktree_has_is_published_there(lab: Repo) -> Non
 def test_a_linked_worktree_publishes_its_own_branch(repo: Repo) -> None:
     hidden(repo, branch="side")
     other = repo.worktree("other", "-b", "side")
-    consolidated(repo)
+    edited(repo)
     before = everything(repo)[1:]
     recorder(repo.root / ".git" / "hooks" / "pre-commit", repo.root.parent / "log")
     assert published(other).commit == other.head()
@@ -379,7 +379,7 @@ def test_the_users_hooks_run_with_what_git_commit_gives_them(lab: Repo) -> None:
     lab.write("x\n")
     lab.git("commit", "-q", "-m", "mine", "--", "doc.md")
     expected = calls(log)
-    consolidated(lab)
+    edited(lab)
     published(lab)
     found = calls(log)
     assert [call.name for call in found] == list(HOOKS) == [call.name for call in expected]
@@ -444,7 +444,7 @@ def test_a_hook_may_change_the_message_and_may_not_empty_it(lab: Repo) -> None:
     published(lab)
     assert lab.git("log", "-1", "--format=%B").startswith("fix: agentsync: report of ")
     script(lab, "commit-msg", '#!/bin/sh\n: >"$1"\n')
-    consolidated(lab)
+    edited(lab)
     assert refused(lab).message == "the commit message is empty"
 
 
@@ -463,7 +463,7 @@ def test_a_hook_that_stages_what_is_staged_already_is_not(lab: Repo) -> None:
 
 def test_our_own_hooks_do_not_look_and_the_next_look_finds_no_change(repo: Repo) -> None:
     hidden(repo, hooks=True)
-    consolidated(repo)
+    edited(repo)
     repo.commit()
     count = repo.count()
     published(repo)
@@ -503,7 +503,7 @@ def test_the_real_pre_commit_runs_stashes_what_is_unstaged_and_brings_it_back(
     assert shown(lab.read(PATH)) == before == shown(in_commit(lab))
     script(lab, "pre-commit.legacy", "#!/bin/sh\nexit 1\n")
     lab.git("config", "core.hooksPath", ".git/hooks")
-    consolidated(lab)
+    edited(lab)
     assert refused(lab).message == "the hook pre-commit refused the commit"
 
 
@@ -515,7 +515,7 @@ def test_a_signature_is_made_where_commits_are_signed(lab: Repo) -> None:
     published(lab)
     assert "-----BEGIN SSH SIGNATURE-----" in lab.git("cat-file", "commit", "HEAD")
     lab.git("config", "user.signingkey", str(lab.root / "gone"))
-    consolidated(lab)
+    edited(lab)
     assert "gone" in refused(lab).cause
 
 
@@ -554,7 +554,7 @@ def test_a_head_that_moves_loses_nothing(lab: Repo) -> None:
     succeeded = 0
     try:
         for _ in range(12):
-            consolidated(lab)
+            edited(lab)
             try:
                 succeeded += published(lab).commit is not None
             except AgentsyncError as error:
@@ -613,7 +613,7 @@ def test_killed_after_the_branch_has_moved_the_next_publication_mends_the_index(
     assert "index.lock" in left(lab)
     assert agentsync(lab.root, "publish") == "main shows the newest report already\n"
     clean_tree(lab)
-    consolidated(lab)
+    edited(lab)
     assert published(lab).commit
     assert left(lab) == ""
 
@@ -629,7 +629,7 @@ def test_killed_at_random_it_leaves_a_repository_that_can_be_used(lab: Repo) -> 
     moments = random.Random(seed)
     killed = 0
     for _ in range(KILLS):
-        consolidated(lab)
+        edited(lab)
         lab.commit()
         own_text(lab, f"mine {lab.time}")
         process = subprocess.Popen(
@@ -694,7 +694,7 @@ def test_a_bare_repository_has_nowhere_to_publish(lab: Repo) -> None:
 
 def test_a_report_that_git_sees_is_published_as_well(repo: Repo) -> None:
     hidden(repo, commit="with-work")
-    consolidated(repo)
+    edited(repo)
     repo.git("add", "docs")
     repo.git("commit", "-q", "-m", "mine")
     assert repo.git("status", "--porcelain") == f" M {PATH}\n"

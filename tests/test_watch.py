@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -13,11 +14,12 @@ from pathlib import Path
 import pytest
 from conftest import Repo
 
-from agentsync import spool
+from agentsync import spool, watch
 from agentsync.errors import AgentsyncError
 from agentsync.lean import replace
+from agentsync.observe.look import Request
 from agentsync.observe.worktree import FRESH
-from agentsync.sync import Synced
+from agentsync.sync import Synced, sync
 from agentsync.watch import Watcher
 
 PATIENCE = 30.0  # seconds after which a fact that does not come is a failure
@@ -178,9 +180,29 @@ def test_a_look_that_fails_is_told_once_until_the_next_interval(repo: Repo) -> N
     ledger.rename(ledger.with_name("aside"))
     ledger.mkdir()
     repo.write("edited\n")
-    watcher._glance_until(time.monotonic() + 1.5)
+    watcher._glance_until(0.0, time.monotonic() + 1.5)
     assert len(errors) == 1
     ledger.rmdir()
     ledger.with_name("aside").rename(ledger)
     watcher.look_at_all()
     assert len(errors) == 1 and repo.count() == 1
+
+
+def test_a_look_that_is_asked_for_all_the_time_leaves_others_some(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As beside very many who append, where each consolidation asks for one."""
+    monkeypatch.setattr(watch, "SOON", 0.3)
+    monkeypatch.setattr(watch, "LEFT_OUT", 0)
+    repo.begin()
+    begun: list[float] = []
+
+    def looked(request: Request) -> Synced:
+        begun.append(time.monotonic())
+        watcher.look_soon()
+        if len(begun) == 4:
+            watcher.stop()
+        return sync(request)
+
+    watcher = Watcher(repo.clone(), lambda _: None, lambda error: pytest.fail(str(error)), sync=looked)
+    watcher.run()
+    assert len(begun) == 4
+    assert all(later - earlier >= 0.3 for earlier, later in itertools.pairwise(begun))

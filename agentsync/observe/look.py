@@ -99,6 +99,8 @@ def look(request: Request) -> Seen:
         except (NotAskedError, ReplacedError):
             continue
         except (LockedError, OSError) as error:
+            if view.worth_saving():
+                view.save()  # else the next look would fold as much, and come as late
             raise _spooled(request, drafts, facts, error) from error
         if seen:
             spool.remove(facts.waiting)
