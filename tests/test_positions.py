@@ -57,10 +57,38 @@ def test_it_grows_before_it_is_full(tmp_path: Path) -> None:
     for number in range(SMALLEST * 2):
         add(path, [(hash_of((str(number),)), number)], number, anew=False)
     assert os.path.getsize(path) >= HEADER + SLOT * SMALLEST * 4
-    assert found(path, hash_of(("7",))) == [7]
+    assert [found(path, hash_of((str(number),))) for number in range(SMALLEST * 2)] == [
+        [number] for number in range(SMALLEST * 2)
+    ]
 
 
-@pytest.mark.parametrize("data", [b"", b"agsync01", b"SQLite format 3\0" + bytes(200), b"agsync01" + bytes(24 + SLOT)])
+def test_growing_moves_nothing(tmp_path: Path) -> None:
+    """However long the ledger is, no commit rewrites the table."""
+    path = tmp_path / "index"
+    add(str(path), [(hash_of((str(number),)), number) for number in range(300)], 300, anew=True)
+    before = path.read_bytes()
+    add(str(path), [(hash_of((str(number),)), number) for number in range(300, 900)], 900, anew=False)
+    after = path.read_bytes()
+    assert len(after) > len(before) and after[HEADER : len(before)] == before[HEADER:]
+
+
+def test_a_table_that_grew_and_got_no_entry_is_whole(tmp_path: Path) -> None:
+    """As after a crash between the two."""
+    path = tmp_path / "index"
+    add(str(path), [(hash_of(("1",)), 1)], 1, anew=True)
+    os.truncate(path, HEADER + SLOT * SMALLEST * 5)
+    assert found(str(path), hash_of(("1",))) == [1]
+    add(str(path), [(hash_of(("1",)), 1), (hash_of(("2",)), 2)], 2, anew=False)
+    assert (found(str(path), hash_of(("1",))), found(str(path), hash_of(("2",)))) == ([1], [2])
+
+
+WHOLE = b"agsync02" + bytes(16) + (1).to_bytes(8, "big")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"agsync02", b"SQLite format 3\0" + bytes(200), WHOLE + bytes(2 * SLOT), b"agsync01" + bytes(24 + SLOT)],
+)
 def test_what_is_no_table_is_refused(tmp_path: Path, data: bytes) -> None:
     """Then it is made anew from the ledger."""
     path = tmp_path / "index"

@@ -27,6 +27,7 @@ HEARTBEAT = 15.0  # seconds; proxies close what is silent for a minute
 RING = 2048  # frames kept for those who are not far behind
 BATCH = 256  # frames sent at once to one who is
 GROUP = 16  # streams that are told before other requests have their turn
+PIECES = 8  # kept for those at the same place
 MOST = 1000  # streams at a time
 RETRY = b"retry: 2000\n\n"  # milliseconds after which a browser connects anew
 BEAT = b": still here\n\n"
@@ -128,6 +129,8 @@ class Streams:
         if not self.ring or self.ring[0].begin > place:
             return _joined(await asyncio.to_thread(_read, self.ledger, place))
         if place not in self.pieces:
+            if len(self.pieces) == PIECES:
+                self.pieces.clear()
             late = itertools.takewhile(lambda frame: frame.begin >= place, reversed(self.ring))
             self.pieces[place] = _joined(list(late)[::-1][:BATCH])
         return self.pieces[place]
