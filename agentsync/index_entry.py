@@ -283,12 +283,16 @@ def _replaced(index: str, copy: str, before: tuple[int, ...], act: Callable[[], 
         wanted = act() if git.signature(index) == before else None
         if wanted:
             os.rename(lock, index)
-    except BaseException:
-        os.unlink(lock)
-        raise
-    if not wanted:
-        os.unlink(lock)
-    return wanted
+        return wanted
+    finally:
+        _unlock(copy, lock)
+
+
+def _unlock(copy: str, lock: str) -> None:
+    """Take a lock away if it is ours: after it became the index, somebody else may have made one."""
+    with suppress(OSError):
+        if os.path.samefile(copy, lock):
+            os.unlink(lock)
 
 
 def _clear(worktree: git.Worktree) -> None:
@@ -299,8 +303,6 @@ def _clear(worktree: git.Worktree) -> None:
         if not name.startswith("index.agentsync.") or not pid.isdigit() or files.is_running(int(pid)):
             continue
         copy = f"{worktree.git_dir}/{name}"
-        with suppress(OSError):
-            if os.path.samefile(copy, lock):
-                os.unlink(lock)
+        _unlock(copy, lock)
         with suppress(OSError):
             os.unlink(copy)
