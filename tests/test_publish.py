@@ -612,7 +612,7 @@ def test_killed_after_the_branch_has_moved_the_next_publication_mends_the_index(
     agentsync(lab.root, "publish", status=-signal.SIGKILL, AGENTSYNC_CRASH="publish")
     assert "index.lock" in left(lab)
     assert agentsync(lab.root, "publish") == "main shows the newest report already\n"
-    clean_tree(lab)
+    assert lab.git("status", "--porcelain") == ""
     edited(lab)
     assert published(lab).commit
     assert left(lab) == ""
@@ -699,7 +699,7 @@ def test_a_report_that_git_sees_is_published_as_well(repo: Repo) -> None:
     repo.git("commit", "-q", "-m", "mine")
     assert repo.git("status", "--porcelain") == f" M {PATH}\n"
     assert published(repo).commit
-    clean_tree(repo)
+    assert repo.git("status", "--porcelain") == ""
 
 
 def test_the_clone_is_asked_where_its_worktrees_are() -> None:
