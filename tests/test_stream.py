@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -195,6 +196,34 @@ class TestMany:
             assert len(streams.ring) == 4
 
         with_streams(repo, act)
+
+    def test_other_requests_have_their_turn_between_them(self, repo: Repo) -> None:
+        """One who reads does not wait until 200 have been told."""
+        quiet(repo)
+
+        async def main() -> None:
+            ledger = Ledger(repo.clone().store)
+            streams, tail = Streams(ledger), Tail(ledger)
+            placed: set[int] = set()
+            told: set[int] = set()
+
+            async def reader(number: int) -> None:
+                async for data in streams.listen(None):
+                    (told if b"event: " in data else placed).add(number)
+
+            readers = [asyncio.create_task(reader(number)) for number in range(200)]
+            await eventually(lambda: len(placed) == 200)
+            await asyncio.to_thread(appended, repo, 1)
+            streams.take(tail.new())
+            counts = [0]
+            while len(told) < 200:
+                await asyncio.sleep(0)  # anybody else's turn
+                counts.append(len(told))
+            assert max(after - before for before, after in itertools.pairwise(counts)) <= stream.GROUP
+            streams.close()
+            await asyncio.gather(*readers)
+
+        asyncio.run(asyncio.wait_for(main(), PATIENCE))
 
 
 def listen(server: Served, count: int, **headers: str) -> list[tuple[str, str, Any]]:
