@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import append, beside, commit, filter, history, live, many_files, replay, startup, watch
 from bench.harness import Benchmark, race
-from bench.lab import CHECKOUT, Lab, machine
+from bench.lab import CHECKOUT, Lab, Stolen, machine
 from bench.report import markdown, rewrite, terminal
 
 BENCHMARKS = (
@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     chosen = [only(one, options.only) for one in BENCHMARKS if not options.names or one.name in options.names]
     print(f"{machine()}\n")
+    stolen = Stolen()
     with tempfile.TemporaryDirectory(prefix="agentsync-bench-") as folder:
         lab = Lab(
             Path(options.work or folder).resolve(),
@@ -52,8 +53,10 @@ def main(argv: list[str] | None = None) -> int:
             finally:
                 lab.end()
             print(terminal(*results[-1]), flush=True)
+    taken = stolen.said()
+    print(taken.strip())
     if options.write or not (options.names or options.quick or options.only):
-        where = f"Measured {datetime.date.today().isoformat()}: {machine()}."
+        where = f"Measured {datetime.date.today().isoformat()}: {machine()}.{taken}"
         titles = [benchmark.title for benchmark in BENCHMARKS]
         rewrite(PAGE, [markdown(*result, where) for result in results], titles)
     return 0

@@ -162,6 +162,28 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {os.uname().sysname} {os.uname().machine}, Python {version}, git {git}"
 
 
+class Stolen:
+    """How much of the processors' time went to other machines on the same hardware, since this was made."""
+
+    def __init__(self) -> None:
+        self.before = _ticks()
+
+    def said(self) -> str:
+        """A sentence; "" where the system does not tell, or it was less than a hundredth of what was used."""
+        used, stolen = (now - then for now, then in zip(_ticks(), self.before, strict=True))
+        share = round(100 * stolen / (used + stolen)) if stolen else 0
+        return f" Other machines on its hardware took {share} % of the processors meanwhile." if share else ""
+
+
+def _ticks() -> tuple[int, int]:
+    """What the processors have worked so far, and what was stolen from them (Linux, /proc/stat)."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0, 0
+    user, nice, system, _, _, irq, softirq, steal = map(int, stat.read_text().split()[1:9])
+    return user + nice + system + irq + softirq, steal
+
+
 def _sealed(home: Path) -> dict[str, str]:
     """No configuration or agent of whoever measures, and nothing that keeps Python from using its .pyc files."""
     home.mkdir(parents=True, exist_ok=True)
