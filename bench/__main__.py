@@ -27,6 +27,7 @@ BENCHMARKS = (
     watch.IDLE,
     live.BENCHMARK,
 )
+COMMANDS = 3000  # of git, on each side
 PAGE = CHECKOUT / "docs" / "performance.md"
 
 
@@ -56,7 +57,8 @@ def main(argv: list[str] | None = None) -> int:
     taken = stolen.said()
     print(taken.strip())
     if options.write or not (options.names or options.quick or options.only):
-        where = f"Measured {datetime.date.today().isoformat()}: {machine()}.{taken}"
+        fewer = "" if options.commands == COMMANDS else f" with `--commands {options.commands}`"
+        where = f"Measured {datetime.date.today().isoformat()}{fewer}: {machine()}.{taken}"
         titles = [benchmark.title for benchmark in BENCHMARKS]
         rewrite(PAGE, [markdown(*result, where) for result in results], titles)
     return 0
@@ -70,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", metavar="TEXT", help="contestants whose name has this text")
     parser.add_argument("--rounds", type=int, help="how often each is measured")
     parser.add_argument("--records", type=int, default=1_000_000, help="in the long ledger (default: %(default)s)")
-    parser.add_argument("--commands", type=int, default=3000, help="of git, beside consolidations (%(default)s)")
+    parser.add_argument("--commands", type=int, default=COMMANDS, help="of git, beside consolidations (%(default)s)")
     parser.add_argument("--work", metavar="DIR", help="keep environments and repositories there")
     return parser
 

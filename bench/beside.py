@@ -156,7 +156,8 @@ BENCHMARK = Benchmark(
     name="beside",
     title="git commands that fail beside consolidations",
     about="status, diff, add, commit, switch, pull --rebase, push and stash in one worktree, ten a second, while about "
-    "two reports a second are written there. At least 3,000 commands on each side; counted is how many fail.",
+    "two reports a second are written there. 3,000 commands on each side, or as many as `--commands` says; counted is "
+    "how many fail.",
     contestants=(
         Contestant("git alone", alone),
         Contestant("git, agentsync beside it", beside, most=0.1),
