@@ -110,9 +110,10 @@ class View:
         self.cursor, self.state = tally.cursor(), fold.state()
         return taken
 
-    def worth_saving(self) -> bool:
-        """Whether so much has come since the last checkpoint that the next reader would feel it."""
-        return self.cursor.records - self.saved.records >= STRIDE
+    def save_if_worth(self) -> None:
+        """Write it if so much has come since the last checkpoint that the next reader would feel it."""
+        if self.cursor.records - self.saved.records >= STRIDE:
+            self.save()
 
     def save(self) -> None:
         """Write the checkpoint; index first, so that it is never behind. Failing costs time, nothing else."""

@@ -209,9 +209,8 @@ def _mark(worktree: git.Worktree, page: Page, stamp: str, noted: bool) -> None:
         debts.mark_paid(worktree, page.id, stamp)
         return
     settled = debts.shown(worktree) == page.id and debts.is_settled(worktree)
-    if not (noted or settled or index_entry.is_edited(worktree, page.path)):
+    noted = noted or settled or index_entry.is_edited(worktree, page.path)
+    if not noted:
         debts.mark_paid(worktree, page.id)
         noted = index_entry.note_stat(worktree, page.path)
-    else:
-        noted = True
     debts.mark_paid(worktree, page.id, stamp if noted else "")

@@ -126,6 +126,11 @@ class Repo:
         fields = {"worktrees": git.worktrees(clone), "now": float(self.time), **request}
         return sync(Request(clone=clone, settings=self.settings, source=source, **fields))
 
+    def configure(self) -> Path:
+        """Write the settings into the worktree's configuration; its path."""
+        self.write(config.default_text(self.settings), ".agentsync/config.toml")
+        return self.root / ".agentsync/config.toml"
+
     def begin(self) -> None:
         """Take the baseline."""
         self.look(begin=True)
@@ -136,8 +141,7 @@ class Repo:
         assert clone.here
         install.install(clone.here.root, clone.here.git_dir, clone.common_dir, python=sys.executable)
         local_files.make_doors(clone.here.root, clone.here.git_dir, clone.common_dir)
-        config_path = self.root / ".agentsync" / "config.toml"
-        config_path.write_text(config.default_text(self.settings))
+        config_path = self.configure()
         assert prepared.current(str(config_path), clone.store) == (self.settings, None)
 
     def view(self) -> View:

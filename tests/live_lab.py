@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from conftest import Repo
 
-from agentsync import config, prepared
+from agentsync import prepared
 from agentsync.service import AutoSyncService
 from agentsync.web import Access, create_app
 
@@ -49,11 +49,7 @@ def ready(repo: Repo) -> Repo:
 def quiet(repo: Repo) -> Repo:
     """The same without hooks: only looks that somebody asks for find changes."""
     repo.begin()
-    clone = repo.clone()
-    path = repo.root / ".agentsync" / "config.toml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(config.default_text(repo.settings))
-    assert prepared.current(str(path), clone.store) == (repo.settings, None)
+    assert prepared.current(str(repo.configure()), repo.clone().store) == (repo.settings, None)
     return repo
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import pytest
 from conftest import QUIET, Repo
 
-from agentsync import config, git, region, setup
+from agentsync import git, region, setup
 from agentsync.consolidate import Payment
 from agentsync.lean import replace
 from agentsync.publish import Published, publish
@@ -38,7 +38,7 @@ class Lab(Repo):
 
     def init(self, *, hooks: bool = False) -> None:
         """What `agentsync init` does, without its files being committed."""
-        configure(self)
+        self.configure()
         initialise(self, hooks=hooks)
 
     def consolidate(self) -> tuple[Payment, ...]:
@@ -84,9 +84,7 @@ class Lab(Repo):
 
     def newest(self) -> str:
         """The id of the newest consolidation in the ledger."""
-        last = self.view().state.last
-        assert last
-        return last.id
+        return newest(self)
 
     def text(self) -> str:
         """The file as its authors wrote it."""
@@ -120,16 +118,11 @@ def initialise(repo: Repo, *, hooks: bool = False, local: bool = False, dry_run:
 def hidden(repo: Repo, *, hooks: bool = False, **report: object) -> Repo:
     """Set a repository up, with these settings of `[report]`, and commit what `init` leaves to commit."""
     repo.settings = replace(HIDDEN, report=replace(HIDDEN.report, **report))
-    configure(repo)
+    repo.configure()
     initialise(repo, hooks=hooks)
     repo.git("add", ".agentsync")
     repo.git("commit", "-q", "-m", "agentsync")
     return repo
-
-
-def configure(repo: Repo) -> None:
-    """Write the configuration that a test wants, before `init` writes its own."""
-    repo.write(config.default_text(repo.settings), ".agentsync/config.toml")
 
 
 def make(
@@ -163,6 +156,13 @@ def shown(content: str | bytes) -> str | None:
     """The id of the newest consolidation in a region; None where there is no region."""
     found = region.find(content if isinstance(content, bytes) else content.encode())
     return found.id if found else None
+
+
+def newest(repo: Repo) -> str:
+    """The id of the newest consolidation in the ledger."""
+    last = repo.view().state.last
+    assert last
+    return last.id
 
 
 def blob(repo: Repo, name: str) -> bytes:

@@ -10,14 +10,14 @@ from command_line import agentsync
 from conftest import Repo
 from test_setup import snapshot
 
-from agentsync import check, config
+from agentsync import check
 from agentsync.check import Finding
 
 
 @pytest.fixture
 def shared(repo: Repo) -> Repo:
     """A repository with its configuration and a report, committed, and no ledger of its own."""
-    repo.write(config.default_text(repo.settings), ".agentsync/config.toml")
+    repo.configure()
     repo.begin()
     repo.commit("edited\n")
     repo.look(asked=True)

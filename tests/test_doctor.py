@@ -14,7 +14,7 @@ from command_line import agentsync
 from conftest import NOON, Repo
 from test_setup import snapshot
 
-from agentsync import config, doctor, proof, setup
+from agentsync import doctor, proof, setup
 from agentsync import repo as repo_module
 from agentsync.doctor import Patient, Result
 
@@ -22,7 +22,7 @@ from agentsync.doctor import Patient, Result
 @pytest.fixture
 def clinic(repo: Repo) -> Repo:
     """A repository in which agentsync is set up, and all is well."""
-    repo.write(config.default_text(repo.settings), ".agentsync/config.toml")
+    repo.configure()
     setup.init(repo.clone(), setup.Wish(), python=sys.executable, environ={}, now=NOON)
     return repo
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Repo
-from report_lab import HIDDEN, PATH, clean_tree, edited, hidden, in_commit, initialise, no_report_in, shown
+from report_lab import HIDDEN, PATH, clean_tree, edited, hidden, in_commit, initialise, newest, shown
 from test_hook_managers import MANAGERS
 
-from agentsync import config, debts, doctor, files, region, report_filter, setup, survey, views
+from agentsync import debts, doctor, files, region, report_filter, setup, survey, views
 from agentsync.errors import LedgerError
 from agentsync.lean import replace
 from agentsync.publish import publish
@@ -33,12 +33,6 @@ def lab(repo: Repo) -> Repo:
     repo.commit()
     clean_tree(repo)
     return repo
-
-
-def newest(repo: Repo) -> str:
-    last = repo.view().state.last
-    assert last
-    return last.id
 
 
 def edit(repo: Repo, old: str, new: str) -> None:
@@ -57,7 +51,7 @@ def managed(repo: Repo) -> None:
     repo.write("staged\n", "code.py")
     repo.git("add", "code.py")
     repo.git("commit", "-q", "-m", "with an unstaged edit beside it")
-    no_report_in(repo)
+    assert shown(in_commit(repo)) is None
     assert "\nunstaged\n" in repo.read(PATH) and "unstaged" not in in_commit(repo)
     assert repo.git("show", "HEAD:code.py") == "staged\n"
     assert repo.git("diff", "--stat").splitlines()[0].strip().split()[0] == PATH
@@ -68,14 +62,14 @@ def managed(repo: Repo) -> None:
         "+unstaged",
     ]
     repo.git("commit", "-q", "-a", "-m", "all of it")
-    no_report_in(repo)
+    assert shown(in_commit(repo)) is None
     assert "\nunstaged\n" in in_commit(repo)
     repo.look()
     assert shown(repo.read(PATH)) == newest(repo)
     clean_tree(repo)
     edited(repo)
     repo.git("commit", "-q", "-a", "-m", "a document")
-    no_report_in(repo)
+    assert shown(in_commit(repo)) is None
     repo.look()
     assert shown(repo.read(PATH)) == newest(repo)
     clean_tree(repo)
@@ -200,7 +194,7 @@ def test_no_line_is_lost_that_an_editor_saves_while_reports_are_written(
         [*reversed(lines), *(f"{PATH} line {n}\n" for n in range(12))]
     )
     lab.commit()
-    no_report_in(lab)
+    assert shown(in_commit(lab)) is None
     clean_tree(lab)
 
 
@@ -293,7 +287,7 @@ def test_an_interpreter_that_is_gone_is_named_and_reports_go_on(lab: Repo) -> No
     lab.git("config", report_filter.FILTER, script.replace(sys.executable, "/gone/python"))
     edited(lab)
     lab.commit()
-    no_report_in(lab)
+    assert shown(in_commit(lab)) is None
     clean_tree(lab)
     assert said(lab)["report filter"] == "git's filter calls an interpreter that is gone|agentsync init"
     assert initialise(lab).steps[0].note == "git's filter and merge driver for the reports"
@@ -393,13 +387,13 @@ def test_a_dry_run_lists_what_git_is_told_and_touches_nothing(repo: Repo, attrib
 
 def test_a_local_one_hides_the_report_as_well(repo: Repo) -> None:
     repo.settings = HIDDEN
-    repo.write(config.default_text(repo.settings), ".agentsync/config.toml")
+    repo.configure()
     initialise(repo, local=True)
     clean_tree(repo)
     edited(repo)
     assert shown(repo.read(PATH)) == newest(repo)
     repo.git("commit", "-q", "-a", "-m", "edit")
-    no_report_in(repo)
+    assert shown(in_commit(repo)) is None
     clean_tree(repo)
     uninstall(repo)
     clean_tree(repo)
@@ -412,7 +406,7 @@ def uninstall(repo: Repo) -> None:
 def configured(repo: Repo, commit: str) -> None:
     """Somebody writes another value into the configuration and commits that."""
     repo.settings = replace(repo.settings, report=replace(repo.settings.report, commit=commit))
-    repo.write(config.default_text(repo.settings), ".agentsync/config.toml")
+    repo.configure()
     repo.git("add", ".agentsync")
     repo.git("commit", "-q", "-m", commit, "--", ".agentsync")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from report_lab import HIDDEN, PATH, TEXT, Lab, both, clean_tree, consolidated, make, no_report_in, reported
 
-from agentsync import config, files, git, index_entry, region, report_filter
+from agentsync import files, git, index_entry, region, report_filter
 from agentsync.errors import ConfigError
 from agentsync.lean import replace
 from agentsync.settings import Report, Watch
@@ -740,7 +740,7 @@ def test_a_moved_file_that_the_configuration_follows_is_hidden_again(lab: Lab) -
     lab.settings = replace(HIDDEN, report=Report(language="en", path="NOTES.md"))
     lab.path = "NOTES.md"
     lab.git("mv", PATH, "NOTES.md")
-    (lab.root / ".agentsync/config.toml").write_text(config.default_text(lab.settings))
+    lab.configure()
     lab.pay()
     assert lab.status() == [" M .agentsync/config.toml", f"R  {PATH} -> NOTES.md"]
     lab.git("commit", "-q", "-am", "moved")

@@ -16,7 +16,7 @@ import pytest
 from command_line import agentsync
 from conftest import Repo
 from hook_lab import calls, recorder
-from report_lab import PATH, clean_tree, edited, hidden, in_commit, shown
+from report_lab import PATH, clean_tree, edited, hidden, in_commit, newest, shown
 
 from agentsync import git, index_entry, region
 from agentsync import publish as publish_module
@@ -75,12 +75,6 @@ def entries(repo: Repo) -> dict[str, str]:
     found = dict(line.split("\t", 1)[::-1] for line in repo.git("ls-files", "-s", "-v", "-z").split("\0")[:-1])
     assert "intent" not in out
     return {path: about for path, about in found.items() if path != PATH}
-
-
-def newest(repo: Repo) -> str:
-    last = repo.view().state.last
-    assert last
-    return last.id
 
 
 def test_the_commit_holds_the_region_alone(lab: Repo) -> None:

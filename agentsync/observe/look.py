@@ -99,8 +99,7 @@ def look(request: Request) -> Seen:
         except (NotAskedError, ReplacedError):
             continue
         except (LockedError, OSError) as error:
-            if view.worth_saving():
-                view.save()  # else the next look would fold as much, and come as late
+            view.save_if_worth()  # else the next look would fold as much, and come as late
             raise _spooled(request, drafts, facts, error) from error
         if seen:
             spool.remove(facts.waiting)
@@ -182,8 +181,7 @@ class Facts:
         tips = history.prune(self.request.clone.common_dir, self.walk)
         if tips != self.remembered:
             self.seen_tips.write(tips)
-        if view.worth_saving():
-            view.save()
+        view.save_if_worth()
 
 
 def _witness(request: Request, every: Sequence[git.Worktree], walk: history.Walk) -> Witness:
