@@ -7,10 +7,7 @@ Agents ask for `status --json` all the time, and importing click costs more than
 from __future__ import annotations
 
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
+from typing import NoReturn
 
 DOORS: dict[tuple[str, ...], str] = {
     ("status", "--json"): "status_json",

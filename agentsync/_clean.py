@@ -8,7 +8,7 @@ gc.disable()
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 content = sys.stdin.buffer.read()
 try:
-    from agentsync.clean import clean
+    from agentsync.report.hidden import clean
 
     stored = clean(sys.argv[1], content)
 except BaseException:  # whatever it is: git gets what it gave

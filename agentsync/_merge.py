@@ -5,7 +5,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 try:
-    from agentsync.merge_regions import merge
+    from agentsync.report.merge_regions import merge
 
     merge(*sys.argv[1:4])
 except Exception as error:  # git's own merge of the files as they are

@@ -9,16 +9,12 @@ import os
 import sys
 import time
 
-from agentsync import git
-from agentsync.errors import AgentsyncError
-from agentsync.events import to_rfc3339
+from agentsync.base import git
+from agentsync.base.errors import AgentsyncError
+from agentsync.base.prepared import current
+from agentsync.ledger.events import to_rfc3339
 from agentsync.observe.look import Request
-from agentsync.prepared import current
-from agentsync.sync import sync
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from agentsync.sync import Synced
+from agentsync.sync import Synced, sync
 
 # Whose state is still there when these hooks run, although the worktree is in order again.
 ENDING = {

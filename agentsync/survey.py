@@ -5,21 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 
-from agentsync import debts, files, git, watermark
-from agentsync.events import to_rfc3339
-from agentsync.ledger import Ledger
-from agentsync.views import Paused, Survey, names
+from agentsync.base import files, git
+from agentsync.base.settings import Settings
+from agentsync.ledger import watermark
+from agentsync.ledger.events import to_rfc3339
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.notes import Spooled
+from agentsync.ledger.state import State
+from agentsync.report import paid
+from agentsync.status import Paused, Survey, names
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Why = Callable[[git.Worktree, git.Worktree | None, Settings], str]
 
-    from agentsync.replay import State
-    from agentsync.settings import Settings
-    from agentsync.spool import Spooled
-
-    Why = Callable[[git.Worktree, git.Worktree | None, Settings], str]
 
 WATCH_LOCK = "watch.lock"  # in the store; the poller holds it
 SPOOL = ".agentsync/spool"
@@ -62,7 +61,7 @@ def survey(
         running=is_held(f"{clone.store}/{WATCH_LOCK}"),
         paused=tuple(_paused(every)),
         waiting=_waiting(every),
-        owed={one.name: why(one, here, settings) for one in every if debts.is_owed(one, state, settings)},
+        owed={one.name: why(one, here, settings) for one in every if paid.is_owed(one, state, settings)},
         missing=tuple(missing),
         gone=tuple(gone),
         unreadable=unreadable,
@@ -91,9 +90,9 @@ def is_held(path: str) -> bool:
 def _waiting(worktrees: list[git.Worktree]) -> tuple[Spooled, ...]:
     if not any(os.path.isdir(f"{one.root}/{SPOOL}") for one in worktrees):
         return ()
-    from agentsync import spool  # late: hardly any clone has one
+    from agentsync.ledger import notes  # late: hardly any clone has one
 
-    return tuple(spool.waiting(worktrees))
+    return tuple(notes.waiting(worktrees))
 
 
 def _paused(worktrees: list[git.Worktree]) -> list[Paused]:
@@ -102,13 +101,13 @@ def _paused(worktrees: list[git.Worktree]) -> list[Paused]:
 
 
 def _why_not_hidden(worktree: git.Worktree, settings: Settings) -> str:
-    from agentsync import index_entry, report_filter  # late: a report is hardly ever owed
+    from agentsync.report import git_filter, git_index  # late: a report is hardly ever owed
 
     if settings.report.commit != "agentsync":
         return ""
-    if not report_filter.is_installed(git.locate(worktree.root)):
-        return report_filter.NOT_INSTALLED
-    return index_entry.obstacle(worktree, settings.report.path)
+    if not git_filter.is_installed(git.locate(worktree.root)):
+        return git_filter.NOT_INSTALLED
+    return git_index.obstacle(worktree, settings.report.path)
 
 
 def _looks_broken(data: bytes) -> bool:
@@ -117,7 +116,7 @@ def _looks_broken(data: bytes) -> bool:
 
 
 def _why_broken(path: str, data: bytes) -> str:
-    from agentsync import region  # late: it costs as much as all the rest of `status`
+    from agentsync.report import region  # late: it costs as much as all the rest of `status`
 
     try:
         region.find(data)

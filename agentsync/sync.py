@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from agentsync import debts
-from agentsync.lean import frozen
+from dataclasses import dataclass
+
 from agentsync.observe.look import Request, Seen, look
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from agentsync.consolidate import Payment
+from agentsync.report import paid
+from agentsync.report.consolidate import Payment
 
 
-@frozen
+@dataclass(frozen=True)
 class Synced:
     """What was seen, and what became of each worktree's report; no payments where none was owed."""
 
@@ -23,9 +21,9 @@ def sync(request: Request, *, pay: bool = True) -> Synced:
     """Look, decide, append, and render into the worktrees of the request. Raises LockedError, LedgerError."""
     seen = look(request)
     state = seen.view.state
-    if not pay or not (request.asked or any(debts.is_owed(one, state, request.settings) for one in request.worktrees)):
+    if not pay or not (request.asked or any(paid.is_owed(one, state, request.settings) for one in request.worktrees)):
         return Synced(seen)
-    from agentsync import consolidate  # late: most commits do not consolidate
+    from agentsync.report import consolidate  # late: most commits do not consolidate
 
     payments = []
     for worktree in request.worktrees:

@@ -8,14 +8,14 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
-from agentsync.checkpoint import View
-from agentsync.decide import Trigger, decide
-from agentsync.events import Change, Consolidation, Event, new_id, to_rfc3339
-from agentsync.lean import replace
-from agentsync.ledger import Ledger
+from agentsync.base.settings import Settings
+from agentsync.ledger.events import Change, Consolidation, Event, new_id, to_rfc3339
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.view import View
 from agentsync.observe.look import record
-from agentsync.settings import Settings
+from agentsync.report.decide import Trigger, decide
 from bench.ledgers import events, lines
 
 PACE = 0.75  # seconds between two changes of a process that edits beside a server

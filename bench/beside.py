@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentsync import git, prepared
-from agentsync.errors import AgentsyncError
+from agentsync.base import git, prepared
+from agentsync.base.errors import AgentsyncError
+from agentsync.base.settings import CONFIG_PATH
 from agentsync.observe.look import Request
-from agentsync.settings import CONFIG_PATH
 from agentsync.sync import sync
 from bench.clones import watched
 from bench.harness import Benchmark, Contestant, Sample, Step

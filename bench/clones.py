@@ -7,9 +7,9 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-from agentsync import git, prepared
+from agentsync.base import git, prepared
+from agentsync.base.settings import CONFIG_PATH
 from agentsync.observe.look import Request
-from agentsync.settings import CONFIG_PATH
 from agentsync.sync import sync
 from bench.lab import Lab
 

@@ -8,11 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from agentsync import git, prepared
+from agentsync.base import git, prepared
+from agentsync.base.settings import CONFIG_PATH
 from agentsync.observe.look import Request
-from agentsync.settings import CONFIG_PATH
+from agentsync.poller import Watcher
 from agentsync.sync import sync
-from agentsync.watch import Watcher
 from bench.harness import Sample, Step
 from bench.lab import Lab
 
@@ -70,7 +70,7 @@ def stats(root: str) -> Callable[[], object]:
 
 def git_log(root: str) -> Callable[[], object]:
     """git's own walk over the watched paths, started as agentsync starts git."""
-    from agentsync.settings import Settings, pathspecs
+    from agentsync.base.settings import Settings, pathspecs
 
     args = ["log", "--raw", "-z", "--no-abbrev", "--no-renames", "--format=%H", "--", *pathspecs(Settings())]
     return lambda: git.run(args, cwd=root)

@@ -221,7 +221,7 @@ def text(seed: int, lines: int = 120) -> str:
 
 
 def _paths(files: int) -> Sequence[str]:
-    from agentsync.settings import SEED_WATCH
+    from agentsync.base.settings import SEED_WATCH
 
     return [*(watch.path for watch in SEED_WATCH), *(f"src/part{n % 50:02}/file{n:04}.py" for n in range(files))]
 

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentsync.events import (
+from agentsync.base.settings import SEED_WATCH
+from agentsync.ledger.events import (
     CLOCK_ZERO,
     Attribution,
     Baseline,
@@ -24,8 +25,7 @@ from agentsync.events import (
     tick,
     to_rfc3339,
 )
-from agentsync.ledger import NO_LINE, line_hash
-from agentsync.settings import SEED_WATCH
+from agentsync.ledger.log import NO_LINE, line_hash
 
 AGENTS = ("claude-code", "codex-local", "codex-cloud", "cursor", None)
 NAMES = ("Ada Lovelace", "Grace Hopper", "Émilie du Châtelet")

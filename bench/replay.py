@@ -11,7 +11,7 @@ from bench.harness import Benchmark, Contestant, MissingError, Sample, Step, tim
 from bench.lab import CHECKOUT, Lab
 
 REPLAY = (
-    "import sys; from agentsync.checkpoint import View; from agentsync.ledger import Ledger;"
+    "import sys; from agentsync.ledger.view import View; from agentsync.ledger.log import Ledger;"
     " view = View(Ledger(sys.argv[1]), with_index=False).catch_up();"
     " print(view.cursor.records, len(view.state.pending))"
 )

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agentsync.checkpoint import View
-from agentsync.ledger import Ledger
-from agentsync.region import find
-from agentsync.replay import State
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.state import State
+from agentsync.ledger.view import View
+from agentsync.report.region import find
 
 
 def audit(store: Path) -> list[dict[str, Any]]:

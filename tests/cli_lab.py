@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentsync.lean import frozen
 
-
-@frozen
+@dataclass(frozen=True)
 class Done:
     """What came of a command."""
 

@@ -14,13 +14,14 @@ from typing import Any
 import hypothesis
 import pytest
 
-from agentsync import config, git, install, local_files, prepared
-from agentsync.checkpoint import View
-from agentsync.events import Event, from_rfc3339
-from agentsync.git import Clone
-from agentsync.ledger import Ledger
+from agentsync.base import config, git, prepared
+from agentsync.base.git import Clone
+from agentsync.base.settings import Report, Settings, Watch
+from agentsync.ledger.events import Event, from_rfc3339
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.view import View
 from agentsync.observe.look import Request
-from agentsync.settings import Report, Settings, Watch
+from agentsync.setup import hooks, local_files
 from agentsync.sync import Synced, sync
 
 NOON = 1_760_097_600  # 2025-10-10T12:00:00Z
@@ -139,7 +140,7 @@ class Repo:
         """Install the hooks, with this interpreter."""
         clone = self.clone()
         assert clone.here
-        install.install(clone.here.root, clone.here.git_dir, clone.common_dir, python=sys.executable)
+        hooks.install(clone.here.root, clone.here.git_dir, clone.common_dir, python=sys.executable)
         local_files.make_doors(clone.here.root, clone.here.git_dir, clone.common_dir)
         config_path = self.configure()
         assert prepared.current(str(config_path), clone.store) == (self.settings, None)

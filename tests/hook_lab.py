@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentsync import install as install_module
-from agentsync.plan import Step
+from agentsync.setup import hooks as install_module
+from agentsync.setup.changes import Step
 
 WATCHED = "docs/watched file.md"
 _RECORDER = """\

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 from conftest import Repo
 
-from agentsync import prepared
-from agentsync.service import AutoSyncService
+from agentsync.base import prepared
 from agentsync.web import Access, create_app
+from agentsync.web.service import AutoSyncService
 
 PATIENCE = 30.0  # seconds after which a fact that does not come is a failure
 SAME = {"x-dev-bypass": "1"}

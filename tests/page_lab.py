@@ -12,16 +12,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Repo
 
-from agentsync.events import to_rfc3339
-from agentsync.lean import replace
-from agentsync.settings import SEED_WATCH, Report, Settings, Watch
+from agentsync.base.settings import SEED_WATCH, Report, Settings, Watch
+from agentsync.ledger.events import to_rfc3339
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 from conftest import QUIET, Repo
 
-from agentsync import git, region, setup
-from agentsync.consolidate import Payment
-from agentsync.lean import replace
-from agentsync.publish import Published, publish
-from agentsync.settings import Report, Settings
+from agentsync.base import git
+from agentsync.base.settings import Report, Settings
+from agentsync.report import region
+from agentsync.report.consolidate import Payment
+from agentsync.report.publish import Published, publish
+from agentsync.setup import init
 
 PATH = "AGENT_SYNC.md"
 HIDDEN = replace(QUIET, report=Report(language="en"))
@@ -109,15 +111,15 @@ class Lab(Repo):
         return region.strip(self.blob(revision)).decode()
 
 
-def initialise(repo: Repo, *, hooks: bool = False, local: bool = False, dry_run: bool = False) -> setup.Done:
+def initialise(repo: Repo, *, hooks: bool = False, local: bool = False, dry_run: bool = False) -> init.Done:
     """What `agentsync init` does, in this process."""
-    wish = setup.Wish(hooks=hooks, local=local, dry_run=dry_run)
-    return setup.init(repo.clone(), wish, python=sys.executable, environ={}, now=float(repo.time))
+    wish = init.Wish(hooks=hooks, local=local, dry_run=dry_run)
+    return init.init(repo.clone(), wish, python=sys.executable, environ={}, now=float(repo.time))
 
 
 def hidden(repo: Repo, *, hooks: bool = False, **report: object) -> Repo:
     """Set a repository up, with these settings of `[report]`, and commit what `init` leaves to commit."""
-    repo.settings = replace(HIDDEN, report=replace(HIDDEN.report, **report))
+    repo.settings = replace(HIDDEN, report=replace(HIDDEN.report, **report))  # type: ignore[arg-type]
     repo.configure()
     initialise(repo, hooks=hooks)
     repo.git("add", ".agentsync")

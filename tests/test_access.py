@@ -10,9 +10,9 @@ import pytest
 from conftest import Repo
 from live_lab import quiet, with_client
 
-from agentsync.service import AutoSyncService
 from agentsync.web import Access, routes
 from agentsync.web.access import HEADERS, is_local, is_open, refusal
+from agentsync.web.service import AutoSyncService
 
 TOKEN = "correct-horse-battery-staple"
 JSON = "application/json"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agentsync import events
-from agentsync.agent_signals import ADDRESSES, BRANCHES, CLOUD, ENVIRONMENT, WEAK_ENVIRONMENT, WEIGHTS
-from agentsync.agents import DETECTORS, KNOWN_AGENTS, Attributed, Clues, attribute, parse_trailers
+from agentsync.ledger import events
+from agentsync.observe.agent_signals import ADDRESSES, BRANCHES, CLOUD, ENVIRONMENT, WEAK_ENVIRONMENT, WEIGHTS
+from agentsync.observe.agents import DETECTORS, KNOWN_AGENTS, Attributed, Clues, attribute, parse_trailers
 
 CLAUDE = ("Co-Authored-By", "Claude <noreply@anthropic.com>")
 CODEX = ("Co-authored-by", "Codex <noreply@openai.com>")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentsync import backwards
-from agentsync.backwards import newest_lines
-from agentsync.errors import LedgerError
-from agentsync.ledger import Ledger
+from agentsync.base.errors import LedgerError
+from agentsync.ledger import backwards
+from agentsync.ledger.backwards import newest_lines
+from agentsync.ledger.log import Ledger
 
 
 @given(lines=st.lists(st.binary(max_size=9).map(lambda b: b.replace(b"\n", b".")), max_size=30), tail=st.booleans())

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentsync import bulk, checkpoint
-from agentsync.checkpoint import View
-from agentsync.events import (
+from agentsync.base.config import names_of
+from agentsync.ledger import bulk, view
+from agentsync.ledger.events import (
     CLOCK_ZERO,
     Attribution,
     Baseline,
@@ -27,7 +27,8 @@ from agentsync.events import (
     tick,
     to_rfc3339,
 )
-from agentsync.ledger import NO_LINE, Ledger, line_hash
+from agentsync.ledger.log import NO_LINE, Ledger, line_hash
+from agentsync.ledger.view import View
 
 NOON = 1_760_097_600.0
 
@@ -223,7 +224,7 @@ def in_bulk(block: bytes) -> list[tuple[int, Any]]:
         lines = piece.split(b"\n")[:-1]
         assert len(lines) == len(records)
         for line, record in zip(lines, records, strict=True):
-            names = list(Stamp._fields), list(record.__struct_fields__)  # type: ignore[attr-defined]
+            names = names_of(Stamp), list(record.__struct_fields__)
             stamp = Stamp(*(getattr(record, name) for name in names[0]))
             fields = {name: getattr(record, name) for name in names[1] if name not in (*names[0], "v")}
             found.append((offset, (stamp, record.kind, fields)))
@@ -232,7 +233,7 @@ def in_bulk(block: bytes) -> list[tuple[int, Any]]:
 
 
 def _flat(stamp: Stamp, event: Event | None) -> Any:
-    return (stamp, event.kind, event._asdict()) if event else (stamp, None, {})  # type: ignore[union-attr]
+    return (stamp, event.kind, vars(event)) if event else (stamp, None, {})
 
 
 def block_of(lines: list[bytes]) -> bytes:
@@ -299,7 +300,7 @@ def test_a_view_folds_a_long_ledger_to_the_same_state(tmp_path: Path, monkeypatc
     store.mkdir()
     (store / "ledger.jsonl").write_bytes(block_of(lines) + b"torn")
     slow = View(Ledger(str(store)), with_index=False).catch_up()
-    monkeypatch.setattr(checkpoint, "LONG", 0)
+    monkeypatch.setattr(view, "LONG", 0)
     monkeypatch.setattr(bulk, "BLOCK", 5000)
     fast = View(Ledger(str(store)), with_index=False).catch_up()
     assert fast.cursor == slow.cursor

@@ -10,8 +10,8 @@ from command_line import agentsync
 from conftest import Repo
 from test_setup import snapshot
 
-from agentsync import check
-from agentsync.check import Finding
+from agentsync.setup import check
+from agentsync.setup.check import Finding
 
 
 @pytest.fixture

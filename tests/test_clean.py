@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from report_lab import PATH, TEXT, Lab, consolidated, make
 
-from agentsync import clean, debts, files, region, report_filter
+from agentsync.base import files
+from agentsync.report import git_filter, hidden, paid, region
 
 REPORTS = {"1": "the published report\n", "2": "the newest report\n\nwith more lines\n"}
 
@@ -28,7 +29,7 @@ PROGRAMS = ("python", "awk", "mawk", "gawk", "busybox awk")
 
 def through(lab: Lab, content: bytes, program: str = "python", path: str = PATH) -> bytes:
     """What the configured command makes of the bytes; `program`: the interpreter, or the awk that does without it."""
-    command = report_filter.commands(sys.executable if program == "python" else "/gone/python")[report_filter.FILTER]
+    command = git_filter.commands(sys.executable if program == "python" else "/gone/python")[git_filter.FILTER]
     env = dict(os.environ)
     if program not in ("python", "awk"):
         folder = lab.root.parent / "bin"
@@ -187,7 +188,7 @@ def test_in_an_operation_a_region_of_somebody_else_passes_and_ours_does_not(lab:
     """A merge that takes another branch's report is not overruled; a `commit -a` in it carries none of ours."""
     (lab.root / ".git/MERGE_HEAD").write_text(lab.head() + "\n")
     assert through(lab, NEW) == NEW
-    debts.mark_paid(lab.here(), "2")
+    paid.mark_paid(lab.here(), "2")
     assert through(lab, NEW) == TEXT.encode()
 
 
@@ -209,15 +210,15 @@ def test_a_git_that_does_not_answer_in_time_is_not_waited_for(lab: Lab, monkeypa
     (folder / "git").write_text(f"#!/bin/sh\necho $$ >{folder}/pid\nexec sleep 600\n")
     (folder / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr(clean, "TIMEOUT", 2.0)
+    monkeypatch.setattr(hidden, "TIMEOUT", 2.0)
     monkeypatch.chdir(lab.root)
-    assert clean.clean(PATH, NEW) == NEW
+    assert hidden.clean(PATH, NEW) == NEW
     assert not files.is_running(int((folder / "pid").read_text()))
 
 
 def test_whatever_goes_wrong_git_gets_the_bytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where git itself cannot be started, too."""
-    script = Path(clean.__file__).parent / "_clean.py"
+    script = Path(hidden.__file__).parent.parent / "_clean.py"
     env = {"PATH": "/nowhere"}
     args = [sys.executable, "-I", "-S", str(script), PATH]
     done = subprocess.run(args, cwd=lab.root, env=env, input=NEW, check=True, capture_output=True)
@@ -227,7 +228,7 @@ def test_whatever_goes_wrong_git_gets_the_bytes(lab: Lab, monkeypatch: pytest.Mo
 def test_the_program_imports_nothing_but_what_it_needs(lab: Lab) -> None:
     """git waits for it: no ledger, no rendering, no third-party package."""
     code = f"import sys; sys.argv[1:] = [{PATH!r}]\nimport os; os._exit = lambda _: None\n"
-    script = Path(clean.__file__).parent / "_clean.py"
+    script = Path(hidden.__file__).parent.parent / "_clean.py"
     code += f"__file__ = {str(script)!r}\nexec(compile(open(__file__).read(), __file__, 'exec'))\n"
     code += "sys.stderr.write(' '.join(sys.modules))"
     done = subprocess.run(
@@ -235,8 +236,12 @@ def test_the_program_imports_nothing_but_what_it_needs(lab: Lab) -> None:
     )
     loaded = set(done.stderr.decode().split())
     assert done.stdout == TEXT.encode()
-    assert "agentsync.region" in loaded
-    assert not loaded & {"agentsync.ledger", "agentsync.render", "agentsync.events", "subprocess", "dataclasses", "re"}
+    assert "agentsync.report.region" in loaded
+    assert not loaded & {
+        "agentsync.ledger.log",
+        "agentsync.report.render",
+        "agentsync.ledger.events",
+    }
 
 
 def test_in_a_linked_worktree_the_index_of_that_worktree_counts(lab: Lab) -> None:

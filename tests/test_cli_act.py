@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cli_lab import agentsync
 from conftest import QUIET, Repo
-
-from agentsync.lean import replace
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from cli_lab import agentsync
 
 from agentsync import __version__
+from agentsync.base.errors import AgentsyncError, LockedError
 from agentsync.cli import failures
-from agentsync.errors import AgentsyncError, LockedError
 
 
 def raising(error: BaseException) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cli_lab import agentsync
 from conftest import Repo
 
-from agentsync import spool
-from agentsync.lean import replace
+from agentsync.ledger import notes
 
 CLAUDE = "edit\n\nCo-Authored-By: Claude <noreply@anthropic.com>"
 
@@ -105,7 +105,7 @@ def test_spooled_changes_come_first_and_are_marked(history: Repo) -> None:
     change = history.view().events("id", history.changes()[0]["id"])[0]
     here = history.clone().here
     assert here
-    spool.put(here, [replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750")], history.time)
+    notes.put(here, [replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750")], history.time)
     assert agentsync(history.root, "log").out.splitlines()[1].endswith("spooled")
     assert agentsync(history.root, "log", "--json").records[0]["spooled"] is True
     assert agentsync(history.root, "show", "--json", "6058b750").json["spooled"] is True

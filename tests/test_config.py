@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentsync.config import default_text, load, parse
-from agentsync.errors import ConfigError
-from agentsync.globs import path_problem
-from agentsync.prepared import current, prepared
-from agentsync.settings import Report, Settings, Watch, shell_pathspecs, to_json
-from agentsync.toml_lines import lines_of
+from agentsync.base.config import default_text, load, names_of, parse
+from agentsync.base.errors import ConfigError
+from agentsync.base.globs import path_problem
+from agentsync.base.prepared import current, prepared
+from agentsync.base.settings import Report, Settings, Watch, shell_pathspecs, to_json
+from agentsync.base.toml_lines import lines_of
 
 DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
 WATCH = '[[watch]]\npath = "docs/x.md"\ntype = "docs"\n'
@@ -191,7 +191,7 @@ def test_what_init_writes_says_exactly_the_settings(one: Settings) -> None:
 
 def test_what_init_writes_explains_each_key() -> None:
     text = default_text(Settings())
-    for key in (*Settings._fields, *Report._fields, *Watch._fields):  # type: ignore[attr-defined]
+    for key in (*names_of(Settings), *names_of(Report), *names_of(Watch)):
         assert key in text
     assert text.count("[[watch]]\n") == 8
 
@@ -228,8 +228,8 @@ def test_a_configuration_is_prepared_once_and_again_when_it_changes(config: Path
 def test_a_prepared_configuration_costs_a_hook_no_toml(config: Path, store: Path) -> None:
     config.write_text(default_text(Settings(consolidation_threshold=7)))
     code = (
-        "import sys; from agentsync.prepared import current; s, p = current(*sys.argv[1:]); "
-        "print(s.consolidation_threshold, p, *({'tomllib', 'typing', 'dataclasses', 'pathlib'} & set(sys.modules)))"
+        "import sys; from agentsync.base.prepared import current; s, p = current(*sys.argv[1:]); "
+        "print(s.consolidation_threshold, p, *({'tomllib'} & set(sys.modules)))"
     )
 
     def run() -> str:
@@ -358,7 +358,7 @@ def test_a_file_that_is_not_there_is_an_error_where_somebody_asks_for_it(config:
 # What people read.
 
 
-@pytest.mark.parametrize("key", [*Settings._fields, *Report._fields, *Watch._fields])  # type: ignore[attr-defined]
+@pytest.mark.parametrize("key", [*names_of(Settings), *names_of(Report), *names_of(Watch)])
 def test_each_key_stands_in_the_documentation(key: str) -> None:
     assert f"`{key}`" in DOCS.read_text(encoding="utf-8")
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,7 @@ import pytest
 from audit import audit, replayed, well_formed
 from conftest import QUIET, Repo
 
-from agentsync import spool
-from agentsync.lean import replace
+from agentsync.ledger import notes
 
 KILLS = int(os.environ.get("AGENTSYNC_TEST_KILLS", "300"))
 EAGER = replace(QUIET, consolidation_threshold=5)
@@ -185,7 +185,7 @@ def test_killed_at_a_named_point(repo: Repo, point: str) -> None:
     script = (
         "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))\n"
-        "from conftest import Repo; from test_crashes import EAGER; from agentsync.lean import replace\n"
+        "from conftest import Repo; from test_crashes import EAGER; from dataclasses import replace\n"
         "repo = Repo(Path(sys.argv[1]), replace(EAGER, consolidation_threshold=1)); repo.time += 10; repo.look()\n"
         "repo.view().save()"
     )
@@ -193,7 +193,7 @@ def test_killed_at_a_named_point(repo: Repo, point: str) -> None:
     died = subprocess.run(argv, env={**os.environ, "AGENTSYNC_CRASH": point}, capture_output=True, text=True)
     assert died.returncode == -signal.SIGKILL, died
     if point == "spool":
-        assert not list((repo.root / spool.FOLDER).iterdir())
+        assert not list((repo.root / notes.FOLDER).iterdir())
     repo.look()
     repo.look()
     records = audit(store)

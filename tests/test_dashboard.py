@@ -15,7 +15,7 @@ import pytest
 from conftest import Repo, seal
 from page_lab import MISSING, Looking, Server, browser, edit, lively, serving, settled
 
-from agentsync.export import PAGE
+from agentsync.web.export import PAGE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -7,10 +7,10 @@ from conftest import NOON
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentsync.decide import RULES, Trigger, decide, manual, threshold, time_based
-from agentsync.events import to_rfc3339
-from agentsync.replay import Consolidated, Pending, State
-from agentsync.settings import Settings
+from agentsync.base.settings import Settings
+from agentsync.ledger.events import to_rfc3339
+from agentsync.ledger.state import Consolidated, Pending, State
+from agentsync.report.decide import RULES, Trigger, decide, manual, threshold, time_based
 
 HOUR = 3600
 SEED = Settings()

@@ -13,7 +13,7 @@ from conftest import Repo
 MANY = 1100  # more than `select` can name
 CROWDED = f"""
 import os, resource
-from agentsync import git
+from agentsync.base import git
 resource.setrlimit(resource.RLIMIT_NOFILE, (2 * {MANY}, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 while os.dup(0) < {MANY}:
     pass

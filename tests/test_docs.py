@@ -13,10 +13,14 @@ import pytest
 from conftest import Repo
 from test_when_is_a_change import ROWS
 
-from agentsync import agent_signals, events, hook_managers, settings
+from agentsync.base import settings
+from agentsync.base.config import names_of
 from agentsync.cli import COMMANDS
-from agentsync.ledger import Ledger
-from agentsync.verify import verify
+from agentsync.ledger import events
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.verify import verify
+from agentsync.observe import agent_signals
+from agentsync.setup import hook_managers
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -122,7 +126,7 @@ class TestConfiguration:
     def test_every_setting_stands_in_the_page(self) -> None:
         """Each key as the first cell of a row."""
         named = {row[0] for row in in_table(text("configuration.md"))}
-        keys = (*settings.Settings._fields, *settings.Report._fields, *settings.Watch._fields)  # type: ignore[attr-defined]
+        keys = (*names_of(settings.Settings), *names_of(settings.Report), *names_of(settings.Watch))
         assert {f"`{key}`" for key in keys} <= named
 
 
@@ -169,7 +173,7 @@ class TestLedgerFormat:
         """In the kind's own table, or in the one for all."""
         tables = text("ledger-format.md").partition("\n## `")[0] + self.section(kind)
         named = {name for row in in_table(tables) for name in re.findall(r"`(\w+)`", row[0])}
-        fields = (*events.Stamp._fields, *events.BY_KIND[kind]._fields)  # type: ignore[attr-defined, union-attr]
+        fields = (*names_of(events.Stamp), *names_of(events.BY_KIND[kind]))
         assert {"v", "kind", *fields} <= named
 
 

@@ -14,16 +14,16 @@ from command_line import agentsync
 from conftest import NOON, Repo
 from test_setup import snapshot
 
-from agentsync import doctor, proof, setup
-from agentsync import repo as repo_module
-from agentsync.doctor import Patient, Result
+from agentsync.setup import doctor, init, proof
+from agentsync.setup import repository as repo_module
+from agentsync.setup.doctor import Patient, Result
 
 
 @pytest.fixture
 def clinic(repo: Repo) -> Repo:
     """A repository in which agentsync is set up, and all is well."""
     repo.configure()
-    setup.init(repo.clone(), setup.Wish(), python=sys.executable, environ={}, now=NOON)
+    init.init(repo.clone(), init.Wish(), python=sys.executable, environ={}, now=NOON)
     return repo
 
 

@@ -14,7 +14,7 @@ from cli_lab import agentsync
 from conftest import Repo
 from page_lab import Looking, browser, edit, embedded, settled
 
-from agentsync.export import escaped, page
+from agentsync.web.export import escaped, page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext

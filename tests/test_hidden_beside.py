@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,12 @@ from conftest import Repo
 from report_lab import HIDDEN, PATH, clean_tree, edited, hidden, in_commit, initialise, newest, shown
 from test_hook_managers import MANAGERS
 
-from agentsync import debts, doctor, files, region, report_filter, setup, survey, views
-from agentsync.errors import LedgerError
-from agentsync.lean import replace
-from agentsync.publish import publish
+from agentsync import status, survey
+from agentsync.base import files
+from agentsync.base.errors import LedgerError
+from agentsync.report import git_filter, paid, region
+from agentsync.report.publish import publish
+from agentsync.setup import doctor, init
 
 
 @pytest.fixture
@@ -251,7 +254,7 @@ def owed(repo: Repo) -> str:
     """Why status says that this worktree's report is owed."""
     repo.write(f"edit {repo.time}\n", "docs/other.md")
     repo.look(asked=True)
-    assert debts.is_owed(_here(repo), repo.view().state, repo.settings)
+    assert paid.is_owed(_here(repo), repo.view().state, repo.settings)
     return survey.survey(repo.clone(), repo.view().state, repo.settings).owed["main"]
 
 
@@ -265,7 +268,7 @@ def test_all_is_well_and_both_say_so(lab: Repo) -> None:
     assert "report filter" not in said(lab) and "report" not in said(lab)
     about = survey.survey(lab.clone(), lab.view().state, lab.settings)
     assert about.owed == {}
-    assert views.status(lab.view().state, lab.view().cursor, about)["owed"] in ({}, [])
+    assert status.status(lab.view().state, lab.view().cursor, about)["owed"] in ({}, [])
 
 
 def test_without_the_filter_both_name_the_command(lab: Repo) -> None:
@@ -283,8 +286,8 @@ def test_without_the_filter_both_name_the_command(lab: Repo) -> None:
 
 def test_an_interpreter_that_is_gone_is_named_and_reports_go_on(lab: Repo) -> None:
     """sh and awk keep them from git."""
-    script = lab.git("config", report_filter.FILTER).rstrip("\n")
-    lab.git("config", report_filter.FILTER, script.replace(sys.executable, "/gone/python"))
+    script = lab.git("config", git_filter.FILTER).rstrip("\n")
+    lab.git("config", git_filter.FILTER, script.replace(sys.executable, "/gone/python"))
     edited(lab)
     lab.commit()
     assert shown(in_commit(lab)) is None
@@ -347,7 +350,7 @@ def texts(repo: Repo) -> tuple[bytes | None, ...]:
     return tuple(path.read_bytes() if path.exists() else None for path in paths)
 
 
-def notes(done: setup.Done) -> list[str]:
+def notes(done: init.Done) -> list[str]:
     return [Path(step.path).name for step in done.steps if step.action == "write"]
 
 
@@ -366,9 +369,9 @@ def test_init_again_repairs_a_removed_attribute_and_a_changed_command(lab: Repo)
     assert not (lab.root / ".git/info/attributes").exists()
     assert notes(initialise(lab)) == ["attributes"]
     assert texts(lab) == before
-    lab.git("config", report_filter.DRIVER, "false")
+    lab.git("config", git_filter.DRIVER, "false")
     assert notes(initialise(lab, dry_run=True)) == ["config"]
-    assert lab.git("config", report_filter.DRIVER) == "false\n"
+    assert lab.git("config", git_filter.DRIVER) == "false\n"
     assert notes(initialise(lab)) == ["config"]
     assert texts(lab) == before
     clean_tree(lab)
@@ -400,7 +403,7 @@ def test_a_local_one_hides_the_report_as_well(repo: Repo) -> None:
 
 
 def uninstall(repo: Repo) -> None:
-    setup.uninstall(repo.clone(), purge=True, dry_run=False)
+    init.uninstall(repo.clone(), purge=True, dry_run=False)
 
 
 def configured(repo: Repo, commit: str) -> None:

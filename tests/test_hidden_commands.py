@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from report_lab import PATH, TEXT, Lab, both, clean_tree, consolidated, make, no_report_in, reported
 
-from agentsync import region
+from agentsync.report import region
 
 OURS, THEIRS = "line 2\n", "line 9\n"  # so far from each other that git merges edits of both
 EDITED = TEXT.replace(OURS, "my line\n")

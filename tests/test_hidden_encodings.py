@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from report_lab import PATH, TEXT, Lab, both, clean_tree, make, reported
 
-from agentsync import region
-from agentsync.lean import frozen
+from agentsync.report import region
 
 BARE = TEXT.removesuffix("\n")
 ID = "$Id$\n" + TEXT
 
 
-@frozen
+@dataclass(frozen=True)
 class Form:
     """How the file lies in the worktree: `raw`; with which configuration and .gitattributes; `newline` of its region.
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from report_lab import HIDDEN, PATH, Lab, make
 
-from agentsync import debts, git
-from agentsync.consolidate import obstacle
-from agentsync.lean import replace
-from agentsync.ledger import Ledger
-from agentsync.verify import verify
+from agentsync.base import git
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.verify import verify
+from agentsync.report import paid
+from agentsync.report.consolidate import obstacle
 
 SETTINGS = replace(HIDDEN, consolidation_threshold=3)
 HEADING = "## 🤖 Automatic synchronisation"
@@ -519,7 +520,7 @@ class Hidden(RuleBasedStateMachine):
         state = labs[0].view().state
         for lab in labs:
             why = obstacle(lab.here(), lab.settings)
-            assert why or not debts.is_owed(lab.here(), state, lab.settings), lab.root.name
+            assert why or not paid.is_owed(lab.here(), state, lab.settings), lab.root.name
             found = report(lab.file.read_bytes())
             assert why or (found.id if found else None) == (state.last.id if state.last else None)
 
@@ -535,7 +536,7 @@ class Hidden(RuleBasedStateMachine):
         for number, lab in enumerate(self.labs):
             found |= self.judge_worktree(number, lab)
             here = lab.here()
-            if state.last and not debts.is_owed(here, state, lab.settings):
+            if state.last and not paid.is_owed(here, state, lab.settings):
                 shown = report(lab.file.read_bytes())
                 assert shown and shown.id == state.last.id and shown.intact, shown
         self.ever |= found

@@ -7,15 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from report_lab import HIDDEN, PATH, TEXT, Lab, both, clean_tree, consolidated, make, no_report_in, reported
 
-from agentsync import files, git, index_entry, region, report_filter
-from agentsync.errors import ConfigError
-from agentsync.lean import replace
-from agentsync.settings import Report, Watch
+from agentsync.base import files, git
+from agentsync.base.errors import ConfigError
+from agentsync.base.settings import Report, Watch
+from agentsync.report import git_filter, git_index, region
 
 EDITED = TEXT.replace("line 2\n", "my line\n")
 
@@ -223,7 +224,7 @@ def test_a_status_at_the_worst_moment_leaves_no_edit_behind(lab: Lab, monkeypatc
 def test_what_was_not_noted_in_the_index_is_noted_by_the_next_look(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The report is not settled before; nobody writes the file a second time."""
     with monkeypatch.context() as patch:
-        patch.setattr(index_entry, "note_stat", lambda *_: False)
+        patch.setattr(git_index, "note_stat", lambda *_: False)
         lab.consolidate()
     written = git.signature(str(lab.file))
     lab.pay()
@@ -322,11 +323,11 @@ def test_a_held_index_lock_makes_the_report_owed(lab: Lab) -> None:
 
 def test_a_lock_taken_in_between_makes_the_report_owed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written while git would not learn of it."""
-    monkeypatch.setattr(index_entry, "PAUSE", 0)
+    monkeypatch.setattr(git_index, "PAUSE", 0)
     lab.write("committed before\n", "docs/other.md")
     lab.git("commit", "-q", "-am", "before")
     with monkeypatch.context() as patch:
-        patch.setattr(index_entry, "obstacle", lambda *_: "")
+        patch.setattr(git_index, "obstacle", lambda *_: "")
         lock = held(lab)
         before = lab.file.read_bytes()
         (payment,) = lab.look(asked=True).payments
@@ -341,7 +342,7 @@ def test_a_lock_taken_in_between_makes_the_report_owed(lab: Lab, monkeypatch: py
 def test_what_somebody_stages_in_between_is_not_lost(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The copy of the index is thrown away then, and made again."""
     staged: list[str] = []
-    copied = index_entry._copy
+    copied = git_index._copy
 
     def racing(index: str, copy: str) -> bytes:
         made = copied(index, copy)
@@ -351,7 +352,7 @@ def test_what_somebody_stages_in_between_is_not_lost(lab: Lab, monkeypatch: pyte
             lab.git("add", staged[-1])
         return made
 
-    monkeypatch.setattr(index_entry, "_copy", racing)
+    monkeypatch.setattr(git_index, "_copy", racing)
     lab.consolidate()
     assert staged
     reported(lab)
@@ -362,7 +363,7 @@ def test_what_somebody_stages_in_between_is_not_lost(lab: Lab, monkeypatch: pyte
 def test_an_edit_that_somebody_stages_in_between_stays_staged(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the report's file itself: its old blob is not put back over the new one."""
     done: list[bool] = []
-    signature = index_entry._copy
+    signature = git_index._copy
 
     def racing(index: str, copy: str) -> object:
         if not done:
@@ -371,7 +372,7 @@ def test_an_edit_that_somebody_stages_in_between_stays_staged(lab: Lab, monkeypa
             lab.git("add", PATH)
         return signature(index, copy)
 
-    monkeypatch.setattr(index_entry, "_copy", racing)
+    monkeypatch.setattr(git_index, "_copy", racing)
     lab.consolidate()
     monkeypatch.undo()
     lab.pay()
@@ -670,7 +671,7 @@ def without_program(lab: Lab, awk: str) -> dict[str, str]:
     folder.mkdir()
     (folder / "awk").write_text(f'#!/bin/sh\nexec {awk} "$@"\n')
     (folder / "awk").chmod(0o755)
-    report_filter.install(lab.clone(), python="/gone/bin/python")
+    git_filter.install(lab.clone(), python="/gone/bin/python")
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
@@ -701,7 +702,7 @@ def test_a_program_that_fails_leaves_git_its_bytes(lab: Lab) -> None:
     broken = lab.root.parent / "python"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    report_filter.install(lab.clone(), python=str(broken))
+    git_filter.install(lab.clone(), python=str(broken))
     edit(lab)
     lab.git("commit", "-q", "-am", "edit")
     assert lab.blob() == lab.file.read_bytes()
@@ -715,8 +716,8 @@ def test_the_program_may_lie_anywhere(lab: Lab, folder: str) -> None:
     ran = lab.root.parent / "ran"
     python.write_text(f'#!/bin/sh\n: >{ran}\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    report_filter.install(lab.clone(), python=str(python))
-    assert report_filter.program(lab.clone()) == str(python)
+    git_filter.install(lab.clone(), python=str(python))
+    assert git_filter.program(lab.clone()) == str(python)
     edit(lab)
     lab.git("commit", "-q", "-am", "edit")
     assert ran.exists()
@@ -793,7 +794,7 @@ def test_a_name_that_would_be_a_pattern_or_two_lines_is_refused(tmp_path: Path, 
     lab.settings = replace(HIDDEN, report=replace(HIDDEN.report, path=name))
     with pytest.raises(ConfigError):
         lab.init()
-    assert report_filter.way(lab.clone(), lab.here(), lab.settings).kind == "hidden"
+    assert git_filter.way(lab.clone(), lab.here(), lab.settings).kind == "hidden"
     near = [name, f"docs/{name}", name.replace("*", "s"), name.replace("?", "x"), "x.md", name.replace("\\", "")]
     said = lab.git("check-attr", "-z", "filter", "--", *near).split("\0")[2::3]
     assert [value == "agentsync" for value in said] == [one == name for one in near]

@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -23,8 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from test_when_is_a_change import cleaned, describe, on_disk
 
-from agentsync import region
-from agentsync.lean import replace
+from agentsync.report import region
 
 REPORTING = replace(QUIET, consolidation_threshold=3)
 WORKTREES = st.sampled_from((0, 0, 0, 1))

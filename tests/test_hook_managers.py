@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from hook_lab import WATCHED, Call, Lab, calls, make_lab, recorder
 
-from agentsync.hook_scripts import NAMES
-from agentsync.hook_states import HookState, inspect
+from agentsync.setup.hook_scripts import NAMES
+from agentsync.setup.hook_states import HookState, inspect
 
 MANAGERS = Path(__file__).with_name("managers") / "node_modules" / ".bin"
 HOOKS_YAML = Path(__file__).parent.parent / ".pre-commit-hooks.yaml"

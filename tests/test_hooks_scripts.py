@@ -11,8 +11,8 @@ import pytest
 from hook_lab import WATCHED, Call, Lab, calls, make_lab, recorder
 
 import agentsync
-from agentsync.hook_scripts import NAMES
-from agentsync.install import install
+from agentsync.setup.hook_scripts import NAMES
+from agentsync.setup.hooks import install
 
 SHELLS = [found for shell in ("sh", "dash", "bash", "ksh", "busybox") if (found := shutil.which(shell))]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Repo
 
-from agentsync import index_file
+from agentsync.report import git_index_bytes
 
 LATER = 1 << 62  # ns
 NAMES = (".a", "A.md", "docs/x y.md", "docs/long/" + "z" * 60, "é/ü.md", "w" * 200, "zz")
@@ -41,14 +41,14 @@ def test_an_entry_is_found_and_git_reads_what_was_changed(made: Repo) -> None:
     listed = made.git("ls-files", "-s", "-t")
     data = index_of(made)
     for name in NAMES:
-        place = index_file.find(data, name.encode())
+        place = git_index_bytes.find(data, name.encode())
         status = os.lstat(made.root / name)
-        assert place and index_file.matches(data, place, status, LATER)
-        assert index_file.is_blob(place, name.encode()) and not index_file.is_blob(place, b"other")
-        assert index_file.with_stat(data, place, status) == data
+        assert place and git_index_bytes.matches(data, place, status, LATER)
+        assert git_index_bytes.is_blob(place, name.encode()) and not git_index_bytes.is_blob(place, b"other")
+        assert git_index_bytes.with_stat(data, place, status) == data
         os.utime(made.root / name, (1, 1))
-        assert not index_file.matches(data, place, os.lstat(made.root / name), LATER)
-        data = index_file.with_stat(data, place, os.lstat(made.root / name))
+        assert not git_index_bytes.matches(data, place, os.lstat(made.root / name), LATER)
+        data = git_index_bytes.with_stat(data, place, os.lstat(made.root / name))
     assert made.git("diff-files")
     (made.root / ".git/index").write_bytes(data)
     assert made.git("diff-files", "--name-only") == ("intended\n" if (made.root / "intended").exists() else "")
@@ -59,9 +59,9 @@ def test_an_entry_is_found_and_git_reads_what_was_changed(made: Repo) -> None:
 def test_without_a_stat_git_compares_contents(made: Repo) -> None:
     """Also of a file that has another size than was noted: that is what a filter needs."""
     data = index_of(made)
-    place = index_file.find(data, b"A.md")
+    place = git_index_bytes.find(data, b"A.md")
     assert place
-    (made.root / ".git/index").write_bytes(index_file.with_stat(data, place, None))
+    (made.root / ".git/index").write_bytes(git_index_bytes.with_stat(data, place, None))
     assert made.git("diff-files", "--name-only", "--", "A.md") == "A.md\n"
     assert made.git("status", "--porcelain", "--", "A.md") == "A  A.md\n"
 
@@ -69,16 +69,16 @@ def test_without_a_stat_git_compares_contents(made: Repo) -> None:
 def test_an_entry_as_young_as_the_index_proves_nothing(made: Repo) -> None:
     """git calls it racily clean and compares contents; so do we."""
     data = index_of(made)
-    place, status = index_file.find(data, b"A.md"), os.lstat(made.root / "A.md")
+    place, status = git_index_bytes.find(data, b"A.md"), os.lstat(made.root / "A.md")
     assert place
-    assert not index_file.matches(data, place, status, status.st_mtime_ns)
-    assert index_file.matches(data, place, status, status.st_mtime_ns + 1)
+    assert not git_index_bytes.matches(data, place, status, status.st_mtime_ns)
+    assert git_index_bytes.matches(data, place, status, status.st_mtime_ns + 1)
 
 
 def test_what_is_no_ordinary_entry_is_not_found(made: Repo) -> None:
     """Missing, intended, marked or unmerged ones."""
-    assert index_file.find(index_of(made), b"nothing") is None
-    assert index_file.find(index_of(made), b"A.m") is None
+    assert git_index_bytes.find(index_of(made), b"nothing") is None
+    assert git_index_bytes.find(index_of(made), b"A.m") is None
     made.git("update-index", "--assume-unchanged", "A.md")
     made.git("update-index", "--skip-worktree", "zz")
     made.write("x", "intent")
@@ -86,27 +86,27 @@ def test_what_is_no_ordinary_entry_is_not_found(made: Repo) -> None:
     blob = made.git("hash-object", "-w", "A.md").strip()
     made.git("update-index", "--index-info", stdin="".join(f"100644 {blob} {stage}\tboth\n" for stage in (1, 2, 3)))
     for name in (b"A.md", b"zz", b"intent", b"both"):
-        assert index_file.find(index_of(made), name) is None
-    assert index_file.find(index_of(made), b"w" * 200)
+        assert git_index_bytes.find(index_of(made), name) is None
+    assert git_index_bytes.find(index_of(made), b"w" * 200)
 
 
 def test_an_index_that_is_not_whole_is_not_understood(made: Repo) -> None:
     """A checksum that does not fit, an unknown version, another file."""
     data = index_of(made)
-    assert index_file.find(data[:-1] + bytes([data[-1] ^ 1]), b"A.md") is None
+    assert git_index_bytes.find(data[:-1] + bytes([data[-1] ^ 1]), b"A.md") is None
     for wrong in (b"", b"DIRC", data[:100], b"DIRC" + (9).to_bytes(4) + data[8:]):
-        assert index_file.find(wrong, b"A.md") is None
+        assert git_index_bytes.find(wrong, b"A.md") is None
 
 
 def test_an_entry_as_young_as_the_index_is_told(made: Repo) -> None:
     """git compares such a file's contents; in an index that is younger it would not."""
     data = index_of(made)
-    place, status = index_file.find(data, b"A.md"), os.lstat(made.root / "zz")
+    place, status = git_index_bytes.find(data, b"A.md"), os.lstat(made.root / "zz")
     assert place
     second = 10**9
-    assert index_file.is_racy(data, place, status.st_mtime_ns)
-    assert not index_file.is_racy(data, place, status.st_mtime_ns + 10 * second)
+    assert git_index_bytes.is_racy(data, place, status.st_mtime_ns)
+    assert not git_index_bytes.is_racy(data, place, status.st_mtime_ns + 10 * second)
     os.utime(made.root / "A.md", ns=(0, status.st_mtime_ns + 100 * second))
     made.git("update-index", "-q", "--refresh", check=False)
     data = index_of(made)
-    assert not index_file.is_racy(data, place, status.st_mtime_ns + 10 * second)  # its own is about to be another
+    assert not git_index_bytes.is_racy(data, place, status.st_mtime_ns + 10 * second)  # its own is about to be another

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from hook_lab import WATCHED, Lab, calls, make_lab, recorder
 
-from agentsync import __version__, hook_managers
-from agentsync import install as install_module
-from agentsync.errors import AgentsyncError
-from agentsync.hook_scripts import NAMES, compose, read_script
-from agentsync.hook_states import STATES, HookState, inspect
-from agentsync.local_files import GITIGNORE, make_doors, remove_doors
+from agentsync import __version__
+from agentsync.base.errors import AgentsyncError
+from agentsync.setup import hook_managers
+from agentsync.setup import hooks as install_module
+from agentsync.setup.hook_scripts import NAMES, compose, read_script
+from agentsync.setup.hook_states import STATES, HookState, inspect
+from agentsync.setup.local_files import GITIGNORE, make_doors, remove_doors
 
 
 @pytest.fixture
@@ -319,8 +320,8 @@ def test_installing_compiles_the_package(lab: Lab, monkeypatch: pytest.MonkeyPat
     package.mkdir(parents=True)
     (package / "hook.py").write_text("x = 1\n")
     (package / "broken.py").write_text("x =\n")
-    monkeypatch.setattr("agentsync.hook_scripts.template", lambda name: "")
-    monkeypatch.setattr("agentsync.hook_scripts.ENTRY", str(package / "_entry.py"))
+    monkeypatch.setattr("agentsync.setup.hook_scripts.template", lambda name: "")
+    monkeypatch.setattr("agentsync.setup.hook_scripts.ENTRY", str(package / "_entry.py"))
     lab.install()
     assert [path.name.split(".")[0] for path in (package / "__pycache__").iterdir()] == ["hook"]
 

@@ -15,11 +15,12 @@ import pytest
 from audit import audit, replayed
 from conftest import NOON, Repo
 
-from agentsync import checkpoint, files, spool
-from agentsync.checkpoint import View
-from agentsync.errors import LedgerError, LockedError
-from agentsync.events import Change, Consolidation, Event, new_id, to_rfc3339
-from agentsync.ledger import Ledger, ReplacedError
+from agentsync.base import files
+from agentsync.base.errors import LedgerError, LockedError
+from agentsync.ledger import notes
+from agentsync.ledger.events import Change, Consolidation, Event, new_id, to_rfc3339
+from agentsync.ledger.log import Ledger, ReplacedError
+from agentsync.ledger.view import LOCK, View
 from agentsync.observe.look import record
 
 
@@ -411,7 +412,7 @@ def test_two_who_save_at_once_do_not_pull_the_index_apart(ledger: Ledger) -> Non
     """The second leaves it to the first and keeps what it has in memory."""
     ten(ledger)
     view = View(ledger).catch_up()
-    with files.Locked(f"{ledger.store}/{checkpoint.LOCK}", 1, "the checkpoint"):
+    with files.Locked(f"{ledger.store}/{LOCK}", 1, "the checkpoint"):
         view.save()
         assert not (Path(ledger.store) / "index").exists()
     assert len(view.events("from", "doc.md", f"{3:040x}")) == 1
@@ -479,10 +480,10 @@ def test_a_write_that_does_not_fit_leaves_the_ledger_as_it_was(repo: Repo) -> No
     said = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert said.stdout.startswith("LedgerError cannot append to the ledger; 1 observation(s) kept"), said
     assert Path(repo.clone().store, "ledger.jsonl").read_bytes() == before
-    assert [w.events[0].kind for w in spool.waiting([w for w in [repo.clone().here] if w])] == ["change"]
+    assert [w.events[0].kind for w in notes.waiting([w for w in [repo.clone().here] if w])] == ["change"]
     repo.look()
     assert repo.count() == 4
-    assert not list((repo.root / spool.FOLDER).iterdir())
+    assert not list((repo.root / notes.FOLDER).iterdir())
     audit(Path(repo.clone().store))
 
 
@@ -509,7 +510,7 @@ def test_where_git_is_read_only_observations_wait_in_the_spool(repo: Repo, monke
             with pytest.raises(LedgerError, match=r"cannot append|kept"):
                 repo.look()
         assert repo.lines() == before
-        assert len(list((repo.root / spool.FOLDER).iterdir())) == 2
+        assert len(list((repo.root / notes.FOLDER).iterdir())) == 2
     repo.look()
     repo.look()
     assert [c["event_type"] for c in repo.changes()] == ["modified", "modified"]
@@ -525,7 +526,7 @@ def test_what_the_spool_and_the_ledger_both_saw_counts_once(repo: Repo, monkeypa
         read_only(patch, repo.clone().store)
         with pytest.raises(LedgerError):
             repo.look()
-    spooled = {path: path.read_bytes() for path in (repo.root / spool.FOLDER).iterdir()}
+    spooled = {path: path.read_bytes() for path in (repo.root / notes.FOLDER).iterdir()}
     repo.look()
     for path, data in spooled.items():
         path.write_bytes(data)  # it could not be removed
@@ -547,7 +548,7 @@ def test_what_the_spool_and_the_ledger_both_saw_counts_once(repo: Repo, monkeypa
 def test_a_spool_file_that_is_none_of_ours_harms_nobody(repo: Repo, data: bytes) -> None:
     """An agent can write there; nobody else may suffer from it."""
     repo.begin()
-    folder = repo.root / spool.FOLDER
+    folder = repo.root / notes.FOLDER
     folder.mkdir(parents=True)
     (folder / "odd.json").write_bytes(data)
     repo.write("x\n")
@@ -558,9 +559,9 @@ def test_a_spool_file_that_is_none_of_ours_harms_nobody(repo: Repo, data: bytes)
 
 def test_a_spooled_event_with_an_id_that_is_none_is_left(repo: Repo) -> None:
     repo.begin()
-    folder = repo.root / spool.FOLDER
+    folder = repo.root / notes.FOLDER
     folder.mkdir(parents=True)
-    flat = {"kind": "change", **change(1)._asdict(), "id": "../../x", "commit": None}  # type: ignore[attr-defined]
+    flat = {"kind": "change", **vars(change(1)), "id": "../../x", "commit": None}
     (folder / "odd.json").write_text(json.dumps({"events": [flat]}))
     repo.look()
     assert repo.count() == 0
@@ -578,7 +579,7 @@ def test_the_lock_goes_with_its_holder(ledger: Ledger) -> None:
     """A process killed while it holds the lock leaves none behind."""
     ten(ledger)
     script = (
-        "import sys, os; from agentsync.ledger import Ledger\n"
+        "import sys, os; from agentsync.ledger.log import Ledger\n"
         "with Ledger(sys.argv[1]).transaction(): os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", script, ledger.store]).returncode == -9

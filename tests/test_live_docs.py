@@ -18,8 +18,8 @@ from conftest import Repo
 from live_lab import PATIENCE, quiet, served, until
 
 from agentsync.cli.group import cli
-from agentsync.service import AutoSyncService
 from agentsync.web import access, create_app, models
+from agentsync.web.service import AutoSyncService
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 HTTP = (DOCS / "http.md").read_text(encoding="utf-8")

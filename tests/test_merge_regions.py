@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import Repo
 from report_lab import PATH, clean_tree, hidden, shown
 
-from agentsync import region, report_filter
-from agentsync.lean import replace
-from agentsync.merge_regions import united
-from agentsync.publish import publish
-from agentsync.report_filter import DRIVER
+from agentsync.report import git_filter, region
+from agentsync.report.git_filter import DRIVER
+from agentsync.report.merge_regions import united
+from agentsync.report.publish import publish
 
 OLD, OURS, THEIRS = (f"0190000{n}-0000-7000-8000-000000000000" for n in (1, 2, 3))
 
@@ -361,5 +361,5 @@ def test_the_attribute_follows_the_configuration(lab: Repo) -> None:
     lab.settings = replace(lab.settings, report=replace(lab.settings.report, commit="agentsync"))
     clone = lab.clone()
     assert clone.here
-    assert report_filter.way(clone, clone.here, lab.settings).kind == "hidden"
+    assert git_filter.way(clone, clone.here, lab.settings).kind == "hidden"
     assert lab.git("check-attr", "filter", "merge", "--", PATH).count(": agentsync") == 2

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from test_replay import IDS, attribution, baseline, change, consolidation, histories
 
-from agentsync.agents import KNOWN_AGENTS
-from agentsync.checkpoint import Cursor
-from agentsync.durations import Durations, Looks
-from agentsync.events import Event, from_rfc3339, new_id
-from agentsync.metrics import GAUGES, LABELS, METRICS, MOST_FILES, MOST_NAMES, Reading, exposition, families
-from agentsync.replay import State, replay
-from agentsync.settings import Settings, Watch
-from agentsync.spool import Spooled
-from agentsync.views import Paused, Survey
+from agentsync.base.settings import Settings, Watch
+from agentsync.ledger.events import Event, from_rfc3339, new_id
+from agentsync.ledger.notes import Spooled
+from agentsync.ledger.state import State, replay
+from agentsync.ledger.view import Cursor
+from agentsync.observe.agents import KNOWN_AGENTS
+from agentsync.status import Paused, Survey
+from agentsync.web.durations import Durations, Looks
+from agentsync.web.metrics import GAUGES, LABELS, METRICS, MOST_FILES, MOST_NAMES, Reading, exposition, families
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")

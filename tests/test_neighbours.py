@@ -13,7 +13,7 @@ import pytest
 from conftest import Repo
 from report_lab import edited, hidden
 
-from agentsync import neighbours
+from agentsync.base import processes
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc: nobody can tell what is at work")
 ASK = """\
@@ -21,8 +21,8 @@ ASK = """\
 "{python}" -c "
 import os, sys
 sys.path.insert(0, '{package}')
-from agentsync import neighbours
-print([neighbours.at_work(os.getcwd(), within=within) for within in (False, True)])
+from agentsync.base import processes
+print([processes.at_work(os.getcwd(), within=within) for within in (False, True)])
 " >{answer}
 """
 
@@ -56,24 +56,24 @@ def test_a_command_is_seen_in_its_worktree_and_nowhere_else(
 ) -> None:
     """Also from a folder of it, and no longer than it works."""
     root = str(repo.root)
-    assert neighbours.at_work(root, within=False) == neighbours.at_work(root, within=True) == "git commit"
-    assert neighbours.at_work(f"{root}-other", within=False) == ""
+    assert processes.at_work(root, within=False) == processes.at_work(root, within=True) == "git commit"
+    assert processes.at_work(f"{root}-other", within=False) == ""
     (tmp_path / "go").write_text("")
     assert committing.wait(30) == 0
-    assert neighbours.at_work(root, within=False) == ""
+    assert processes.at_work(root, within=False) == ""
 
 
 def test_a_command_that_only_reads_does_not_count(repo: Repo) -> None:
     """Programs keep `git cat-file --batch` running for hours."""
     reader = subprocess.Popen(["git", "cat-file", "--batch"], cwd=repo.root, stdin=subprocess.PIPE)
     try:
-        assert neighbours.at_work(str(repo.root), within=False) == ""
+        assert processes.at_work(str(repo.root), within=False) == ""
     finally:
         reader.communicate()
 
 
 def test_the_command_in_whose_hook_somebody_asks_waits_for_him(repo: Repo, tmp_path: Path) -> None:
-    package = Path(neighbours.__file__).parent.parent
+    package = Path(processes.__file__).parent.parent
     hook(repo, "post-commit", ASK.format(python=sys.executable, package=package, answer=tmp_path / "answer"))
     repo.commit("edited\n")
     assert (tmp_path / "answer").read_text() == "['git commit', '']\n"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentsync.positions import HEADER, SLOT, SMALLEST, Positions, SpoiltError, add, hash_of, reach_of
+from agentsync.ledger.positions import HEADER, SLOT, SMALLEST, Positions, SpoiltError, add, hash_of, reach_of
 
 # Few hashes, some of them neighbours and the last before the end, so that entries get into each other's way.
 hashes = st.sampled_from([1, 2, 3, SMALLEST - 1, SMALLEST, 2**48 - 1]).map(lambda number: number.to_bytes(6, "big"))

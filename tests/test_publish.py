@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,11 @@ from conftest import Repo
 from hook_lab import calls, recorder
 from report_lab import PATH, clean_tree, edited, hidden, in_commit, newest, shown
 
-from agentsync import git, index_entry, region
-from agentsync import publish as publish_module
-from agentsync.errors import AgentsyncError
-from agentsync.lean import replace
-from agentsync.publish import Published, publish
+from agentsync.base import git
+from agentsync.base.errors import AgentsyncError
+from agentsync.report import git_index, region
+from agentsync.report import publish as publish_module
+from agentsync.report.publish import Published, publish
 
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 KILLS = int(os.environ.get("AGENTSYNC_TEST_KILLS", "300")) // 20
@@ -209,18 +210,18 @@ def test_an_edit_that_is_staged_while_the_index_is_copied_stays_staged(
     lab: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the question what is staged and the copy of the index there is time for a `git add`."""
-    copy = index_entry._copy
+    copy = git_index._copy
 
     def staging(index: str, to: str) -> bytes:
-        monkeypatch.setattr(index_entry, "_copy", copy)
+        monkeypatch.setattr(git_index, "_copy", copy)
         own_text(lab, "mine")
         lab.git("add", PATH)
         return copy(index, to)
 
-    monkeypatch.setattr(index_entry, "_copy", staging)
+    monkeypatch.setattr(git_index, "_copy", staging)
     assert published(lab).commit
     assert "mine" in lab.git("show", f":{PATH}") and "mine" not in in_commit(lab)
-    monkeypatch.setattr(index_entry, "_copy", staging)
+    monkeypatch.setattr(git_index, "_copy", staging)
     edited(lab)
     assert lab.git("show", f":{PATH}").count("mine") == 2
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from agentsync.phrases import HEADINGS, PHRASES
-from agentsync.region import BrokenRegionError, as_stored, find, put, section_language, strip
-from agentsync.render import Fact, Report, render
+from agentsync.report.phrases import HEADINGS, PHRASES
+from agentsync.report.region import BrokenRegionError, as_stored, find, put, section_language, strip
+from agentsync.report.render import Fact, Report, render
 
 ID = "0199d0e0-0000-7000-8000-000000000000"
 HEADING = PHRASES["fr"].heading

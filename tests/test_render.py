@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from agentsync.lean import replace
-from agentsync.phrases import PHRASES
-from agentsync.render import Fact, Report, is_report_line, render
+from agentsync.report.phrases import PHRASES
+from agentsync.report.render import Fact, Report, is_report_line, render
 
 FACTS = (
     Fact("docs/passation.md", "modified", "2025-10-10T15:20:00Z", "codex-cloud"),

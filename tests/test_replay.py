@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentsync.events import Attribution, Baseline, Change, Consolidation, Event, new_id
-from agentsync.replay import LONG, SHELF, UNOWNED, Fold, Known, Shelved, State, apply, replay
+from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, new_id
+from agentsync.ledger.state import LONG, SHELF, UNOWNED, Fold, Known, Shelved, State, apply, replay
 
 TIME = "2025-10-10T12:00:00Z"
 PATHS = ("doc.md", "other.md")
@@ -187,7 +187,7 @@ def test_an_attribution_fills_an_owner_and_overrides_none() -> None:
 
 def test_the_first_baseline_begins_the_clock_and_later_ones_do_not() -> None:
     first = baseline(None, tips=["e" * 40])
-    later = Baseline(**{**first._asdict(), "recorded": "2026-01-01T00:00:00Z", "tips": ["f" * 40]})  # type: ignore[attr-defined]
+    later = Baseline(**{**vars(first), "recorded": "2026-01-01T00:00:00Z", "tips": ["f" * 40]})
     state = replay([first, later], State())
     assert (state.since, state.tips) == (TIME, ("f" * 40,))
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,10 @@ import pytest
 from audit import audit
 from conftest import DOCS, QUIET, Repo
 
-from agentsync import config
-from agentsync import git as plumbing
-from agentsync.events import new_id
-from agentsync.lean import replace
-from agentsync.settings import Settings, Watch
+from agentsync.base import config
+from agentsync.base import git as plumbing
+from agentsync.base.settings import Settings, Watch
+from agentsync.ledger.events import new_id
 
 
 def watching(*paths: str) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ import pytest
 from audit import audit, well_formed
 from conftest import Repo, from_rfc3339
 
-from agentsync import consolidate, files, region
-from agentsync.lean import replace
+from agentsync.base import files
+from agentsync.base.settings import SEED_WATCH, Report, Settings
 from agentsync.observe.witness import set_agent
-from agentsync.phrases import PHRASES
-from agentsync.settings import SEED_WATCH, Report, Settings
+from agentsync.report import consolidate, region
+from agentsync.report.phrases import PHRASES
 
 SEED = Settings(report=Report(commit="with-work"))  # the region as plain text; test_hidden_*.py have the other way
 HEADING = PHRASES["fr"].heading

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,12 @@ from conftest import Repo
 from live_lab import eventually, ready, with_service
 
 import agentsync
-from agentsync import service as module
-from agentsync import snapshots
-from agentsync.errors import AgentsyncError, LockedError, NotARepositoryError
-from agentsync.events import Consolidation
-from agentsync.lean import replace
-from agentsync.service import AutoSyncService
+from agentsync.base.errors import AgentsyncError, LockedError, NotARepositoryError
+from agentsync.ledger.events import Consolidation
 from agentsync.sync import sync
+from agentsync.web import service as module
+from agentsync.web import snapshots
+from agentsync.web.service import AutoSyncService
 
 THRESHOLD = 2
 
@@ -373,7 +373,7 @@ class TestTheOneOfTheProcess:
 
     def test_importing_the_package_imports_no_service(self) -> None:
         """A hook imports the package, too."""
-        script = "import agentsync, sys; print('asyncio' in sys.modules, 'agentsync.service' in sys.modules)"
+        script = "import agentsync, sys; print('asyncio' in sys.modules, 'agentsync.web.service' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         assert done.stdout.split() == ["False", "False"]
         with pytest.raises(AttributeError):

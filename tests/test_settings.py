@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsync.globs import path_problem
-from agentsync.settings import (
+from agentsync.base.globs import path_problem
+from agentsync.base.settings import (
     Report,
     Settings,
     Watch,

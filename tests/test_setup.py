@@ -12,9 +12,10 @@ import pytest
 from command_line import agentsync
 from conftest import DOCS, NOON, Repo
 
-from agentsync import config, git, setup
-from agentsync.errors import AgentsyncError, ConfigError
-from agentsync.settings import Settings
+from agentsync.base import config, git
+from agentsync.base.errors import AgentsyncError, ConfigError
+from agentsync.base.settings import Settings
+from agentsync.setup import init as setup
 
 
 def init(

@@ -14,10 +14,10 @@ import pytest
 from conftest import Repo
 from live_lab import PATIENCE, Served, eventually, quiet, served, until, with_service
 
-from agentsync.ledger import Ledger
-from agentsync.service import AutoSyncService
-from agentsync.tail import Tail
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.tail import Tail
 from agentsync.web import stream
+from agentsync.web.service import AutoSyncService
 from agentsync.web.stream import BEAT, RESET, RETRY, Streams
 
 

@@ -15,8 +15,8 @@ from cli_lab import agentsync
 from conftest import Repo
 from live_lab import quiet, served
 
-from agentsync import systemd
-from agentsync.errors import AgentsyncError
+from agentsync.base.errors import AgentsyncError
+from agentsync.setup import systemd
 
 STAND_IN = """\
 #!/bin/sh

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_replay import attribution, change
 
-from agentsync import recent, timeline
-from agentsync.events import CLOCK_ZERO, Change, Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339
-from agentsync.ledger import NO_LINE, Ledger, line_hash
-from agentsync.recent import Recent, offset_at
-from agentsync.timeline import HOUR, HOURS, Timeline, to_json
+from agentsync.ledger import recent, timeline
+from agentsync.ledger.events import CLOCK_ZERO, Change, Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339
+from agentsync.ledger.log import NO_LINE, Ledger, line_hash
+from agentsync.ledger.recent import Recent, offset_at
+from agentsync.ledger.timeline import HOUR, HOURS, Timeline, to_json
 
 NOON = 1_760_097_600.0
 DAY = 24 * HOUR

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command_line import agentsync
 from conftest import Repo
 
-from agentsync import watermark
-from agentsync.checkpoint import View
-from agentsync.events import Stamp, encode
-from agentsync.events import decode as decode_line
-from agentsync.ledger import Ledger, line_hash
-from agentsync.verify import Verified, verify
+from agentsync.ledger import watermark
+from agentsync.ledger.events import Stamp, encode
+from agentsync.ledger.events import decode as decode_line
+from agentsync.ledger.log import Ledger, line_hash
+from agentsync.ledger.verify import Verified, verify
+from agentsync.ledger.view import View
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_a_clock_that_goes_back_is_named(kept: Repo) -> None:
     stamp, event = decode_line(lines[-1])
     assert event
     earlier = Stamp(stamp.writer, stamp.seq + 1, line_hash(lines[-1]), "000000000001.0000")
-    put(kept, [*lines, encode(earlier, event._replace(id=event.id[:-4] + "0000"))[:-1]])  # type: ignore[union-attr]
+    put(kept, [*lines, encode(earlier, replace(event, id=event.id[:-4] + "0000"))[:-1]])
     assert [(line, what[:6]) for line, what in told(kept)] == [(8, "clock:")]
 
 
@@ -141,7 +142,7 @@ def test_a_second_writer_has_its_own_sequence_and_clock(kept: Repo) -> None:
     _, event = decode_line(lines[-1])
     assert event
     other = Stamp("clone-other", 1, line_hash(lines[-1]), "000000000001.0000")
-    put(kept, [*lines, encode(other, event._replace(id=event.id[:-4] + "0000"))[:-1]])  # type: ignore[union-attr]
+    put(kept, [*lines, encode(other, replace(event, id=event.id[:-4] + "0000"))[:-1]])
     found = verified(kept)
     assert (found.findings, len(found.writers)) == ([], 2)
 
@@ -169,7 +170,7 @@ def test_a_torn_tail_is_told_and_the_next_append_mends_it(kept: Repo) -> None:
 
 def test_findings_are_told_up_to_a_number(kept: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a file full of rubbish the rest is counted."""
-    monkeypatch.setattr("agentsync.verify.KEPT", 5)
+    monkeypatch.setattr("agentsync.ledger.verify.KEPT", 5)
     put(kept, [b"x"] * 100)
     found = verified(kept)
     assert (len(found.findings), found.more, found.findings[0].line) == (5, 95, 1)

@@ -9,18 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import Repo
 
-from agentsync import spool, watch
-from agentsync.errors import AgentsyncError
-from agentsync.git import Clone
-from agentsync.lean import replace
+from agentsync import poller
+from agentsync.base.errors import AgentsyncError
+from agentsync.base.git import Clone
+from agentsync.ledger import notes
 from agentsync.observe.worktree import FRESH
+from agentsync.poller import Watcher
 from agentsync.sync import Synced
-from agentsync.watch import Watcher
 
 PATIENCE = 30.0  # seconds after which a fact that does not come is a failure
 
@@ -159,7 +160,7 @@ def test_a_look_that_would_find_nothing_is_left_out_and_nothing_is_missed_by_it(
     assert not watcher._stays_quiet(worktree)
     watcher.look_at_all()
     assert repo.count() == 1 and watcher._stays_quiet(worktree)
-    spool.put(worktree, [], time.time())
+    notes.put(worktree, [], time.time())
     assert not watcher._stays_quiet(worktree)
     watcher.look_at_all()  # takes it in
     watcher.look_at_all()
@@ -205,8 +206,8 @@ class Impatient(Watcher):
 
 def test_a_look_that_is_asked_for_all_the_time_leaves_others_some(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """As beside very many who append, where each consolidation asks for one."""
-    monkeypatch.setattr(watch, "SOON", 0.5)
-    monkeypatch.setattr(watch, "LEFT_OUT", 0)
+    monkeypatch.setattr(poller, "SOON", 0.5)
+    monkeypatch.setattr(poller, "LEFT_OUT", 0)
     repo.begin()
     watcher = Impatient(repo.clone())
     watcher.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,9 @@ from conftest import Repo
 from live_lab import SAME, quiet, with_client
 from pydantic import BaseModel
 
-from agentsync import spool
-from agentsync.lean import replace
-from agentsync.service import AutoSyncService
+from agentsync.ledger import notes
 from agentsync.web import guard, models, routes
+from agentsync.web.service import AutoSyncService
 
 # What the seed shows, with its own values.
 SEED: dict[str, Any] = {
@@ -302,7 +302,7 @@ class TestLog:
         self, busy: Repo, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A filter that hardly anything passes costs no more than another."""
-        monkeypatch.setattr("agentsync.web.entries.EXAMINED", 2)
+        monkeypatch.setattr("agentsync.web.log_pages.EXAMINED", 2)
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             found, before, pages = 0, None, 0
@@ -347,7 +347,7 @@ def spooled(repo: Repo) -> None:
     here = repo.clone().here
     (change,) = repo.view().events("id", repo.changes()[-1]["id"])
     assert here
-    spool.put(here, [replace(change, id="01a2033e-91c5-77fa-a0dd-2a5358d43ed3", new_blob="0" * 40)], repo.time)
+    notes.put(here, [replace(change, id="01a2033e-91c5-77fa-a0dd-2a5358d43ed3", new_blob="0" * 40)], repo.time)  # type: ignore[arg-type]
 
 
 class TestConsolidate:
@@ -377,7 +377,7 @@ class TestConsolidate:
 
     def test_a_held_lock_is_503_with_a_time_to_wait(self, busy: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
         """And nothing is lost: what was seen is in the spool."""
-        monkeypatch.setattr("agentsync.ledger.LOCK_TIMEOUT", 0.05)
+        monkeypatch.setattr("agentsync.ledger.log.LOCK_TIMEOUT", 0.05)
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             with open(f"{service.clone.store}/ledger.jsonl", "rb") as ledger:

@@ -7,21 +7,20 @@ import time
 
 import click
 
-from agentsync import debts, git, views
+from agentsync import status
+from agentsync.base import git
+from agentsync.base.errors import OK, AgentsyncError
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, print_json, say
 from agentsync.cli.patience import patience
 from agentsync.cli.tables import Table, show
 from agentsync.cli.words import count, moment, who
-from agentsync.errors import OK, AgentsyncError
-from agentsync.events import Change, flatten
+from agentsync.ledger.events import Change, flatten
 from agentsync.observe.look import Request
+from agentsync.report import paid
+from agentsync.report.publish import Published
 from agentsync.sync import Synced, sync
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from agentsync.publish import Published
 
 
 @click.command()
@@ -41,7 +40,7 @@ def scan(as_json: bool) -> int:
     done = look(session, git.worktrees(session.clone), asked=False)
     found = [event for event in done.seen.events if isinstance(event, Change)]
     if as_json:
-        print_json({"count": len(found), "changes": [flatten(one) for one in found], **views.outcome(done)})
+        print_json({"count": len(found), "changes": [flatten(one) for one in found], **status.outcome(done)})
         return OK
     _changes(found)
     _tell_consolidation(done)
@@ -78,13 +77,13 @@ def consolidate(if_due: bool, commit: bool, as_json: bool) -> int:
     found = [event for event in done.seen.events if isinstance(event, Change)]
     published = _publish(session, done) if commit else None
     if as_json:
-        told = {"published": published._asdict()} if published else {}  # type: ignore[attr-defined]
-        print_json({**views.consolidated(done.seen.consolidation), **views.outcome(done), **told})
+        told = {"published": vars(published)} if published else {}
+        print_json({**status.consolidated(done.seen.consolidation), **status.outcome(done), **told})
     else:
         if found:
             _changes(found)
         _tell_consolidation(done, nothing="no rule fires yet" if if_due else "nothing is pending")
-    unpaid = {one.name for one in here if debts.is_owed(one, done.seen.view.state, session.settings)}
+    unpaid = {one.name for one in here if paid.is_owed(one, done.seen.view.state, session.settings)}
     owed = [payment for payment in done.payments if payment.worktree in unpaid and payment.status == "owed"]
     for payment in done.payments:
         if not as_json and payment.status != "owed":
@@ -112,15 +111,15 @@ def report(number: int | None, as_json: bool) -> int:
       agentsync report -n 0 > reports.md
       agentsync report --json
     """
-    from agentsync.consolidate import newest
-    from agentsync.render import render
+    from agentsync.report.consolidate import newest
+    from agentsync.report.render import render
 
     session = Session()
     settings = session.settings
     with patience("reading the ledger"):
         found = newest(session.view(with_index=True), settings.report.keep if number is None else number)
     if as_json:
-        print_json([{**one._asdict(), "facts": [fact._asdict() for fact in one.facts]} for one in found])  # type: ignore[attr-defined]
+        print_json([{**vars(one), "facts": [vars(fact) for fact in one.facts]} for one in found])
     elif found:
         say(*(clean(line) for line in render(found, settings.report.language).rstrip("\n").split("\n")))
     else:
@@ -145,7 +144,7 @@ def look(session: Session, worktrees: list[git.Worktree], *, asked: bool) -> Syn
 
 
 def _publish(session: Session, done: Synced) -> Published:
-    from agentsync.publish import publish, required
+    from agentsync.report.publish import publish, required
 
     return publish(session.clone, required(session.here), done.seen.view, session.settings)
 

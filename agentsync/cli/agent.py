@@ -6,10 +6,10 @@ import os
 
 import click
 
+from agentsync.base.errors import OK, AgentsyncError
 from agentsync.cli.context import Session
 from agentsync.cli.options import agent_names, json_option
 from agentsync.cli.output import clean, print_json, say
-from agentsync.errors import OK, AgentsyncError
 
 
 @click.command()
@@ -28,7 +28,7 @@ def agent(name: str | None, unset: bool, as_json: bool) -> int:
       agentsync agent claude-code        say it for this worktree
       agentsync agent --unset
     """
-    from agentsync.events import is_agent
+    from agentsync.ledger.events import is_agent
     from agentsync.observe.witness import set_agent
 
     if name and unset:
@@ -46,7 +46,7 @@ def agent(name: str | None, unset: bool, as_json: bool) -> int:
 
 
 def _tell(worktree: object, as_json: bool) -> int:
-    from agentsync.agents import Clues, attribute
+    from agentsync.observe.agents import Clues, attribute
     from agentsync.observe.witness import agent_setting
 
     setting = agent_setting(worktree)  # type: ignore[arg-type]

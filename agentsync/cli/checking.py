@@ -6,13 +6,13 @@ import sys
 
 import click
 
+from agentsync.base.errors import FINDINGS, OK, AgentsyncError
+from agentsync.base.git import Worktree
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, print_json, say
 from agentsync.cli.words import count
-from agentsync.errors import FINDINGS, OK, AgentsyncError
-from agentsync.git import Worktree
-from agentsync.ledger import Ledger
+from agentsync.ledger.log import Ledger
 
 
 @click.command()
@@ -26,7 +26,7 @@ def verify(as_json: bool) -> int:
     Example:
       agentsync verify
     """
-    from agentsync.verify import verify as verify_ledger  # late: msgspec
+    from agentsync.ledger.verify import verify as verify_ledger  # late: msgspec
 
     found = verify_ledger(Ledger(Session().clone.store))
     if as_json:
@@ -67,7 +67,7 @@ def check(strict: bool, as_json: bool) -> int:
       agentsync check
       agentsync check --strict --json
     """
-    from agentsync.check import check as check_repository
+    from agentsync.setup.check import check as check_repository
 
     session = Session()
     found = check_repository(session.clone, _here(session))
@@ -99,7 +99,7 @@ def doctor(fix: bool, as_json: bool) -> int:
       agentsync doctor
       agentsync doctor --fix
     """
-    from agentsync.doctor import Patient, examine, mend
+    from agentsync.setup.doctor import Patient, examine, mend
 
     session = Session()
     here = _here(session)

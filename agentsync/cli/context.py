@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 
-from agentsync import git
-from agentsync.checkpoint import View
-from agentsync.errors import AgentsyncError
-from agentsync.ledger import Ledger
-from agentsync.prepared import current
-from agentsync.settings import CONFIG_PATH
+from agentsync.base import git
+from agentsync.base.errors import AgentsyncError
+from agentsync.base.prepared import current
+from agentsync.base.settings import CONFIG_PATH, Settings
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.view import View
 
 LONG = 4 << 20  # bytes without a checkpoint that take about a quarter of a second
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from agentsync.settings import Settings
 
 
 class Session:
@@ -52,7 +48,7 @@ class Session:
     def check_config(self) -> None:
         """Raise ConfigError if the configuration that was used has a mistake."""
         if self.problem:
-            from agentsync.config import load  # late: TOML, and only to tell of a mistake
+            from agentsync.base.config import load  # late: TOML, and only to tell of a mistake
 
             load(self.config_path)
 

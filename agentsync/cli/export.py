@@ -7,14 +7,14 @@ import time
 
 import click
 
-from agentsync import files
+from agentsync.base import files
+from agentsync.base.errors import OK, AgentsyncError
+from agentsync.base.text import clean
 from agentsync.cli import fast
 from agentsync.cli.context import Session
 from agentsync.cli.output import say
 from agentsync.cli.patience import patience
-from agentsync.errors import OK, AgentsyncError
-from agentsync.export import page, snapshot
-from agentsync.printable import clean
+from agentsync.web.export import page, snapshot
 
 
 @click.command()

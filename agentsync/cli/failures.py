@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
+from agentsync.base.errors import ERROR, OK, AgentsyncError
 from agentsync.cli.output import clean
-from agentsync.errors import ERROR, OK, AgentsyncError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 

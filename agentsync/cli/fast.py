@@ -5,34 +5,31 @@ The click commands call the same functions; `DOORS` in `__main__.py` says which 
 
 from __future__ import annotations
 
-from agentsync import views
+from collections.abc import Callable
+from typing import Any
+
+from agentsync import status
+from agentsync.base.errors import OK
 from agentsync.cli.context import Session
 from agentsync.cli.output import print_json
-from agentsync.errors import OK
+from agentsync.ledger.view import View
+from agentsync.status import Survey
 from agentsync.survey import survey
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from agentsync.checkpoint import View
-    from agentsync.views import Survey
 
 
 def status_json() -> int:
     """`status --json`."""
-    return _shown(lambda view, around: views.status(view.state, view.cursor, around))
+    return _shown(lambda view, around: status.status(view.state, view.cursor, around))
 
 
 def pending_json() -> int:
     """`pending --json`."""
-    return _shown(lambda view, around: views.pending(view.state, around.waiting))
+    return _shown(lambda view, around: status.pending(view.state, around.waiting))
 
 
 def checksums_json() -> int:
     """`checksums --json`."""
-    return _shown(lambda view, around: views.checksums(view.state, around))
+    return _shown(lambda view, around: status.checksums(view.state, around))
 
 
 def _shown(project: Callable[[View, Survey], dict[str, Any]]) -> int:

@@ -8,9 +8,9 @@ import os
 import click
 
 from agentsync import __version__
+from agentsync.base.errors import OK
 from agentsync.cli import COMMANDS, SECTIONS
 from agentsync.cli.context import enter
-from agentsync.errors import OK
 
 NAME, COMPLETE = "agentsync", "_AGENTSYNC_COMPLETE"
 EXIT_CODES = (

@@ -10,15 +10,16 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from agentsync import git, past, spool
+from agentsync.base import git
+from agentsync.base.errors import OK
 from agentsync.cli.context import Session
 from agentsync.cli.options import agent_names, json_option, watched_paths
 from agentsync.cli.output import clean, escape_json, print_json, say
 from agentsync.cli.tables import Table, show
 from agentsync.cli.times import since as since_when
 from agentsync.cli.words import count, moment, short, who
-from agentsync.errors import OK
-from agentsync.ledger import Ledger
+from agentsync.ledger import history, notes
+from agentsync.ledger.log import Ledger
 
 PAGE = 500  # rows aligned with each other; a million are not kept in memory
 PAUSE = 0.5  # seconds between two looks of --follow
@@ -65,7 +66,7 @@ def log(
     """
     session = Session()
     session.check_set_up()
-    asked = past.Filter(_from_root(session, paths), agent, since, type_, every_kind)
+    asked = history.Filter(_from_root(session, paths), agent, since, type_, every_kind)
     entries = _entries(session, asked, number)
     if follow:
         _show(reversed(list(entries)), as_json)
@@ -75,9 +76,9 @@ def log(
     return OK
 
 
-def _entries(session: Session, asked: past.Filter, number: int) -> Iterator[past.Entry]:
-    waiting = spool.waiting(git.worktrees(session.clone))
-    found = filter(asked.takes, past.newest(Ledger(session.clone.store), waiting, asked.since))
+def _entries(session: Session, asked: history.Filter, number: int) -> Iterator[history.Entry]:
+    waiting = notes.waiting(git.worktrees(session.clone))
+    found = filter(asked.takes, history.newest(Ledger(session.clone.store), waiting, asked.since))
     return itertools.islice(found, number or None)
 
 
@@ -94,7 +95,7 @@ def _from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _show(entries: Iterable[past.Entry], as_json: bool) -> int:
+def _show(entries: Iterable[history.Entry], as_json: bool) -> int:
     """Print them; how many there were."""
     shown = 0
     if as_json:
@@ -109,18 +110,18 @@ def _show(entries: Iterable[past.Entry], as_json: bool) -> int:
     return shown
 
 
-def _print_record(entry: past.Entry) -> None:
+def _print_record(entry: history.Entry) -> None:
     if entry.line is not None:
         say(escape_json(entry.line.decode()))
     else:
         print_json(entry.spooled)
 
 
-def _row(entry: past.Entry) -> tuple[str, ...]:
+def _row(entry: history.Entry) -> tuple[str, ...]:
     return (moment(entry.timestamp), *_words(entry), "spooled" if entry.line is None else short(entry.id))
 
 
-def _words(entry: past.Entry) -> tuple[str, str, str]:
+def _words(entry: history.Entry) -> tuple[str, str, str]:
     """The change, what it is about, and by whom."""
     by = who(entry.known_owner, entry.author)
     if entry.kind == "change":
@@ -134,7 +135,7 @@ def _words(entry: past.Entry) -> tuple[str, str, str]:
     return clean(entry.kind), clean(entry.file_path or ""), ""
 
 
-def _follow(ledger: Ledger, asked: past.Filter, as_json: bool) -> int:
+def _follow(ledger: Ledger, asked: history.Filter, as_json: bool) -> int:
     """Print what is appended, until somebody presses control-C or reads no more."""
     at, inode = ledger.size(), ledger.inode()
     while True:
@@ -145,13 +146,13 @@ def _follow(ledger: Ledger, asked: past.Filter, as_json: bool) -> int:
         new = []
         for offset, line in ledger.lines(at):
             at = offset + len(line) + 1
-            entry = past.entry_of(line)
+            entry = history.entry_of(line)
             if entry and asked.takes(entry):
                 new.append(entry)
         _show_new(new, as_json)
 
 
-def _show_new(entries: Iterable[past.Entry], as_json: bool) -> None:
+def _show_new(entries: Iterable[history.Entry], as_json: bool) -> None:
     for entry in entries:
         if as_json:
             _print_record(entry)

@@ -7,13 +7,13 @@ import time
 
 import click
 
-from agentsync import files
+from agentsync.base import files
+from agentsync.base.errors import OK
+from agentsync.base.text import clean
 from agentsync.cli import fast
 from agentsync.cli.context import Session
 from agentsync.cli.output import say, warn
-from agentsync.errors import OK
-from agentsync.metrics import LABELS, Reading, exposition
-from agentsync.printable import clean
+from agentsync.web.metrics import LABELS, Reading, exposition
 
 NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 

@@ -12,16 +12,16 @@ json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=Tr
 
 def agent_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The known agents that begin so."""
-    from agentsync.agents import KNOWN_AGENTS
+    from agentsync.observe.agents import KNOWN_AGENTS
 
     return [name for name in KNOWN_AGENTS if name.startswith(incomplete)]
 
 
 def watched_paths(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The documents of the configuration in force that begin so; none outside of a repository."""
+    from agentsync.base.errors import AgentsyncError
     from agentsync.cli.context import Session
-    from agentsync.errors import AgentsyncError
-    from agentsync.views import names
+    from agentsync.status import names
 
     try:
         return [path for path in names(Session().settings) if path.startswith(incomplete)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from agentsync import jsontext
-from agentsync.printable import clean as clean  # what the commands clean their names with
+from agentsync.base import strict_json
+from agentsync.base.text import clean as clean  # what the commands clean their names with
 
 
 def escape_json(text: str) -> str:
@@ -25,7 +25,7 @@ def _json_escaped(char: str) -> str:
 
 def print_json(value: object) -> None:
     """One JSON value on a line of its own."""
-    say(escape_json(jsontext.dumps(value)))
+    say(escape_json(strict_json.dumps(value)))
 
 
 def say(*lines: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from agentsync.base.errors import OK, AgentsyncError
 from agentsync.cli.output import clean, say
-from agentsync.errors import OK, AgentsyncError
 
 
 @click.command()
@@ -19,7 +19,7 @@ def demo(keep: bool) -> int:
     """
     import subprocess
 
-    from agentsync.demo import demo as play
+    from agentsync.setup.demo import demo as play
 
     try:
         for line in play(keep=keep):

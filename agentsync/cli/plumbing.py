@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agentsync.errors import OK
+from agentsync.base.errors import OK
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

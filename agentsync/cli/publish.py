@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from agentsync.base.errors import OK
 from agentsync.cli.act import look, tell_published
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import print_json
-from agentsync.errors import OK
 
 
 @click.command()
@@ -25,8 +25,8 @@ def publish(as_json: bool) -> int:
       agentsync publish
       agentsync consolidate --commit         a new report, published at once
     """
-    from agentsync.publish import publish as publish_report
-    from agentsync.publish import required
+    from agentsync.report.publish import publish as publish_report
+    from agentsync.report.publish import required
 
     session = Session()
     session.view()
@@ -34,7 +34,7 @@ def publish(as_json: bool) -> int:
     done = look(session, [here], asked=False)
     published = publish_report(session.clone, here, done.seen.view, session.settings)
     if as_json:
-        print_json(published._asdict())  # type: ignore[attr-defined]
+        print_json(vars(published))
     else:
         tell_published(published)
     return OK

@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
 
 import click
 
-from agentsync import systemd, web
+from agentsync import web
+from agentsync.base.errors import OK, AgentsyncError, ConfigError
+from agentsync.base.files import read_all
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, print_json, say
-from agentsync.errors import OK, AgentsyncError, ConfigError
-from agentsync.files import read_all
+from agentsync.setup import systemd
 from agentsync.web.access import Access, is_local
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SHORTEST, LONGEST = 16, 4096  # characters of a token
 PORT = 8000
@@ -111,7 +109,7 @@ def service(
 
 def _show(found: systemd.Found, as_json: bool) -> int:
     if as_json:
-        print_json(found._asdict())  # type: ignore[attr-defined]
+        print_json(vars(found))
         return OK
     say(f"unit:      {clean(found.path)} ({'installed' if found.installed else 'not installed'})")
     say(f"systemd:   {clean(found.systemd)}")

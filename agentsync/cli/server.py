@@ -10,20 +10,15 @@ import resource
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from agentsync.base.errors import OK, AgentsyncError
+from agentsync.cli.context import Session
 from agentsync.cli.output import clean, say
-from agentsync.errors import OK, AgentsyncError
-from agentsync.service import AutoSyncService
-from agentsync.web import create_app
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from agentsync.cli.context import Session
-    from agentsync.web import Access
+from agentsync.web import Access, create_app
+from agentsync.web.service import AutoSyncService
 
 KEPT = 25  # seconds; a page asks every ten, and keeps its connection
 GRACE = 5  # seconds for answers that are being given when the end comes

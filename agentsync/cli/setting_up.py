@@ -8,13 +8,13 @@ import time
 
 import click
 
-from agentsync import setup
+from agentsync.base.errors import OK
+from agentsync.base.settings import CONFIG_PATH
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, print_json, say
-from agentsync.errors import OK
-from agentsync.plan import Step
-from agentsync.settings import CONFIG_PATH
+from agentsync.setup import init as setup
+from agentsync.setup.changes import Step
 
 ACTIONS = {"write": "writes", "save": "saves", "restore": "restores", "remove": "removes", "keep": "keeps"}
 REPORTS = {

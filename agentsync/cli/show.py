@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import click
 
-from agentsync import git, past, spool
+from agentsync.base import git
+from agentsync.base.errors import OK
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, print_json
 from agentsync.cli.patience import patience
 from agentsync.cli.tables import Table, show
 from agentsync.cli.words import count, who
-from agentsync.errors import OK
-from agentsync.events import Attribution, Baseline, Change, Consolidation, Event, flatten
-from agentsync.views import record
+from agentsync.ledger import history, notes
+from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, flatten
+from agentsync.status import record
 
 
 @click.command("show")
@@ -32,11 +33,11 @@ def show_record(id_: str, as_json: bool) -> int:
     session = Session()
     with patience("reading the ledger"):
         view = session.view(with_index=True)
-        waiting = spool.waiting(git.worktrees(session.clone))
-        event, spooled = past.find(view.ledger, waiting, id_)
-        commits = past.commits_of(view, event.id) if isinstance(event, Change) else []
-        covered = past.covering(view, event.id) if isinstance(event, Change) else None
-    owner = past.owner_today(event, commits)
+        waiting = notes.waiting(git.worktrees(session.clone))
+        event, spooled = history.find(view.ledger, waiting, id_)
+        commits = history.commits_of(view, event.id) if isinstance(event, Change) else []
+        covered = history.covering(view, event.id) if isinstance(event, Change) else None
+    owner = history.owner_today(event, commits)
     if as_json:
         print_json(record(event, owner=owner, spooled=spooled, commits=commits, covered_by=covered))
         return OK

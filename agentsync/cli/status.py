@@ -7,17 +7,17 @@ from typing import Any
 
 import click
 
-from agentsync import views
+from agentsync import status as shown_now
+from agentsync.base.errors import OK
+from agentsync.base.settings import Settings
 from agentsync.cli import fast
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, say
 from agentsync.cli.tables import Table, show
 from agentsync.cli.words import count, duration, moment, who
-from agentsync.errors import OK
-from agentsync.events import from_rfc3339
-from agentsync.replay import State
-from agentsync.settings import Settings
+from agentsync.ledger.events import from_rfc3339
+from agentsync.ledger.state import State
 
 
 @click.command()
@@ -38,7 +38,7 @@ def status(as_json: bool) -> int:
         return fast.status_json()
     session = Session()
     view, around = fast.seen(session)
-    shown = views.status(view.state, view.cursor, around)
+    shown = shown_now.status(view.state, view.cursor, around)
     show(Table(("", ""), _summary(shown, view.state, around.settings, time.time()), folds=1))
     say("")
     show(Table(("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY"), _files(shown, view.state, around), folds=0))
@@ -74,7 +74,7 @@ def _next_report(shown: dict[str, Any], state: State, settings: Settings, now: f
     return f"; reported at {settings.consolidation_threshold}, or in {duration(left)}"
 
 
-def _files(shown: dict[str, Any], state: State, around: views.Survey) -> list[tuple[str, ...]]:
+def _files(shown: dict[str, Any], state: State, around: shown_now.Survey) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for path, file in shown["files"].items():
         latest = state.latest.get(path)
@@ -83,12 +83,12 @@ def _files(shown: dict[str, Any], state: State, around: views.Survey) -> list[tu
     return rows
 
 
-def _word(path: str, sync_status: int, around: views.Survey) -> str:
-    if sync_status == views.IN_ERROR:
+def _word(path: str, sync_status: int, around: shown_now.Survey) -> str:
+    if sync_status == shown_now.IN_ERROR:
         return "missing" if path in around.missing else "unreadable"
     if path in around.gone:
         return "deleted"
-    return "in sync" if sync_status == views.SYNCED else "pending"
+    return "in sync" if sync_status == shown_now.SYNCED else "pending"
 
 
 def _notes(shown: dict[str, Any]) -> list[str]:
@@ -115,7 +115,7 @@ def pending(as_json: bool) -> int:
         return fast.pending_json()
     session = Session()
     view, around = fast.seen(session)
-    shown = views.pending(view.state, around.waiting)
+    shown = shown_now.pending(view.state, around.waiting)
     if not shown["count"]:
         say("no pending changes")
     rows = [
@@ -147,7 +147,7 @@ def checksums(as_json: bool) -> int:
         return fast.checksums_json()
     session = Session()
     view, around = fast.seen(session)
-    shown = views.checksums(view.state, around)["checksums"]
+    shown = shown_now.checksums(view.state, around)["checksums"]
     if not shown:
         say("no watched document is there")
     rows = [

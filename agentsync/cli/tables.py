@@ -6,12 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from agentsync.cli.output import say
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 # Colours of the words that tables show; everything else has the terminal's own.
 STYLES = {

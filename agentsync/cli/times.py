@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agentsync.events import from_rfc3339
+from agentsync.ledger.events import from_rfc3339
 
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGO = re.compile(r"(\d{1,9})\s*(s|min|m|h|d|w)")

@@ -7,12 +7,12 @@ import sys
 
 import click
 
-from agentsync import watch as poller
+from agentsync import poller
+from agentsync.base.errors import OK, AgentsyncError
 from agentsync.cli.context import Session
 from agentsync.cli.output import clean, say, warn
 from agentsync.cli.words import count, who
-from agentsync.errors import OK, AgentsyncError
-from agentsync.events import Change
+from agentsync.ledger.events import Change
 from agentsync.sync import Synced
 
 

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from agentsync.agents import attribute
-from agentsync.events import Attribution, Change, event_type, new_id, to_rfc3339
-from agentsync.lean import frozen
-from agentsync.settings import type_of
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+from agentsync.base.settings import Settings, type_of
+from agentsync.ledger.events import Attribution, Change, Event, event_type, new_id, to_rfc3339
+from agentsync.ledger.state import Known
+from agentsync.observe.agents import attribute
+from agentsync.observe.ancestry import Ties
+from agentsync.observe.contents import Content, Contents
+from agentsync.observe.drafts import Drafts
+from agentsync.observe.history import Commit, Touch, Walk
+from agentsync.observe.merges import Merges
+from agentsync.observe.witness import Witness
+from agentsync.observe.worktree import Scene
 
-    from agentsync.events import Event
-    from agentsync.observe.contents import Content, Contents
-    from agentsync.observe.drafts import Drafts
-    from agentsync.observe.history import Commit, Touch, Walk
-    from agentsync.observe.merges import Merges
-    from agentsync.observe.ties import Ties
-    from agentsync.observe.witness import Witness
-    from agentsync.observe.worktree import Scene
-    from agentsync.replay import Known
-    from agentsync.settings import Settings
+Recorded = Change | Attribution
 
-    Recorded = Change | Attribution
 
 FAR = 256  # edits followed from one content to another before a chain is given up
 FILLED = 0.8  # an owner found afterwards, by the commit, is that much less certain than one found with the edit
 
 
-@frozen
+@dataclass(frozen=True)
 class Facts:
     """What one look found out about commits. `rewritten`: a new commit to those it replaces, as post-rewrite said."""
 
@@ -43,7 +39,7 @@ class Facts:
     scenes: Mapping[str, Scene]
 
 
-@frozen
+@dataclass(frozen=True)
 class Edit:
     """One path of one commit, with its clean contents before and after, and the worktrees that have the commit."""
 

@@ -7,19 +7,16 @@ every worktree and on every branch, whatever line endings or filters are set the
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import md5 as _md5
+from hashlib import sha1, sha256
 
-from agentsync import git
-from agentsync.digests import md5 as _md5
-from agentsync.digests import sha1, sha256
-from agentsync.files import MAX_DOCUMENT
-from agentsync.lean import frozen
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from agentsync.base import git
+from agentsync.base.files import MAX_DOCUMENT
 
 
-@frozen
+@dataclass(frozen=True)
 class Content:
     """Blob id and MD5 of a clean content. Both None: no such file. Only the MD5 None: the blob is not in this clone."""
 
@@ -54,7 +51,7 @@ class Contents:
         """The bytes without the report region, where the path is the report's."""
         if path != self.report_path or not (b"agentsync:" in data or data[:2] in _UTF_16):
             return data
-        from agentsync import region  # late: most files have none
+        from agentsync.report import region  # late: most files have none
 
         return region.strip(data)
 
@@ -64,7 +61,7 @@ class Contents:
             return False
         if not clean or not clean.startswith(b"## "):
             return not clean
-        from agentsync.phrases import STARTERS  # late: most files are longer
+        from agentsync.report.phrases import STARTERS  # late: most files are longer
 
         return clean.replace(b"\r\n", b"\n") in STARTERS
 

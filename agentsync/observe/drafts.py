@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from agentsync.checkpoint import keys
-from agentsync.events import Baseline
-from agentsync.replay import Fold
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from agentsync.checkpoint import View
-    from agentsync.events import Change, Event
-    from agentsync.replay import Known, Shelved
+from agentsync.ledger.events import Baseline, Change, Event
+from agentsync.ledger.state import Fold, Known, Shelved
+from agentsync.ledger.view import View, keys
 
 
 class Drafts:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from agentsync import files, git, jsontext
-from agentsync.lean import frozen, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from agentsync.ledger import Ledger
+from agentsync.base import files, git, strict_json
+from agentsync.ledger.log import Ledger
 
 PRUNE = 64  # seen tips after which those that are ancestors of others are dropped
 
@@ -30,7 +28,7 @@ _LOG = [
 ]
 
 
-@frozen
+@dataclass(frozen=True)
 class Touch:
     """A commit made a path's blob another one. `before`: the blob in each parent; None: no regular file there."""
 
@@ -39,7 +37,7 @@ class Touch:
     after: str | None
 
 
-@frozen
+@dataclass(frozen=True)
 class Commit:
     """A commit that touches a watched path. Times in seconds since 1970; `trailers`: "Key: value" lines."""
 
@@ -55,7 +53,7 @@ class Commit:
     touches: tuple[Touch, ...]
 
 
-@frozen
+@dataclass(frozen=True)
 class Walk:
     """What a walk found, oldest first, and from where to where it went."""
 
@@ -76,7 +74,7 @@ class Seen:
     def read(self) -> list[str]:
         """The tips; none where the file is gone or belongs to another ledger."""
         try:
-            said = jsontext.load(self.path)
+            said = strict_json.load(self.path)
             return [str(tip) for tip in said["tips"]] if said["inode"] == self.ledger.inode() else []
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return []
@@ -85,7 +83,7 @@ class Seen:
         """Remember; where that fails, the next walk is longer."""
         with suppress(OSError):
             files.rewrite_cache(
-                self.path, jsontext.dumps({"inode": self.ledger.inode(), "tips": sorted(tips)}).encode()
+                self.path, strict_json.dumps({"inode": self.ledger.inode(), "tips": sorted(tips)}).encode()
             )
 
 

@@ -8,36 +8,30 @@ twenty looks at one edit give one record, and a slow look never records old cont
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from agentsync import git, spool, watermark
-from agentsync.checkpoint import View
-from agentsync.decide import Trigger, decide
-from agentsync.errors import LedgerError, LockedError
-from agentsync.events import Consolidation, Stamp, encode, new_id, tick, to_rfc3339
-from agentsync.lean import frozen, replace
-from agentsync.ledger import LOCK_TIMEOUT, Ledger, ReplacedError, crash, line_hash
+from agentsync.base import git
+from agentsync.base.errors import LedgerError, LockedError
+from agentsync.base.settings import Settings, pathspecs
+from agentsync.ledger import notes, watermark
+from agentsync.ledger.events import Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339
+from agentsync.ledger.log import LOCK_TIMEOUT, Ledger, ReplacedError, Transaction, crash, line_hash
+from agentsync.ledger.view import View
 from agentsync.observe import commits, history, worktree
+from agentsync.observe.ancestry import NotAskedError, Ties
 from agentsync.observe.contents import Content, Contents, hex_length
 from agentsync.observe.drafts import Drafts
 from agentsync.observe.merges import Merges
-from agentsync.observe.ties import NotAskedError, Ties
 from agentsync.observe.witness import Witness, agent_setting
-from agentsync.settings import pathspecs
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
-    from agentsync.events import Event
-    from agentsync.ledger import Transaction
-    from agentsync.settings import Settings
+from agentsync.report.decide import Trigger, decide
 
 PAUSE = 0.1  # seconds
 TRIES = 50  # looks at files that change while they are looked at
 
 
-@frozen
+@dataclass(frozen=True)
 class Request:
     """What to look at, for whom.
 
@@ -54,7 +48,7 @@ class Request:
     worktrees: Sequence[git.Worktree]
     now: float
     ending: tuple[str, ...] = ()
-    rewritten: Mapping[str, list[str]] = {}
+    rewritten: Mapping[str, list[str]] = field(default_factory=dict)
     environ: Mapping[str, str] | None = None
     said: str | None = None
     asked: bool = False
@@ -64,7 +58,7 @@ class Request:
     grace: float = 0.0
 
 
-@frozen
+@dataclass(frozen=True)
 class Seen:
     """What a look found out, and what came of it."""
 
@@ -102,7 +96,7 @@ def look(request: Request) -> Seen:
             view.save_if_worth()  # else the next look would fold as much, and come as late
             raise _spooled(request, drafts, facts, error) from error
         if seen:
-            spool.remove(facts.waiting)
+            notes.remove(facts.waiting)
             facts.finish(view)
             return seen
     raise LedgerError("the files change faster than they can be looked at", hint="try again")
@@ -115,7 +109,7 @@ class Facts:
         self.every = every = git.worktrees(request.clone)
         specs = pathspecs(request.settings)
         self.request = request
-        self.waiting = spool.waiting(every)
+        self.waiting = notes.waiting(every)
         self.seen_tips = history.Seen(view.ledger)
         self.remembered = self.seen_tips.read()
         seen = sorted({*view.state.tips, *self.remembered})
@@ -208,7 +202,7 @@ def draft(request: Request, facts: Facts, view: View, *, offline: bool = False) 
     if request.begin or view.state.since is None:
         _begin(request, facts, drafts)
         return drafts
-    spool.take_in(facts.waiting, drafts)
+    notes.take_in(facts.waiting, drafts)
     commits.judge(facts.commits, drafts, request.now)
 
     def brought(*asked: Any) -> bool:
@@ -309,10 +303,10 @@ def _spooled(request: Request, drafts: Drafts, facts: Facts, error: OSError | Lo
     kept = ""
     if new and here:
         try:
-            spool.put(here, new, request.now)
-            kept = f"; {len(new)} observation(s) kept in {spool.FOLDER}"
+            notes.put(here, new, request.now)
+            kept = f"; {len(new)} observation(s) kept in {notes.FOLDER}"
         except OSError as second:
-            kept = f"; nor could they be kept in {spool.FOLDER}: {second.strerror}"
+            kept = f"; nor could they be kept in {notes.FOLDER}: {second.strerror}"
     if isinstance(error, LockedError):
         return LockedError(error.message + kept, cause=error.cause, hint=error.hint)
     return LedgerError(

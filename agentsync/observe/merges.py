@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from agentsync import git
+from collections.abc import Iterable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from agentsync.observe.contents import Contents
-    from agentsync.observe.history import Commit, Touch
+from agentsync.base import git
+from agentsync.observe.contents import Contents
+from agentsync.observe.history import Commit, Touch
 
 _SHOW = "diff-tree --stdin --cc -p --no-renames --no-ext-diff --no-textconv --no-color --ignore-submodules=none"
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from agentsync import git
-from agentsync.agents import Clues, parse_trailers
-from agentsync.events import is_agent
-from agentsync.lean import frozen
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from agentsync.observe.history import Commit
+from agentsync.base import git
+from agentsync.ledger.events import is_agent
+from agentsync.observe.agents import Clues, parse_trailers
+from agentsync.observe.history import Commit
 
 
-@frozen
+@dataclass(frozen=True)
 class Witness:
     """The circumstances of one look.
 
@@ -28,9 +24,11 @@ class Witness:
     here: str | None
     made_now: str | None = None
     said: str | None = None
-    environ: Mapping[str, str] = {}
-    settings: Mapping[str, str | None] = {}  # worktree to the name that `agentsync agent` has set
-    branches: Mapping[str, str | None] = {}  # worktree to branch
+    environ: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str | None] = field(
+        default_factory=dict
+    )  # worktree to the name that `agentsync agent` has set
+    branches: Mapping[str, str | None] = field(default_factory=dict)  # worktree to branch
 
     def makes(self, commit: Commit) -> bool:
         """Whether the commit is made here and now, by its own author: not one picked or applied for somebody else."""
@@ -74,7 +72,7 @@ def agent_setting(worktree: git.Worktree) -> str | None:
 
 def set_agent(worktree: git.Worktree, name: str | None) -> None:
     """Set it; None takes the setting away."""
-    from agentsync import files
+    from agentsync.base import files
 
     if name is None:
         if os.path.exists(_path(worktree)):

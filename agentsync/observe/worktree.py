@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
-from agentsync import files, git, jsontext
-from agentsync.agents import attribute
-from agentsync.events import Baseline, Change, event_type, new_id, to_rfc3339
-from agentsync.lean import frozen, suppress
-from agentsync.observe.contents import NOTHING, Content, of_file
-from agentsync.observe.ties import NotAskedError
-from agentsync.settings import Settings, Watch, is_glob, literal, pathspecs, type_of
+from agentsync.base import files, git, strict_json
+from agentsync.base.settings import Settings, Watch, is_glob, literal, pathspecs, type_of
+from agentsync.ledger.events import Baseline, Change, event_type, new_id, to_rfc3339
+from agentsync.ledger.state import Known
+from agentsync.observe.agents import attribute
+from agentsync.observe.ancestry import NotAskedError
+from agentsync.observe.contents import NOTHING, Content, Contents, of_file
+from agentsync.observe.drafts import Drafts
+from agentsync.observe.witness import Witness
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
+Brought = Callable[[str, Content, Content, str], bool]
 
-    from agentsync.observe.contents import Contents
-    from agentsync.observe.drafts import Drafts
-    from agentsync.observe.witness import Witness
-    from agentsync.replay import Known
-
-    Brought = Callable[[str, Content, Content, str], bool]
 
 MATCHES = 200_000  # files that globs may match in one worktree; what is beyond is reported
 ARGUMENTS = 1000  # paths given to git one by one; of more, it is asked for the whole tree
 FRESH = 50_000_000  # ns within which two writes can leave the same times behind; such a stat proves nothing
 
 
-@frozen
+@dataclass(frozen=True)
 class Scene:
     """What a worktree held when it was looked at. `files`: content by path; `signatures`: what to compare later."""
 
@@ -72,20 +69,20 @@ class Looks:
     def remember(self, worktree: str, path: str, signature: tuple[int, ...], content: Content) -> None:
         """Keep what a file held, unless it is so young that a further write could leave the same signature."""
         if time.time_ns() - signature[-1] > FRESH:
-            self._by_worktree.setdefault(worktree, {})[path] = [list(signature), *content]  # type: ignore[misc]
+            self._by_worktree.setdefault(worktree, {})[path] = [list(signature), content.blob, content.checksum]
             self._changed = True
 
     def save(self) -> None:
         """Keep them for the next process."""
         if self._changed:
             with suppress(OSError):
-                files.rewrite_cache(self.path, jsontext.dumps(self._by_worktree).encode())
+                files.rewrite_cache(self.path, strict_json.dumps(self._by_worktree).encode())
             self._changed = False
 
 
 def _json_object(path: str) -> dict[str, Any]:
     try:
-        said = jsontext.load(path)
+        said = strict_json.load(path)
     except (OSError, ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from agentsync.errors import AgentsyncError
+from typing import TYPE_CHECKING
+
+from agentsync.base.errors import AgentsyncError
 from agentsync.web.access import Access
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from agentsync.service import AutoSyncService
+    from agentsync.web.service import AutoSyncService
 
 __all__ = ["Access", "create_app", "not_installed"]
 

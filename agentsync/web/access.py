@@ -8,12 +8,8 @@ JSON content type to a foreign site without being refused by the browser first.
 from __future__ import annotations
 
 import hmac
-
-from agentsync.lean import frozen
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -30,7 +26,7 @@ HEADERS = {
 }
 
 
-@frozen
+@dataclass(frozen=True)
 class Access:
     """Which Host headers are answered (names without port), and the token that everybody has to show, if there is one.
 
@@ -46,13 +42,13 @@ class Access:
         return (*LOCAL, *(_bracketed(name) for name in self.also))
 
 
-@frozen
+@dataclass(frozen=True)
 class Refusal:
     """Why a request is not answered, with which status, and what else the answer says."""
 
     status: int
     reason: str
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def refusal(access: Access, method: str, path: str, headers: Mapping[str, Sequence[str]]) -> Refusal | None:

@@ -6,29 +6,24 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
-from agentsync import jsontext
-from agentsync.digests import sha256
-from agentsync.lean import frozen
-from agentsync.timeline import HOUR
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-    from typing import Any
-
-    from starlette.requests import Request
-
-    from agentsync.service import AutoSyncService
-    from agentsync.snapshots import Snapshot
+from agentsync.base import strict_json
+from agentsync.ledger.timeline import HOUR
+from agentsync.web.service import AutoSyncService
+from agentsync.web.snapshots import Snapshot
 
 KEPT = 128  # answers
 JSON = "application/json"
 
 
-@frozen
+@dataclass(frozen=True)
 class Answer:
     """A body and its ETag."""
 
@@ -51,7 +46,7 @@ def answer(body: bytes, media_type: str = JSON) -> Answer:
 
 def encoded(value: object) -> bytes:
     """A value as JSON. A byte of a file name that is no UTF-8 becomes an escape."""
-    return jsontext.dumps(value).encode(errors="backslashreplace")
+    return strict_json.dumps(value).encode(errors="backslashreplace")
 
 
 def _has(if_none_match: str, etag: str) -> bool:

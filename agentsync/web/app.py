@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 
 from agentsync import __version__
 from agentsync.web import problems
+from agentsync.web.access import Access
 from agentsync.web.guard import Guard
 from agentsync.web.routes import routes
+from agentsync.web.service import AutoSyncService
 from agentsync.web.stream import Streams
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from agentsync.service import AutoSyncService
-    from agentsync.web.access import Access
 
 
 def build(service: AutoSyncService, access: Access) -> FastAPI:

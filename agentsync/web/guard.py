@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
-from agentsync.web.access import HEADERS, SAFE, refusal
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agentsync.web.access import HEADERS, SAFE, Access, refusal
 from agentsync.web.problems import problem
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from agentsync.web.access import Access
 
 LARGEST = 64 << 10  # bytes of a body
 PATIENCE = 10.0  # seconds for a body to come

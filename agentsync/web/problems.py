@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from agentsync.errors import AgentsyncError, LockedError
+from agentsync.base.errors import AgentsyncError, LockedError
 from agentsync.web.access import HEADERS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fastapi import FastAPI
-    from starlette.requests import Request
 
 MEDIA_TYPE = "application/problem+json"
 BUSY = 2  # seconds after which a held lock is worth another try

@@ -9,24 +9,23 @@ import os
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from agentsync import past, views
+from agentsync import status
 from agentsync.cli.times import since as since_when
-from agentsync.metrics import CONTENT_TYPE, Reading, exposition
-from agentsync.recent import Recent
-from agentsync.web import entries, models
+from agentsync.ledger import history
+from agentsync.ledger.recent import Recent
+from agentsync.web import log_pages, models
 from agentsync.web.access import OF_PAGE
 from agentsync.web.answers import JSON, Answers, answer, encoded, hour
+from agentsync.web.metrics import CONTENT_TYPE, Reading, exposition
 from agentsync.web.problems import documented, problem
+from agentsync.web.service import AutoSyncService
+from agentsync.web.snapshots import Snapshot
 from agentsync.web.stream import MOST, Streams
-
-if TYPE_CHECKING:
-    from agentsync.service import AutoSyncService
-    from agentsync.snapshots import Snapshot
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -97,15 +96,15 @@ def _reads(router: APIRouter, service: AutoSyncService) -> None:
 
 
 def _status(now: Snapshot) -> dict[str, Any]:
-    return views.status(now.state, now.cursor, now.survey)
+    return status.status(now.state, now.cursor, now.survey)
 
 
 def _pending(now: Snapshot) -> dict[str, Any]:
-    return views.pending(now.state, now.survey.waiting)
+    return status.pending(now.state, now.survey.waiting)
 
 
 def _checksums(now: Snapshot) -> dict[str, Any]:
-    return views.checksums(now.state, now.survey)
+    return status.checksums(now.state, now.survey)
 
 
 def _exposed(service: AutoSyncService) -> bytes:
@@ -135,14 +134,14 @@ def _log(router: APIRouter, service: AutoSyncService) -> None:
             begin = math.floor(since_when(since, time.time())) if since is not None else None
         except (ValueError, OverflowError) as error:
             return problem(422, f"since: {error}")
-        asked = past.Filter(tuple(one.strip("/") for one in path), agent, begin, type, all)
+        asked = history.Filter(tuple(one.strip("/") for one in path), agent, begin, type, all)
 
         def made(now: Snapshot) -> dict[str, Any]:
-            return entries.page(service.ledger, now.survey.waiting, asked, before, limit)
+            return log_pages.page(service.ledger, now.survey.waiting, asked, before, limit)
 
         try:
             return (await answers.get((asked, before, limit), made)).to(request)
-        except entries.UnknownRecordError:
+        except log_pages.UnknownRecordError:
             return problem(404, f"no record has the id {before}")
 
 

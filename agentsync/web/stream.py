@@ -9,19 +9,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
-from agentsync.checkpoint import View
-from agentsync.lean import frozen
-from agentsync.past import entry_of
-from agentsync.tail import end_of
+from agentsync.ledger.history import entry_of
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.tail import end_of
+from agentsync.ledger.view import View
 from agentsync.web.answers import encoded
-from agentsync.web.entries import shown
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-    from agentsync.ledger import Ledger
+from agentsync.web.log_pages import shown
 
 HEARTBEAT = 15.0  # seconds; proxies close what is silent for a minute
 RING = 2048  # frames kept for those who are not far behind
@@ -34,7 +30,7 @@ BEAT = b": still here\n\n"
 RESET = b'event: reset\ndata: {"reason":"the events since then are not known: load everything anew"}\n\n'
 
 
-@frozen
+@dataclass(frozen=True)
 class Frame:
     """A record as an event, or several, and where in the ledger the first begins and the next one does."""
 

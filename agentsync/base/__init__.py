@@ -1,0 +1,1 @@
+"""What everything else stands on: values, files, git, the configuration."""

@@ -1,0 +1,292 @@
+"""Locks, atomic replacement, and reading that never leaves the repository."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from contextlib import suppress
+from typing import Any
+
+from agentsync.base.errors import LockedError
+
+_SIGURG = 23  # on Linux; `signal` is an import too
+MAX_DOCUMENT = 16 << 20  # bytes; a larger "document" is reported, not read
+
+
+class UnreadableError(Exception):
+    """A watched path that is not looked into; the text says why."""
+
+
+def read_document(root: str, path: str) -> bytes | None:
+    """The bytes of `path` below `root`, None if it is missing. Raises UnreadableError.
+
+    Each component is opened from the one before without following links (O_NOFOLLOW alone guards only the last), so
+    nothing outside the repository is ever read, whatever the repository holds.
+    """
+    try:
+        fd = _open_below(root, path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnreadableError(_WHY.get(error.errno or 0, os.strerror(error.errno or 0))) from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableError("a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file")
+        if status.st_size > MAX_DOCUMENT:
+            raise UnreadableError(f"larger than {MAX_DOCUMENT >> 20} MiB")
+        return read_all(fd, MAX_DOCUMENT + 1)
+    finally:
+        os.close(fd)
+
+
+_WHY = {
+    errno.ELOOP: "a symbolic link",
+    errno.ENOTDIR: "behind a symbolic link or a file",
+    errno.ENXIO: "not a regular file",
+}
+
+
+def _open_below(root: str, path: str) -> int:
+    *folders, name = path.split("/")
+    at = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for folder in folders:
+            below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+            os.close(at)
+            at = below
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def read_all(fd: int, limit: int) -> bytes:
+    """What is in the descriptor from its position on, `limit` bytes at the most."""
+    parts = []
+    while limit > 0 and (data := os.read(fd, min(limit, 1 << 20))):
+        parts.append(data)
+        limit -= len(data)
+    return b"".join(parts)
+
+
+def rewrite_cache(path: str, data: bytes) -> None:
+    """Put `data` at `path`, whole, for what may be missing for a moment.
+
+    A file that is renamed over another one is written to the disk at once by some file systems (ext4's auto_da_alloc),
+    which costs as much as the record itself; over nothing it is not.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    replace_file(path, data)
+
+
+def replace_file(path: str, data: bytes, mode: int = 0o644) -> None:
+    """Put `data` at `path`, whole or not at all."""
+    temporary = f"{path}.{os.getpid()}.new"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        write_all(fd, data)
+    except OSError:
+        os.unlink(temporary)
+        raise
+    finally:
+        os.close(fd)
+    os.replace(temporary, path)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """One write. Raises OSError if not all of it went in: on a full disk `os.write` writes a part and says nothing."""
+    written = os.write(fd, data)
+    if written != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def lock(fd: int, timeout: float, what: str) -> None:
+    """Take the OS lock of an open file; closing it or dying gives it back. Raises LockedError after `timeout` seconds.
+
+    `flock`, not `lockf`: a POSIX lock is dropped when another descriptor of the file closes in the same process.
+    """
+    deadline = time.monotonic() + timeout
+    pause = 0.0005
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise LockedError(
+                    f"{what} is locked",
+                    cause="another process has held the lock for too long",
+                    hint="try again; `agentsync doctor` says who holds it",
+                ) from None
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.005)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process of that id, anybody's."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+class Locked:
+    """A lock file, made if it is missing and held in a `with`, which may raise LockedError or OSError."""
+
+    def __init__(self, path: str, timeout: float, what: str) -> None:
+        self.path, self.timeout, self.what = path, timeout, what
+
+    def __enter__(self) -> None:
+        self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            lock(self.fd, self.timeout, self.what)
+        except BaseException:
+            os.close(self.fd)
+            raise
+
+    def __exit__(self, *failure: object) -> None:
+        os.close(self.fd)
+
+
+def exchange(root: str, path: str, expected: bytes, data: bytes) -> bool:
+    """Put `data` in the place of a file that holds `expected`. False, with nothing changed, if it holds another thing.
+
+    Raises OSError.
+    """
+    with Staged(root, path, data) as staged:
+        return staged.exchange(expected)
+
+
+class Staged:
+    """What is to stand in a file's place, written beside it, with the file's mode. Raises OSError."""
+
+    def __init__(self, root: str, path: str, data: bytes) -> None:
+        self.path = f"{root}/{path}"
+        self.data = data
+        self.temporary = f"{root}/.agentsync/{os.path.basename(path)}.{os.getpid()}.new"
+
+    def __enter__(self) -> Staged:
+        os.makedirs(os.path.dirname(self.temporary), exist_ok=True)
+        mode = stat.S_IMODE(os.stat(self.path, follow_symlinks=False).st_mode)
+        fd = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(fd, mode)
+            write_all(fd, self.data)
+        finally:
+            os.close(fd)
+        _libc()  # now: in a moment others may be waiting for us
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(self.temporary)
+
+    def exchange(self, expected: bytes) -> bool:
+        """Put it there if the file holds `expected`; False, with nothing changed, if it holds another thing.
+
+        The new file and the old one swap names in one step; if what came out is not what was read, they swap back.
+        Comparing first and renaming then would lose an edit made in between.
+        """
+        # Asked before, too: while a wrong exchange stands, others would read what is older than their own text.
+        if not _holds(self.path, expected):
+            return False
+        _swap(self.temporary, self.path)
+        if _holds(self.temporary, expected):
+            return True
+        _swap(self.temporary, self.path)
+        if not _holds(self.temporary, self.data):  # somebody has saved between the two: what was saved last stays
+            _swap(self.temporary, self.path)
+        return False
+
+
+def _holds(path: str, data: bytes) -> bool:
+    """Whether a file holds this, and nobody is about to write another thing into it."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return not _has_writer(fd) and read_all(fd, len(data) + 1) == data
+    finally:
+        os.close(fd)
+
+
+def is_open_for_writing(root: str, path: str) -> bool:
+    """Whether some process has the file open for writing: what it writes would be lost if the file were replaced.
+
+    Only Linux tells, and only of files of one's own.
+    """
+    try:
+        fd = _open_below(root, path)
+    except OSError:
+        return False
+    try:
+        return _has_writer(fd)
+    finally:
+        os.close(fd)
+
+
+def _has_writer(fd: int) -> bool:
+    """The kernel grants a read lease only while nobody has the file open for writing (fcntl(2), F_SETLEASE)."""
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        # Whoever opens the file before the lease is given back makes the kernel send a signal: one that does nothing.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, _SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    return False
+
+
+def _swap(one: str, other: str) -> None:
+    """Exchange two files' names in one step: `renameat2` of Linux, `renamex_np` of macOS."""
+    import ctypes
+
+    libc = _libc()
+    names = os.fsencode(one), os.fsencode(other)
+    if hasattr(libc, "renameat2"):
+        failed = libc.renameat2(-100, names[0], -100, names[1], 2)  # AT_FDCWD, RENAME_EXCHANGE
+    elif hasattr(libc, "renamex_np"):
+        failed = libc.renamex_np(*names, 2)  # RENAME_SWAP
+    else:
+        raise OSError(errno.ENOSYS, "this system cannot exchange two files in one step")
+    if failed:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), other)
+
+
+def _libc() -> Any:
+    import ctypes  # late: only who writes a report comes here
+
+    if not _LOADED:
+        _LOADED.append(ctypes.CDLL(None, use_errno=True))
+    return _LOADED[0]
+
+
+_LOADED: list[Any] = []
+
+
+def create(root: str, path: str, data: bytes) -> bool:
+    """Make a file that is not there yet, and the folders above it. False if something stands there."""
+    folder = root
+    for part in path.split("/")[:-1]:
+        folder = f"{folder}/{part}"
+        with suppress(FileExistsError):
+            os.mkdir(folder)
+        if os.path.islink(folder):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
+    temporary = f"{root}/.agentsync/{os.path.basename(path)}.{os.getpid()}.new"
+    os.makedirs(os.path.dirname(temporary), exist_ok=True)
+    replace_file(temporary, data)
+    try:
+        os.link(temporary, f"{root}/{path}", follow_symlinks=False)
+        return True
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(temporary)

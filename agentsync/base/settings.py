@@ -1,0 +1,172 @@
+"""The configuration as a value, and which paths it watches. `config.py` reads it from TOML."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+CONFIG_PATH = ".agentsync/config.toml"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One watched document, or a glob that names several (`*` within a folder, `**` across folders).
+
+    `path` is as it is written: `literal(path)` is the document's own name where `is_glob(path)` is false.
+    """
+
+    path: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where reports go (`path`, from the repository's root), in which language, how many are kept (0: all).
+
+    `commit`: who commits them, "agentsync" (git does not see them before `publish`) or "with-work" (whoever commits
+    next). `branch`: where they are published; "": the remote's default branch, else main or master.
+    """
+
+    path: str = "AGENT_SYNC.md"
+    language: str = "fr"
+    keep: int = 20
+    commit: str = "agentsync"
+    branch: str = ""
+
+
+SEED_WATCH = (
+    Watch("AGENT_SYNC.md", "sync"),
+    Watch("docs/passation.md", "passation"),
+    Watch("AGENTS.md", "docs"),
+    Watch("CODEV_PROTOCOL.md", "docs"),
+    Watch("docs/architecture/00-Overview.md", "architecture"),
+    Watch("docs/architecture/30-Contracts.md", "architecture"),
+    Watch("docs/architecture/10-Memoire.md", "architecture"),
+    Watch("ROADMAP.md", "docs"),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a repository can set; the defaults are the seed's."""
+
+    check_interval_seconds: int = 30
+    consolidation_threshold: int = 5
+    consolidation_interval_minutes: int = 60
+    record_authors: bool = True
+    report: Report = Report()
+    watch: tuple[Watch, ...] = SEED_WATCH
+
+
+def to_json(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON objects and arrays."""
+    flat = dict(vars(settings))
+    flat["report"] = dict(vars(settings.report))
+    flat["watch"] = [[w.path, w.type] for w in settings.watch]
+    return flat
+
+
+def from_json(flat: dict[str, Any]) -> Settings:
+    """The inverse of `to_json`."""
+    watch = tuple(Watch(path, type_) for path, type_ in flat["watch"])
+    return Settings(**{**flat, "report": Report(**flat["report"]), "watch": watch})
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is watched, made ready for asking many times: names first, then globs in order."""
+
+    names: dict[str, str]
+    globs: tuple[tuple[re.Pattern[bytes], str, str], ...]
+
+    def type_of(self, path: str) -> str | None:
+        """The type of a path from the repository's root, None if it is not watched."""
+        found = self.names.get(path)
+        if found is None and self.globs and not _is_reserved(path):
+            data = path.encode(errors="surrogateescape")
+            # git also takes a glob for the name that it spells.
+            return next((type_ for glob, text, type_ in self.globs if glob.match(data) or text == path), None)
+        return found
+
+
+def watched(settings: Settings) -> Watched:
+    """The settings' watch list, ready for asking; the same list is compiled once."""
+    return _watched(settings.watch)
+
+
+def type_of(settings: Settings, path: str) -> str | None:
+    """The type of a path from the repository's root, None if it is not watched."""
+    return _watched(settings.watch).type_of(path)
+
+
+def is_glob(path: str) -> bool:
+    """Whether a watched path has a `*`, `?` or `[` without a backslash before it."""
+    escaped = False
+    for char in path:
+        if char in "*?[" and not escaped:
+            return True
+        escaped = char == "\\" and not escaped
+    return False
+
+
+def literal(path: str) -> str:
+    """The name that a watched path without wildcards stands for: a backslash only says that the next is no wildcard."""
+    if "\\" not in path:
+        return path
+    parts = path.split("\\\\")
+    return "\\".join(part.replace("\\", "") for part in parts)
+
+
+def pathspecs(settings: Settings) -> list[str]:
+    """What is watched, for git; what git finds may be more (a folder where a document was): ask `type_of`."""
+    return [
+        f":(top,glob){watch.path}" if is_glob(watch.path) else f":(top,literal){literal(watch.path)}"
+        for watch in settings.watch
+    ]
+
+
+def shell_pathspecs(settings: Settings) -> list[str]:
+    """The same and the configuration itself, none with a newline in it, for a shell that reads lines.
+
+    They find all that `pathspecs` finds, and at times more.
+    """
+    return [f":(top,literal){CONFIG_PATH}", *map(_on_one_line, pathspecs(settings))]
+
+
+_MADE: dict[tuple[Watch, ...], Watched] = {}
+
+
+def _watched(watch: tuple[Watch, ...]) -> Watched:
+    if watch not in _MADE:
+        _MADE[watch] = _make(watch)
+    return _MADE[watch]
+
+
+def _make(watch: tuple[Watch, ...]) -> Watched:
+    names: dict[str, str] = {}
+    globs = []
+    for one in watch:
+        if is_glob(one.path):
+            from agentsync.base.globs import compiled  # late: the seed's eight documents need none
+
+            globs.append((compiled(one.path), one.path, one.type))
+        else:
+            names.setdefault(literal(one.path), one.type)
+    return Watched(names, tuple(globs))
+
+
+def _is_reserved(path: str) -> bool:
+    parts = path.lower().split("/")
+    return parts[0] == ".agentsync" or ".git" in parts
+
+
+def _on_one_line(pathspec: str) -> str:
+    if "\n" not in pathspec:
+        return pathspec
+    from agentsync.base.globs import on_one_line  # late: hardly anybody has such a name
+
+    magic, _, path = pathspec.partition(")")
+    if magic.endswith("literal"):
+        path = "".join("\\" + char if char in "*?[\\" else char for char in path)
+    return ":(top,glob)" + on_one_line(path)

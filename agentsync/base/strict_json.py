@@ -1,0 +1,30 @@
+"""JSON as the ledger wants it: no NaN, nothing after the value, text in characters as they are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def loads(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError, RecursionError."""
+    return _DECODER.decode(text)
+
+
+def dumps(value: object) -> str:
+    """A JSON text without spaces, in characters as they are. Raises ValueError (NaN), TypeError."""
+    return _ENCODER.encode(value)
+
+
+def load(path: str) -> Any:
+    """The value in a UTF-8 file. Raises OSError, ValueError, RecursionError."""
+    with open(path, encoding="utf-8") as file:
+        return loads(file.read())

@@ -1,0 +1,1 @@
+"""The ledger: records, their file, the fold, and what is known of its past."""

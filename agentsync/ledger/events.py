@@ -1,0 +1,371 @@
+"""The vocabulary: what can stand in the ledger, and how one record becomes one line and back.
+
+A record is a stamp (who wrote it, where in the order) and an event (what happened). On disk both lie in one flat JSON
+object; `docs/ledger-format.md` describes every field. Nothing here reads a clock, a file or git.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from agentsync.base import strict_json
+
+# Of each field: its name, its types, what must hold besides, and both in words.
+Plan = tuple[tuple[str, tuple[type, ...], Callable[[Any], bool] | None, str], ...]
+
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A record's place: `seq` counts 1, 2, 3 per writer, `prev` is the SHA-256 (hex) of the line before."""
+
+    writer: str
+    seq: int
+    prev: str
+    clock: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Somebody changed a watched document (the seed's SyncEvent). Blobs and checksums are of the clean content."""
+
+    kind: ClassVar[str] = "change"
+    id: str
+    timestamp: str
+    recorded: str
+    file_path: str
+    file_type: str
+    event_type: str
+    old_checksum: str | None
+    new_checksum: str | None
+    agent_owner: str | None
+    evidence: list[dict[str, str]]
+    confidence: float
+    also: list[str]
+    author: str | None
+    source: str
+    worktree: str | None
+    branch: str | None
+    commit: str | None
+    old_blob: str | None
+    new_blob: str | None
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """A commit that carries changes which stand in the ledger already (`event_ids`).
+
+    `reason`: "own" (the worktree's own edit, committed) or "carried" (rebased, cherry-picked, squashed, ...;
+    `carried_from` are the commits whose edits it repeats).
+    """
+
+    kind: ClassVar[str] = "attribution"
+    id: str
+    timestamp: str
+    recorded: str
+    file_path: str
+    event_ids: list[str]
+    reason: str
+    carried_from: list[str]
+    agent_owner: str | None
+    evidence: list[dict[str, str]]
+    confidence: float
+    also: list[str]
+    author: str | None
+    committed_by: str | None
+    source: str
+    worktree: str | None
+    branch: str | None
+    commit: str
+    old_blob: str | None
+    new_blob: str | None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Content known without anybody's edit. `files`: path to {"blob", "checksum", "dirty"}; dirty is not as in HEAD.
+
+    Where watching begins, it also has `tips` (all that is reachable from these commits is seen) and `watch` (the paths
+    and globs watched from now on).
+    """
+
+    kind: ClassVar[str] = "baseline"
+    id: str
+    timestamp: str
+    recorded: str
+    worktree: str
+    branch: str | None
+    commit: str | None
+    source: str
+    files: dict[str, dict[str, Any]]
+    tips: list[str] | None = None
+    watch: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Consolidation:
+    """A rule fired: the changes named by `event_ids` are no longer pending."""
+
+    kind: ClassVar[str] = "consolidation"
+    id: str
+    timestamp: str
+    recorded: str
+    trigger_type: str
+    conditions_met: dict[str, int]
+    event_ids: list[str]
+    source: str
+
+
+Event = Change | Attribution | Baseline | Consolidation
+KINDS: tuple[type[Event], ...] = (Change, Attribution, Baseline, Consolidation)
+BY_KIND: dict[str, type[Event]] = {event.kind: event for event in KINDS}
+
+
+def event_type(old_blob: str | None, new_blob: str | None) -> str:
+    """What happened to a path whose content was the one and is the other; None stands for no file."""
+    if old_blob is None:
+        return "created"
+    return "deleted" if new_blob is None else "modified"
+
+
+def is_writer(name: str) -> bool:
+    """Whether a text may name a writer: `[a-z0-9][a-z0-9-]{0,62}`."""
+    return _is_name(name, 63, _ALNUM | {"-"})
+
+
+def is_agent(name: str) -> bool:
+    """Whether a text may name an agent: `[a-z0-9][a-z0-9._-]{0,63}`."""
+    return _is_name(name, 64, _ALNUM | set("._-"))
+
+
+_ALNUM = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+
+
+def _is_name(name: str, longest: int, letters: frozenset[str]) -> bool:
+    return 0 < len(name) <= longest and name[0] in _ALNUM and letters.issuperset(name)
+
+
+class DamagedError(ValueError):
+    """A line that is no record; the text says what is wrong with it."""
+
+
+def encode(stamp: Stamp, event: Event) -> bytes:
+    """One record as one line, with its newline."""
+    flat = {"v": VERSION, "kind": event.kind, "id": event.id, **_fields(stamp), **_fields(event)}
+    return strict_json.dumps(flat).encode() + b"\n"
+
+
+def flatten(event: Event) -> dict[str, object]:
+    """An event as a JSON object, without a stamp; `event_of` is the inverse."""
+    return {"kind": event.kind, **_fields(event)}
+
+
+def decode(line: bytes) -> tuple[Stamp, Event | None]:
+    """The record of a line (without its newline). The event is None where this version does not know its kind.
+
+    Raises DamagedError.
+    """
+    flat = parse(line)
+    check_fields(flat, _STAMP_PLAN)
+    stamp = Stamp(flat["writer"], flat["seq"], flat["prev"], flat["clock"])
+    if flat["kind"] not in BY_KIND:
+        return stamp, None
+    check_fields(flat, _TIME_PLAN)
+    return stamp, event_of(flat)
+
+
+def event_of(flat: Mapping[str, Any]) -> Event:
+    """The event in a flat record; unknown fields are left out, missing ones are None. Raises DamagedError."""
+    cls = BY_KIND.get(flat.get("kind", "")) if isinstance(flat, dict) else None
+    if cls is None:
+        raise DamagedError("no kind of event")
+    check_fields(flat, _EVENT_PLANS[cls.kind])
+    values: list[Any] = [flat.get(name) for name in _FIELDS[cls.kind]]
+    return cls(*values)
+
+
+def parse(line: bytes) -> dict[str, Any]:
+    """The JSON object of a line. Raises DamagedError for anything that is not exactly one."""
+    try:
+        flat = strict_json.loads(line.decode())
+        if b"\\u" in line:  # a lone surrogate is no text
+            strict_json.dumps(flat).encode()
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"not JSON: {error}") from None
+    if not isinstance(flat, dict):
+        raise DamagedError("not a JSON object")
+    return flat
+
+
+def check_fields(flat: Mapping[str, Any], plan: Plan) -> None:
+    """Raise DamagedError for the first field that has not its form."""
+    for name, types, holds, text in plan:
+        value = flat.get(name)
+        if type(value) not in types or (holds is not None and value is not None and not holds(value)):
+            raise DamagedError(f"field {name!r} is not {text}: {value!r:.60}")
+
+
+def new_id(now: float) -> str:
+    """A UUIDv7 (RFC 9562): 48 bits of milliseconds, the rest random."""
+    bits = int(now * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
+    bits = bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
+    text = f"{bits:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def tick(clock: str, now: float) -> str:
+    """The hybrid logical clock after `clock` at wall time `now` (seconds): sorts as text and never goes back.
+
+    Source: Kulkarni et al., "Logical Physical Clocks", 2014. 12 hex digits of milliseconds, 4 of a counter.
+    """
+    last, count = (int(part, 16) for part in clock.split("."))
+    wall = max(int(now * 1000), 0)
+    if wall > last:
+        return f"{wall:012x}.0000"
+    last, count = (last, count + 1) if count < 0xFFFF else (last + 1, 0)
+    return f"{last:012x}.{count:04x}"
+
+
+CLOCK_ZERO = "000000000000.0000"
+
+
+def to_rfc3339(seconds: float) -> str:
+    """Seconds since 1970 as RFC 3339, UTC, whole seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def from_rfc3339(text: str) -> int:
+    """Seconds since 1970. Raises ValueError."""
+    if len(text) == 20 and text[4::3] == "--T::Z":
+        return _seconds(text)  # as we write it; `datetime` is an import
+    from datetime import datetime
+
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone: {text}")
+    return int(moment.timestamp())
+
+
+def _seconds(text: str) -> int:
+    """Seconds since 1970 of "YYYY-MM-DDTHH:MM:SSZ", by the days of the civil calendar. Raises ValueError.
+
+    Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.
+    """
+    year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
+    hour, minute, second = int(text[11:13]), int(text[14:16]), int(text[17:19])
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    longest = 28 + leap if month == 2 else 30 + (month + month // 8) % 2
+    if not (year > 0 and 0 < month < 13 and 0 < day <= longest and hour < 24 and minute < 60 and second < 60):
+        raise ValueError(f"no such time: {text}")
+    year -= month <= 2
+    of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
+    days = 365 * year + year // 4 - year // 100 + year // 400 + of_year - 719_468
+    return days * 86_400 + hour * 3600 + minute * 60 + second
+
+
+def _fields(value: Any) -> dict[str, object]:
+    return dict(vars(value))
+
+
+def _is_id(value: str) -> bool:
+    return len(value) == 36 and value[8:24:5] == "----" and _is_hex(value.replace("-", "", 4))
+
+
+def _is_clock(value: str) -> bool:
+    return len(value) == 17 and value[12] == "." and _is_hex(value.replace(".", "", 1))
+
+
+def _is_hex(text: str) -> bool:
+    return not text.strip("0123456789abcdef") and text.isalnum()
+
+
+def is_time(value: object) -> bool:
+    """Whether a value is a time as `to_rfc3339` writes it."""
+    if not isinstance(value, str) or len(value) != 20 or value[4::3] != "--T::Z":
+        return False
+    digits = value[:4] + value[5:7] + value[8:10] + value[11:13] + value[14:16] + value[17:19]
+    if not (digits.isascii() and digits.isdecimal()):
+        return False
+    try:
+        _seconds(value)
+        return True
+    except ValueError:
+        return False
+
+
+def _is_count(value: int) -> bool:
+    return value > 0
+
+
+def _is_texts(value: list[object]) -> bool:
+    return all(type(text) is str for text in value)
+
+
+def _is_evidence(value: list[object]) -> bool:
+    return all(isinstance(reason, dict) and _is_texts(list(reason.values())) for reason in value)
+
+
+def is_files(value: object) -> bool:
+    """Whether a value is what a baseline says of its files."""
+    return isinstance(value, dict) and all(
+        isinstance(file, dict)
+        and type(file.get("blob")) in _TEXT_OR_NULL
+        and type(file.get("checksum")) in _TEXT_OR_NULL
+        and type(file.get("dirty")) is bool
+        for file in value.values()
+    )
+
+
+def _is_counts(value: dict[str, object]) -> bool:
+    return all(type(count) is int for count in value.values())
+
+
+_NULL = type(None)
+_TEXT_OR_NULL = (str, _NULL)
+# What an annotation above means in JSON, and what is computed with and so must have a form besides its type: its types,
+# and what must hold for a value that is not null. A field with a new form is one line here.
+_FORMS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool] | None]] = {
+    "str": ((str,), None),
+    "str | None": (_TEXT_OR_NULL, None),
+    "int": ((int,), None),
+    "float": ((float, int), None),
+    "list[str]": ((list,), _is_texts),
+    "list[str] | None": ((list, _NULL), _is_texts),
+    "list[dict[str, str]]": ((list,), _is_evidence),
+    "dict[str, dict[str, Any]]": ((dict,), is_files),
+    "dict[str, int]": ((dict,), _is_counts),
+    "a UUID": ((str,), _is_id),
+    "a writer's name": ((str,), is_writer),
+    "a count from 1 on": ((int,), _is_count),
+    "a clock": ((str,), _is_clock),
+    "a time as RFC 3339 in UTC": ((str,), is_time),
+}
+
+
+def _plan(forms: Mapping[str, str]) -> Plan:
+    return tuple((name, *_FORMS[text], text) for name, text in forms.items())
+
+
+_FIELDS: dict[str, tuple[str, ...]] = {cls.kind: tuple(field.name for field in fields(cls)) for cls in KINDS}
+_STAMP_PLAN = _plan(
+    {
+        "v": "int",
+        "kind": "str",
+        "id": "a UUID",
+        "writer": "a writer's name",
+        "seq": "a count from 1 on",
+        "prev": "str",
+        "clock": "a clock",
+    }
+)
+_TIME_PLAN = _plan(dict.fromkeys(("timestamp", "recorded"), "a time as RFC 3339 in UTC"))
+_EVENT_PLANS = {
+    cls.kind: _plan({**{name: cls.__annotations__[name] for name in _FIELDS[cls.kind]}, "id": "a UUID"})
+    for cls in KINDS
+}

@@ -1,0 +1,195 @@
+"""What happened, newest first: the ledger read from its end, one record after another, and one record by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from agentsync.base import strict_json
+from agentsync.base.errors import AgentsyncError
+from agentsync.ledger.backwards import newest_lines
+from agentsync.ledger.events import CLOCK_ZERO, Attribution, Consolidation, Event, decode, flatten, from_rfc3339
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.notes import Spooled
+from agentsync.ledger.view import View
+
+SHOWS_IDS = "agentsync log --all shows how ids end; give as much of one as makes it the only one"
+
+
+class Entry(msgspec.Struct):
+    """What a list shows of one record, of whatever kind.
+
+    `line` is the record as it stands in the ledger, without newline. One that waits in a spool has none; it is
+    `spooled`, as a JSON object. `known_owner` is who did it as is known today. These three are in no record.
+    """
+
+    kind: str
+    id: str
+    writer: str = ""
+    seq: int = 0
+    clock: str = CLOCK_ZERO
+    timestamp: str = ""
+    file_path: str | None = None
+    file_type: str | None = None
+    event_type: str | None = None
+    agent_owner: str | None = None
+    author: str | None = None
+    reason: str | None = None
+    trigger_type: str | None = None
+    event_ids: list[str] = []
+    files: dict[str, msgspec.Raw] = {}
+    known_owner: str | None = msgspec.field(default=None, name="-owner")
+    line: bytes | None = msgspec.field(default=None, name="-line")
+    spooled: dict[str, object] | None = msgspec.field(default=None, name="-spooled")
+
+    @property
+    def recorded_at(self) -> float:
+        """When it was written, in seconds since 1970, by a clock that never goes back."""
+        return int(self.clock[:12], 16) / 1000
+
+    @property
+    def happened_at(self) -> float:
+        """When it happened, in seconds since 1970, as well as is known."""
+        try:
+            return from_rfc3339(self.timestamp)
+        except ValueError:
+            return self.recorded_at
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which entries are asked for; None and () leave nothing out. `paths`: documents, or folders above them.
+
+    `agent`: an owner as is known today, or "unknown". `type`: a file type or an event type. `since`: in seconds since
+    1970.
+    """
+
+    paths: tuple[str, ...] = ()
+    agent: str | None = None
+    since: float | None = None
+    type: str | None = None
+    every_kind: bool = False
+
+    def takes(self, entry: Entry) -> bool:
+        """Whether the entry is asked for. Without `every_kind` only changes are."""
+        return (
+            (entry.kind == "change" or self.every_kind)
+            and (self.agent is None or (entry.file_path is not None and (entry.known_owner or "unknown") == self.agent))
+            and (self.type is None or self.type in (entry.file_type, entry.event_type))
+            and (not self.paths or (entry.file_path is not None and self._below(entry.file_path)))
+            and (self.since is None or entry.happened_at >= self.since)
+        )
+
+    def _below(self, path: str) -> bool:
+        return any(one in ("", path) or path.startswith(f"{one}/") for one in self.paths)
+
+
+def newest(
+    ledger: Ledger, waiting: Iterable[Spooled] = (), since: float | None = None, *, end: int | None = None
+) -> Iterator[Entry]:
+    """What waits in a spool, then the ledger from its end, but for damaged lines (`verify` lists them).
+
+    It ends where the clock of the records is before `since` (seconds since 1970). With `end`, only what begins before
+    that offset comes, and `known_owner` knows nothing of what was told after it.
+    """
+    told: dict[str, str] = {}
+    last: dict[str, int] = {}
+    for event in reversed([event for one in waiting for event in one.events]):
+        flat = flatten(event)
+        entry = msgspec.convert({**flat, "files": {}}, Entry)
+        entry.spooled, entry.known_owner = {**flat, "spooled": True}, entry.agent_owner
+        yield entry
+    for _, line in newest_lines(ledger, end):
+        found = entry_of(line)
+        if found is None or found.seq >= last.get(found.writer, found.seq + 1):
+            continue  # damaged, or it stands twice
+        last[found.writer] = found.seq
+        if since is not None and found.recorded_at < since:
+            return
+        _learn(found, told)
+        yield found
+
+
+def entry_of(line: bytes) -> Entry | None:
+    """A line of the ledger; None if it is damaged."""
+    try:
+        entry = _decoder.decode(line)
+        entry.recorded_at  # noqa: B018, a clock that is none
+    except ValueError:
+        return None
+    entry.line, entry.known_owner = line, entry.agent_owner
+    return entry
+
+
+_decoder = msgspec.json.Decoder(Entry)
+
+
+def _learn(entry: Entry, told: dict[str, str]) -> None:
+    """A commit that comes later may name the owner of a change; of several the earliest counts."""
+    if entry.kind == "attribution" and entry.agent_owner:
+        told.update(dict.fromkeys(entry.event_ids, entry.agent_owner))
+    elif entry.kind == "change" and told:
+        entry.known_owner = entry.agent_owner or told.pop(entry.id, None)
+
+
+def find(ledger: Ledger, waiting: Iterable[Spooled], part: str) -> tuple[Event, bool]:
+    """The one record whose id begins or ends with `part`, and whether it is only in a spool. Raises AgentsyncError."""
+    wanted = part.lower()
+    if not wanted or set(wanted) - set("0123456789abcdef-"):
+        raise AgentsyncError(f"{part!r} is no id", cause="an id has the digits 0-9, a-f and '-'", hint=SHOWS_IDS)
+    spooled = {e.id: e for one in waiting for e in one.events if e.id.startswith(wanted) or e.id.endswith(wanted)}
+    found: dict[str, Event | None] = {**spooled, **_matching(ledger, wanted)}
+    if len(found) != 1:
+        some = ", ".join(list(found)[:3]) + (", ..." if len(found) > 3 else "")
+        message = f"{len(found)} records have" if found else "no record has"
+        raise AgentsyncError(f"{message} an id with {wanted}", cause=some, hint=SHOWS_IDS)
+    ((id_, event),) = found.items()
+    if event is None:
+        raise AgentsyncError(f"{id_} is of a kind that this version does not know", hint="agentsync log --all --json")
+    return event, event is spooled.get(id_)
+
+
+def _matching(ledger: Ledger, part: str) -> dict[str, Event | None]:
+    begins, ends = f'"id":"{part}'.encode(), f'{part}","writer":'.encode()
+    found: dict[str, Event | None] = {}
+    for _, block in ledger.blocks():
+        if begins in block or ends in block:
+            for line in block.split(b"\n"):
+                if begins in line or ends in line:
+                    _keep(line, part, found)
+    return found
+
+
+def _keep(line: bytes, part: str, found: dict[str, Event | None]) -> None:
+    try:
+        id_, event = strict_json.loads(line.decode())["id"], decode(line)[1]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return
+    if id_.startswith(part) or id_.endswith(part):
+        found.setdefault(id_, event)
+
+
+def owner_today(event: Event, commits: Iterable[Attribution]) -> str | None:
+    """Who did it: as it was seen then, or as the first of its commits that knows it tells."""
+    owner: str | None = getattr(event, "agent_owner", None)
+    return owner or next((one.agent_owner for one in commits if one.agent_owner), None)
+
+
+def commits_of(view: View, id_: str) -> list[Attribution]:
+    """The commits that carry a change, oldest first. The view needs its index."""
+    return [event for event in reversed(view.events("attributed", id_)) if isinstance(event, Attribution)]
+
+
+def covering(view: View, id_: str) -> Consolidation | None:
+    """The consolidation that covers a change; None while it is pending. The view needs its index."""
+    if view.index is None or id_ in view.state.pending:
+        return None
+    needle = f'"{id_}"'.encode()
+    for offset in view.index.offsets(("id", id_))[-1:]:
+        for _, line in view.ledger.lines(offset):  # the next consolidation after a change covers it
+            if b'"kind":"consolidation"' in line and needle in line:
+                event = decode(line)[1]
+                return event if isinstance(event, Consolidation) else None
+    return None

@@ -1,0 +1,198 @@
+"""The ledger's file: append under a lock, read from an offset, repair a torn tail.
+
+The order of an append: open, lock, is the file at the path still the one that is open, cut a torn tail (kept beside),
+one write of whole lines, fdatasync, look at the path once more. Only then is the record acknowledged. Whoever waited
+for the lock of a file that was replaced meanwhile would write into nothing: hence both looks.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import sha256
+
+from agentsync.base import files, strict_json
+from agentsync.base.errors import LedgerError
+from agentsync.ledger.events import is_writer
+
+LOCK_TIMEOUT = 2.0  # seconds that a hook waits; then it spools
+BLOCK = 1 << 20  # bytes read at once
+LINE = 1 << 12  # bytes that most lines have less than
+
+
+class ReplacedError(Exception):
+    """The file at the ledger's path is not the one that was written to: append again, with the same ids."""
+
+
+class Ledger:
+    """The ledger in a clone's store (`$common/agentsync`)."""
+
+    def __init__(self, store: str) -> None:
+        self.store = store
+        self.path = f"{store}/ledger.jsonl"
+
+    def size(self) -> int:
+        """Bytes in the file; 0 where there is none."""
+        try:
+            return os.stat(self.path, follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return 0
+
+    def inode(self) -> int:
+        """Which file it is; 0 where there is none."""
+        try:
+            return os.stat(self.path, follow_symlinks=False).st_ino
+        except FileNotFoundError:
+            return 0
+
+    def lines(self, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Each whole line from `offset` on, without its newline, with its own offset. A torn tail is not a line yet."""
+        for start, block in self.blocks(offset):
+            at = start
+            for line in block.split(b"\n")[:-1]:
+                yield at, line
+                at += len(line) + 1
+
+    def blocks(self, offset: int = 0, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
+        """The same as pieces of whole lines, of about `size` bytes each."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        try:
+            rest = b""
+            os.lseek(fd, offset, os.SEEK_SET)
+            while data := os.read(fd, size):
+                head, newline, tail = data.rpartition(b"\n")
+                if not newline:
+                    rest += data
+                    continue
+                block = rest + head + newline
+                yield offset, block
+                offset, rest = offset + len(block), tail
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        finally:
+            os.close(fd)
+
+    def line_at(self, offset: int) -> bytes:
+        """The line that begins at `offset`."""
+        return next(self.blocks(offset, LINE))[1].partition(b"\n")[0]
+
+    def transaction(self, timeout: float = LOCK_TIMEOUT) -> Transaction:
+        """The locked ledger, to be used in a `with`, which may raise LockedError or OSError (it cannot be written)."""
+        return Transaction(self, timeout)
+
+    def writer(self, inode: int) -> str:
+        """The name under which this clone writes; it belongs to path and inode, so a copied clone begins a new one."""
+        path = f"{self.store}/writer.json"
+        here = {"path": os.path.realpath(self.store), "inode": inode}
+        try:
+            said = strict_json.load(path)
+            if {**said, **here} == said and is_writer(said["writer"]):
+                return str(said["writer"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        name = f"clone-{os.urandom(5).hex()}"
+        files.replace_file(path, strict_json.dumps({"writer": name, **here}).encode() + b"\n")
+        return name
+
+
+class Transaction:
+    """The ledger while its lock is held, its tail repaired."""
+
+    def __init__(self, ledger: Ledger, timeout: float) -> None:
+        self.ledger = ledger
+        self.timeout = timeout
+        self.fd = -1
+
+    def __enter__(self) -> Transaction:
+        os.makedirs(self.ledger.store, exist_ok=True)
+        deadline = time.monotonic() + self.timeout
+        while True:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self.fd = os.open(self.ledger.path, flags, 0o644)
+            try:
+                files.lock(self.fd, deadline - time.monotonic(), "the ledger")
+                if not self.replaced():
+                    self.repair()
+                    return self
+            except BaseException:
+                os.close(self.fd)
+                raise
+            os.close(self.fd)  # somebody has put another file in its place: lock that one
+
+    def __exit__(self, *failure: object) -> None:
+        os.close(self.fd)  # and with it goes the lock
+
+    def replaced(self) -> bool:
+        """Whether the path names another file than the one that is open, or none."""
+        try:
+            there = os.stat(self.ledger.path, follow_symlinks=False)
+        except FileNotFoundError:
+            return True
+        here = os.fstat(self.fd)
+        return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
+
+    def writer(self) -> str:
+        """The name under which this clone writes."""
+        return self.ledger.writer(os.fstat(self.fd).st_ino)
+
+    def append(self, lines: bytes) -> None:
+        """Whole lines, durable when this returns. Raises OSError (nothing was written then) or ReplacedError."""
+        size = os.fstat(self.fd).st_size
+        try:
+            files.write_all(self.fd, lines)
+            crash("append")
+            _sync(self.fd)
+        except OSError:
+            os.ftruncate(self.fd, size)
+            raise
+        if self.replaced():
+            raise ReplacedError
+
+    def repair(self) -> None:
+        """Cut what follows the last newline: a crash left it, nobody was told of it. It is kept in `torn/`."""
+        size = os.fstat(self.fd).st_size
+        if size == 0 or os.pread(self.fd, 1, size - 1) == b"\n":
+            return
+        end = size
+        tail = b""
+        while end > 0 and b"\n" not in tail:
+            begin = max(0, end - BLOCK)
+            tail = os.pread(self.fd, end - begin, begin) + tail
+            end = begin
+        torn = tail.rpartition(b"\n")[2]
+        folder = f"{self.ledger.store}/torn"
+        with suppress(OSError):  # a full disk must not keep us from mending
+            os.makedirs(folder, exist_ok=True)
+            files.replace_file(f"{folder}/{size - len(torn)}-{sha256(torn).hexdigest()[:12]}", torn)
+        os.ftruncate(self.fd, size - len(torn))
+
+
+def line_hash(line: bytes) -> str:
+    """What the next record's `prev` has to be: SHA-256, in hex, of a line without its newline."""
+    return sha256(line).hexdigest()
+
+
+NO_LINE = "0" * 64  # the `prev` of the first line
+
+
+def unreadable(path: str, error: OSError) -> LedgerError:
+    """The error for a ledger that is there and cannot be opened."""
+    cause = "it is a symbolic link" if os.path.islink(path) else os.strerror(error.errno or 0)
+    return LedgerError(f"cannot open the ledger {path}", cause=cause, hint="agentsync doctor says what is wrong")
+
+
+def _sync(fd: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
+def crash(point: str) -> None:
+    """A named point at which tests kill the process: AGENTSYNC_CRASH=append is a SIGKILL between write and sync."""
+    if os.environ.get("AGENTSYNC_CRASH") == point:
+        os.kill(os.getpid(), 9)

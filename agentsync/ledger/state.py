@@ -1,0 +1,305 @@
+"""State is a fold of the ledger: `apply(event, state)`, `replay(events, state)`. Pure.
+
+What grows with the number of records (which edit is known from which commit, where a record lies) is not state but an
+index (`checkpoint.py`), so that a hook costs the same at 100 and at 1,000,000 records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event
+
+EDITS = 256  # of one uncommitted content that are kept by id; of a file that is never committed, the newest
+UNOWNED = 128  # changes without an owner that are remembered until a commit names one: the newest
+LONG = 4096  # of them, until the old ones are let go while a long ledger is replayed
+SHELF = 64  # contents kept per worktree and path; a stash older than that many others counts as a new edit
+
+
+@dataclass(frozen=True)
+class Known:
+    """The content that a path of a worktree is known to have; `dirty`: uncommitted, by the changes `edits`."""
+
+    blob: str | None
+    checksum: str | None
+    dirty: bool
+    edits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """A content that was known, never committed, and is not there now: stashed, reset or undone."""
+
+    blob: str | None
+    edits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A change that no consolidation covers yet."""
+
+    file_path: str
+    file_type: str
+    event_type: str
+    timestamp: str
+    old_checksum: str | None
+    new_checksum: str | None
+    agent_owner: str | None
+    author: str | None
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The newest change of a path."""
+
+    id: str
+    timestamp: str
+    event_type: str
+    agent_owner: str | None
+    author: str | None
+
+
+@dataclass(frozen=True)
+class Consolidated:
+    """The newest consolidation."""
+
+    id: str
+    timestamp: str
+    recorded: str
+    trigger_type: str
+    changes: int
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that the ledger says now, but for its history. Maps are nested by worktree, then path."""
+
+    known: dict[str, dict[str, Known]] = field(default_factory=dict)
+    shelf: dict[str, dict[str, tuple[Shelved, ...]]] = field(default_factory=dict)
+    pending: dict[str, Pending] = field(default_factory=dict)
+    latest: dict[str, Latest] = field(default_factory=dict)
+    last: Consolidated | None = None
+    since: str | None = None  # when the first baseline was recorded
+    tips: tuple[str, ...] = ()  # all that is reachable from these commits was seen when watching began
+    watch: tuple[str, ...] = ()  # the paths and globs that have a baseline
+    changes: dict[str, dict[str, int]] = field(default_factory=dict)  # file type, owner as recorded ("" for unknown)
+    attributed: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # of the unknown, whose owner a later commit told: file type, owner
+    unowned: dict[str, str] = field(default_factory=dict)  # the newest of the unknown: id to file type
+    consolidations: dict[str, int] = field(default_factory=dict)  # trigger type
+    sources: dict[str, int] = field(default_factory=dict)  # who saw the changes
+
+
+def apply(event: Event, state: State) -> State:
+    """The state after one more event."""
+    return replay((event,), state)
+
+
+def replay(events: Iterable[Event], state: State) -> State:
+    """The state after these events."""
+    fold = Fold(state)
+    for event in events:
+        fold.add(event)
+    return fold.state()
+
+
+class Fold:
+    """A state under construction: its own copies of the maps, changed in place.
+
+    A change itself lies in `pending` and `latest` until somebody asks for the state: of a long ledger's changes all but
+    a few are consolidated or followed by others before that.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.fixed = state
+        self.known = {worktree: dict(paths) for worktree, paths in state.known.items()}
+        self.shelf = {worktree: dict(paths) for worktree, paths in state.shelf.items()}
+        self.pending: dict[str, Pending | Change] = dict(state.pending)
+        self.latest: dict[str, Latest | Change] = dict(state.latest)
+        self.last: Consolidated | Consolidation | None = state.last
+        self.counted: dict[tuple[str, str | None, str], int] = {}  # changes by file type, owner and source
+        self.attributed = {file_type: dict(owners) for file_type, owners in state.attributed.items()}
+        self.unowned = dict(state.unowned)
+        self.consolidations = dict(state.consolidations)
+
+    def add(self, event: Event) -> None:
+        """Take one event in."""
+        FOLDS[event.kind](self, event)
+
+    def add_all(self, events: Iterable[Any]) -> None:
+        """Take many events in: the same, with the commonest case in the loop, because a long ledger has a million."""
+        pending, latest, counted, known = self.pending, self.latest, self.counted, self.known
+        unowned = self.unowned
+        for event in events:
+            if event.kind != "change":
+                FOLDS[event.kind](self, event)
+                continue
+            path, worktree = event.file_path, event.worktree
+            before = known[worktree].get(path) if worktree in known else None
+            if before is None or before.dirty or event.commit is None:
+                self.change(event)
+                continue
+            pending[event.id] = latest[path] = event
+            key = (event.file_type, event.agent_owner, event.source)
+            counted[key] = counted.get(key, 0) + 1
+            if event.agent_owner is None:
+                unowned[event.id] = event.file_type
+                if len(unowned) > LONG:
+                    self._forget_unowned()
+            known[worktree][path] = Known(event.new_blob, event.new_checksum, False, ())
+
+    def state(self) -> State:
+        """What has come of it."""
+        self._forget_unowned()
+        changes = {file_type: dict(owners) for file_type, owners in self.fixed.changes.items()}
+        sources = dict(self.fixed.sources)
+        for (file_type, owner, source), count in self.counted.items():
+            _count(changes.setdefault(file_type, {}), owner or "", count)
+            _count(sources, source, count)
+        return replace(
+            self.fixed,
+            known={worktree: dict(paths) for worktree, paths in self.known.items()},
+            shelf={worktree: dict(paths) for worktree, paths in self.shelf.items()},
+            pending={id_: _pending(value) for id_, value in self.pending.items()},
+            latest={path: _latest(value) for path, value in self.latest.items()},
+            last=_consolidated(self.last),
+            changes=changes,
+            attributed={file_type: dict(owners) for file_type, owners in self.attributed.items()},
+            unowned=dict(self.unowned),
+            consolidations=dict(self.consolidations),
+            sources=sources,
+        )
+
+    def change(self, event: Change) -> None:
+        """Somebody's edit: pending from now on, and the content of its worktree is known."""
+        path, worktree = event.file_path, event.worktree
+        self.pending[event.id] = self.latest[path] = event
+        counted = (event.file_type, event.agent_owner, event.source)
+        self.counted[counted] = self.counted.get(counted, 0) + 1
+        if event.agent_owner is None:
+            self.unowned[event.id] = event.file_type
+            if len(self.unowned) > LONG:
+                self._forget_unowned()
+        if worktree is None:
+            return
+        if event.commit is None:
+            before = self._known(worktree, path)
+            edits = (*before.edits, event.id)[-EDITS:] if before and before.dirty else (event.id,)
+            self._know(worktree, path, Known(event.new_blob, event.new_checksum, True, edits))
+        else:
+            self._settle(worktree, path, Known(event.new_blob, event.new_checksum, False, ()))
+
+    def attribution(self, event: Attribution) -> None:
+        """A commit carries known edits: they are not uncommitted any more, and may have found their owner."""
+        if event.worktree is not None and event.reason == "own":
+            known = self._known(event.worktree, event.file_path)
+            if known and known.blob == event.new_blob:
+                self._know(event.worktree, event.file_path, Known(known.blob, known.checksum, False, ()))
+            else:
+                self._unshelve(event.worktree, event.file_path, event.new_blob)
+        if event.agent_owner is None:
+            return
+        self._forget_unowned()
+        for id_ in event.event_ids:
+            file_type = self.unowned.pop(id_, None)
+            if file_type is not None:
+                _count(self.attributed.setdefault(file_type, {}), event.agent_owner)
+            pending = self.pending.get(id_)
+            if pending and pending.agent_owner is None:
+                self.pending[id_] = replace(_pending(pending), agent_owner=event.agent_owner)
+            latest = self.latest.get(event.file_path)
+            if latest and latest.id == id_ and latest.agent_owner is None:
+                self.latest[event.file_path] = replace(_latest(latest), agent_owner=event.agent_owner)
+
+    def baseline(self, event: Baseline) -> None:
+        """Known content, by nobody's edit."""
+        for path, file in event.files.items():
+            edits: tuple[str, ...] = ()
+            if file["dirty"]:
+                shelved = self._unshelve(event.worktree, path, file["blob"])
+                edits = shelved.edits if shelved else ()
+            self._settle(event.worktree, path, Known(file["blob"], file["checksum"], file["dirty"], edits))
+        if event.tips is not None:
+            self.fixed = replace(self.fixed, tips=tuple(event.tips), since=self.fixed.since or event.recorded)
+        if event.watch is not None:
+            self.fixed = replace(self.fixed, watch=tuple(event.watch))
+
+    def consolidation(self, event: Consolidation) -> None:
+        """What it covers is no longer pending."""
+        for id_ in event.event_ids:
+            self.pending.pop(id_, None)
+        _count(self.consolidations, event.trigger_type)
+        self.last = event
+
+    def _forget_unowned(self) -> None:
+        """Keep the newest. To let go of one with each that comes would cost a long replay more."""
+        for id_ in list(self.unowned)[:-UNOWNED]:
+            del self.unowned[id_]
+
+    def _known(self, worktree: str, path: str) -> Known | None:
+        return self.known.get(worktree, {}).get(path)
+
+    def _know(self, worktree: str, path: str, known: Known) -> None:
+        self.known.setdefault(worktree, {})[path] = known
+
+    def _settle(self, worktree: str, path: str, known: Known) -> None:
+        """Replace what is known; an uncommitted content that vanishes by this goes on the shelf."""
+        before = self._known(worktree, path)
+        if before and before.dirty and before.blob != known.blob:
+            self._unshelve(worktree, path, before.blob)
+            paths = self.shelf.setdefault(worktree, {})
+            paths[path] = (*paths.get(path, ()), Shelved(before.blob, before.edits))[-SHELF:]
+        self._know(worktree, path, known)
+
+    def _unshelve(self, worktree: str, path: str, blob: str | None) -> Shelved | None:
+        """Take a content off the shelf; None if it does not lie there."""
+        lying = self.shelf.get(worktree, {}).get(path, ())
+        found = next((shelved for shelved in lying if shelved.blob == blob), None)
+        if found:
+            left = tuple(shelved for shelved in lying if shelved is not found)
+            self.shelf[worktree].pop(path)
+            if left:
+                self.shelf[worktree][path] = left
+        return found
+
+
+FOLDS: dict[str, Callable[[Fold, Any], None]] = {
+    "change": Fold.change,
+    "attribution": Fold.attribution,
+    "baseline": Fold.baseline,
+    "consolidation": Fold.consolidation,
+}
+
+
+def _count(counts: dict[str, int], key: str, more: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + more
+
+
+def _pending(value: Pending | Change) -> Pending:
+    if isinstance(value, Pending):
+        return value
+    return Pending(
+        value.file_path,
+        value.file_type,
+        value.event_type,
+        value.timestamp,
+        value.old_checksum,
+        value.new_checksum,
+        value.agent_owner,
+        value.author,
+    )
+
+
+def _latest(value: Latest | Change) -> Latest:
+    if isinstance(value, Latest):
+        return value
+    return Latest(value.id, value.timestamp, value.event_type, value.agent_owner, value.author)
+
+
+def _consolidated(value: Consolidated | Consolidation | None) -> Consolidated | None:
+    if value is None or isinstance(value, Consolidated):
+        return value
+    return Consolidated(value.id, value.timestamp, value.recorded, value.trigger_type, len(value.event_ids))

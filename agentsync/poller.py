@@ -1,0 +1,313 @@
+"""The poller: a cheap glance often, a whole look when the glance shows something or the interval has passed.
+
+A glance compares the stat of every watched file, of HEADs and of the configuration with what the last look saw: nothing
+is read, and git is not started. When the interval has passed and the stat of all that a look depends on is the same, it
+is left out, up to a number of times: it would find nothing. One poller serves all worktrees of a clone, each with its
+own configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from agentsync.base import files, git
+from agentsync.base.errors import AgentsyncError, LockedError
+from agentsync.base.prepared import current
+from agentsync.base.settings import Settings, is_glob
+from agentsync.ledger import notes
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.state import State
+from agentsync.observe.look import Request
+from agentsync.observe.worktree import FRESH
+from agentsync.report import paid
+from agentsync.report.decide import decide
+from agentsync.survey import WATCH_LOCK as LOCK
+from agentsync.survey import is_held
+from agentsync.sync import Synced, sync
+
+PAUSE = 0.25  # seconds between two glances
+SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
+REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
+GRACE = 3.0  # seconds that a commit is left to its hook, which knows who makes it
+SOON = 1.0  # seconds from one whole look to the next at least, however often somebody asks for one
+REPOSE = 10  # a whole look may take one part in so many of the time: what changes all the time is seen less often
+LEFT_OUT = 20  # intervals at the most without a whole look
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What was seen of a worktree without reading anything: stat by path, and of what is no document."""
+
+    documents: Mapping[str, tuple[int, ...] | None]
+    folders: Mapping[str, tuple[int, ...] | None]
+    state: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """What a look came out at, and the stat of what else it depends on."""
+
+    state: State
+    settings: Settings
+    signatures: tuple[object, ...]
+
+
+class Watcher:
+    """Looks at a clone again and again. `tell` hears of each look, `complain` of each that failed.
+
+    `adjust` changes the configuration for this poller alone; `sync` is how it looks, for those who look with others.
+    """
+
+    def __init__(
+        self,
+        clone: git.Clone,
+        tell: Callable[[Synced], None],
+        complain: Callable[[AgentsyncError], None],
+        interval: float | None = None,
+        *,
+        adjust: Callable[[Settings], Settings] = lambda settings: settings,
+        sync: Callable[[Request], Synced] = sync,
+    ) -> None:
+        self.clone = clone
+        self.tell = tell
+        self.complain = complain
+        self.interval = interval  # seconds between two looks at everything; None: as configured
+        self.adjust = adjust
+        self.sync = sync
+        self.glances: dict[str, Glance] = {}
+        self.quiet: dict[str, Quiet] = {}
+        self._touched: dict[str, tuple[object, ...]] = {}
+        self._listed: tuple[object, list[git.Worktree]] | None = None
+        self._failed: set[str] = set()
+        self._left_out = 0
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+
+    def stop(self) -> None:
+        """End after the look that is going on. May be called from a signal handler."""
+        self._stop.set()
+        self._wake.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it was stopped, within so many seconds."""
+        return self._stop.wait(seconds)
+
+    def look_soon(self) -> None:
+        """Do not wait for the interval's end: the ledger has grown, and reports may be owed."""
+        self._wake.set()
+
+    def run(self) -> None:
+        """Watch until stopped. Raises LockedError if this clone is watched already, OSError if it cannot be locked."""
+        with held(self.clone.store):
+            self.watch()
+
+    def watch(self) -> None:
+        """The same for whoever holds the lock already."""
+        while not self._stop.is_set():
+            begun = time.monotonic()
+            if self._left_out < LEFT_OUT and all(map(self._stays_quiet, self._worktrees())):
+                self._left_out += 1
+            else:
+                self._left_out = 0
+                self.look_at_all()
+            ended = time.monotonic()
+            interval = self._interval()
+            self._glance_until(begun + min(max(SOON, REPOSE * (ended - begun)), interval), ended + interval)
+            self._wake.clear()
+
+    def look_at_all(self) -> None:
+        """One look at every worktree."""
+        self._failed.clear()
+        self._listed = None
+        for worktree in self._worktrees():
+            self.look(worktree)
+
+    def look(self, worktree: git.Worktree) -> None:
+        """A whole look at one worktree, with the configuration that is in force there."""
+        settings = self.adjust(settings_of(worktree, self.clone))
+        clone = git.Clone(self.clone.common_dir, worktree)
+        state = _state(worktree, clone)  # before the look: what changes while it lasts shows at the next glance
+        around, begun = _around(worktree, clone), time.time_ns()
+        self.quiet.pop(worktree.name, None)
+        self._touched.pop(worktree.name, None)
+        try:
+            grace = GRACE if os.path.exists(f"{self.clone.store}/hooks.json") else 0.0
+            done = self.sync(Request(clone, settings, "poller", [worktree], time.time(), grace=grace))
+        except AgentsyncError as error:
+            self.glances.pop(worktree.name, None)
+            self._failed.add(worktree.name)  # until all are looked at again
+            self._listed = None
+            self.complain(error)
+            return
+        documents = done.seen.scenes[worktree.name].signatures
+        self.glances[worktree.name] = Glance(documents, _folders(worktree, settings, documents), state)
+        if _is_settled(documents, settings, begun):
+            signatures = (*around, done.seen.view.cursor.offset)
+            self.quiet[worktree.name] = Quiet(done.seen.view.state, settings, signatures)
+        self.tell(done)
+
+    def _stays_quiet(self, worktree: git.Worktree) -> bool:
+        """Whether a whole look would find what the last one found, and no rule fires by the mere passing of time."""
+        quiet = self.quiet.get(worktree.name)
+        if quiet is None or not self._is_as_seen(worktree) or paid.is_owed(worktree, quiet.state, quiet.settings):
+            return False
+        size = Ledger(self.clone.store).size()
+        if quiet.signatures != (*_around(worktree, self.clone), size):
+            return False
+        return decide(quiet.state, time.time(), quiet.settings) is None
+
+    def _glance_until(self, soonest: float, due: float) -> None:
+        """Glance until it is `due` to look at everything, or `soonest` if somebody asks for it."""
+        pause = PAUSE
+        while not self._stop.is_set():
+            asked = self._wake.is_set()
+            left = (soonest if asked else due) - time.monotonic()
+            if left <= 0:
+                return
+            (self._stop if asked else self._wake).wait(min(pause, left))
+            if self._wake.is_set() and not asked:
+                continue
+            begun = time.monotonic()
+            changed = [one for one in self._worktrees() if one.name not in self._failed and not self._is_as_seen(one)]
+            pause = max(PAUSE, SHARE * (time.monotonic() - begun))
+            for worktree in changed:
+                self._come_to_rest(worktree)
+                begun = time.monotonic()
+                self.look(worktree)
+                pause = max(pause, REPOSE * (time.monotonic() - begun))
+
+    def _is_as_seen(self, worktree: git.Worktree) -> bool:
+        seen, root = self.glances.get(worktree.name), worktree.root
+        if seen is None:
+            return False
+        for paths in (seen.documents, seen.folders):
+            if any(git.signature(f"{root}/{path}") != signature for path, signature in paths.items()):
+                return False
+        # Whatever git begins, ends or moves renames something in its folder; if nothing was, the rest is not asked.
+        folders = (
+            worktree.git_dir,
+            self.clone.common_dir,
+            _branch_file(seen, self.clone),
+            f"{root}/.agentsync/config.toml",
+        )
+        touched = tuple(git.signature(path) for path in folders)
+        if touched != self._touched.get(worktree.name):
+            if _state(worktree, self.clone) != seen.state:
+                return False
+            self._touched[worktree.name] = touched
+        return True
+
+    def _come_to_rest(self, worktree: git.Worktree) -> None:
+        """Wait until nothing changes for a moment."""
+        seen = self.glances.get(worktree.name)
+        while seen is not None and not self._stop.wait(REST):
+            before, seen = seen, _again(seen, worktree, self.clone)
+            if before == seen:
+                return
+
+    def _worktrees(self) -> list[git.Worktree]:
+        """Those of the clone; listed anew when one was added or removed."""
+        signature = git.signature(f"{self.clone.common_dir}/worktrees")
+        if self._listed is None or self._listed[0] != signature:
+            self._listed = signature, git.worktrees(self.clone)
+        return self._listed[1]
+
+    def _interval(self) -> float:
+        if self.interval is not None:
+            return self.interval
+        every = (settings_of(worktree, self.clone) for worktree in self._worktrees())
+        return min((settings.check_interval_seconds for settings in every), default=30)
+
+
+def settings_of(worktree: git.Worktree, clone: git.Clone) -> Settings:
+    """What is in force in a worktree: each branch may configure itself."""
+    return current(f"{worktree.root}/.agentsync/config.toml", clone.store)[0]
+
+
+def held(store: str) -> WatchLock:
+    """The lock that says this clone is watched; to be used in a `with`, which may raise LockedError or OSError."""
+    return WatchLock(f"{store}/{LOCK}", 0, "the poller of this clone")
+
+
+class WatchLock(files.Locked):
+    """Says who holds it: in the file lie the process id and, on a second line, what it is."""
+
+    def __enter__(self) -> None:
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        try:
+            super().__enter__()
+        except LockedError:
+            who, what = _holder(self.path)
+            by = f"by process {who}" + (f", {what}" if what else "")
+            raise LockedError(
+                "this clone is being watched already", cause=by, hint=f"kill {who}, or let it work"
+            ) from None
+        self.say("agentsync watch")
+
+    def say(self, what: str) -> None:
+        """What the holder is, for the one who comes second."""
+        os.ftruncate(self.fd, 0)
+        os.pwrite(self.fd, f"{os.getpid()}\n{what}\n".encode(), 0)
+
+
+def holder(store: str) -> str | None:
+    """Which process watches a clone, and what it is; None if nobody does."""
+    path = f"{store}/{LOCK}"
+    return ", ".join(filter(None, _holder(path))) if is_held(path) else None
+
+
+def _holder(path: str) -> tuple[str, str]:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        who, _, what = file.read(200).partition("\n")
+    return who.strip() or "unknown", what.strip()
+
+
+def _again(seen: Glance, worktree: git.Worktree, clone: git.Clone) -> Glance:
+    root = worktree.root
+    return Glance(
+        {path: git.signature(f"{root}/{path}") for path in seen.documents},
+        {path: git.signature(f"{root}/{path}") for path in seen.folders},
+        _state(worktree, clone),
+    )
+
+
+def _branch_file(seen: Glance, clone: git.Clone) -> str:
+    """Where the branch lies that was checked out then, if it is a loose one."""
+    head = seen.state[0]
+    return f"{clone.common_dir}/refs/heads/{head[0] if isinstance(head, tuple) and head else ''}"
+
+
+def _state(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:
+    try:
+        head = git.head_signature(worktree, clone.common_dir)
+    except OSError:
+        head = ()  # the worktree is being removed
+    return head, git.operation(worktree.git_dir), git.signature(f"{worktree.root}/.agentsync/config.toml")
+
+
+def _folders(
+    worktree: git.Worktree, settings: Settings, paths: Mapping[str, object]
+) -> dict[str, tuple[int, ...] | None]:
+    """Where a new document may appear that a glob matches: the folders of those that are there."""
+    if not any(is_glob(watch.path) for watch in settings.watch):
+        return {}
+    folders = {path.rpartition("/")[0] for path in paths}
+    return {folder: git.signature(f"{worktree.root}/{folder}") for folder in folders}
+
+
+def _around(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:
+    """The stat of all else that a look depends on: branches (a moving one changes its folder), worktrees, the spool."""
+    folders = [folder for folder, _, _ in os.walk(f"{clone.common_dir}/refs/heads")]
+    others = (f"{clone.common_dir}/worktrees", f"{clone.common_dir}/packed-refs", f"{worktree.root}/{notes.FOLDER}")
+    return tuple(git.signature(path) for path in (*folders, *others, f"{clone.common_dir}/reftable/tables.list"))
+
+
+def _is_settled(documents: Mapping[str, tuple[int, ...] | None], settings: Settings, begun: int) -> bool:
+    """Whether the stat of the documents proves anything: no glob may match a new one, none is as young as the look."""
+    if any(is_glob(watch.path) for watch in settings.watch):
+        return False
+    return all(signature is None or begun - signature[-1] > FRESH for signature in documents.values())

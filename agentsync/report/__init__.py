@@ -1,0 +1,1 @@
+"""When to consolidate, and the report that git does not see."""

@@ -1,0 +1,91 @@
+"""Which consolidation a worktree's report region shows; asking for it costs no import of what renders.
+
+The note in the worktree's git directory has the consolidation's id; where git does not see the region, in a second line
+the stat of what was written (git rewrites the file whenever it likes, and the region is gone or an older one then); and
+in a third the ids that were shown before.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentsync.base import files, git
+
+if TYPE_CHECKING:  # git's filter comes here, and waits for nothing that it does not need
+    from agentsync.base.settings import Settings
+    from agentsync.ledger.state import State
+
+EARLIER = 15  # ids
+_PLAIN = "seen by git: "
+
+
+def is_owed(worktree: git.Worktree, state: State, settings: Settings) -> bool:
+    """Whether the region may show anything but the newest consolidation.
+
+    A report that git sees stays paid in a worktree that was switched to another branch.
+    """
+    if state.last is None:
+        return False
+    note, path = _note(worktree), settings.report.path
+    if settings.report.commit != "agentsync":
+        return (note.id, note.stamp) != (state.last.id, "")
+    stamps = (stamp(worktree, path), stamp(worktree, path, hidden=False))
+    return note.id != state.last.id or note.stamp not in stamps
+
+
+def mark_paid(worktree: git.Worktree, consolidation: str, stamp: str = "") -> None:
+    """Remember that the region shows this consolidation (its id); where that fails, it is rendered once more."""
+    note = _note(worktree)
+    earlier = [id_ for id_ in (note.id, *note.earlier) if id_ not in ("", consolidation)][:EARLIER]
+    with suppress(OSError):
+        files.replace_file(_path(worktree), f"{consolidation}\n{stamp}\n{' '.join(earlier)}\n".encode())
+
+
+def shown(worktree: git.Worktree) -> str:
+    """The id of the consolidation that was written last; "" for none."""
+    return _note(worktree).id
+
+
+def written(worktree: git.Worktree) -> tuple[str, ...]:
+    """The same and those before it: an editor may save a region that it has read some time ago."""
+    note = _note(worktree)
+    return (note.id, *note.earlier)
+
+
+def is_settled(worktree: git.Worktree) -> bool:
+    """Whether git was told of the region that was written last, and that it should not see it."""
+    return bool(stamp := _note(worktree).stamp) and not stamp.startswith(_PLAIN)
+
+
+def stamp(worktree: git.Worktree, path: str, *, hidden: bool = True) -> str:
+    """The stat of the report's file, if git does not see the region, and of all that may give it a filter."""
+    parts = path.split("/")
+    folders = ["/".join(parts[:n]) for n in range(len(parts))]
+    attributes = [f"{folder}/.gitattributes".lstrip("/") for folder in folders]
+    watched = [path, *attributes] if hidden else attributes
+    stats = " ".join(str(git.signature(f"{worktree.root}/{one}")) for one in watched)
+    return stats if hidden else f"{_PLAIN}{stats}"
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What a worktree remembers of its reports."""
+
+    id: str = ""
+    stamp: str = ""
+    earlier: tuple[str, ...] = ()
+
+
+def _note(worktree: git.Worktree) -> _Note:
+    try:
+        with open(_path(worktree), encoding="utf-8", errors="replace") as file:
+            id_, stamp, earlier, *_ = [*file.read().split("\n"), "", ""]
+    except OSError:
+        return _Note()
+    return _Note(id_, stamp, tuple(earlier.split()))
+
+
+def _path(worktree: git.Worktree) -> str:
+    return f"{worktree.git_dir}/agentsync-report"

@@ -1,0 +1,159 @@
+"""Consolidations as Markdown. Everything that comes from outside is data: it can neither leave its place nor hide.
+
+A path is escaped; everything else has to look like the word or time that it is, or is shown as `unknown`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from agentsync.report.phrases import PHRASES, Phrases
+
+LISTED = 50
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One change as a report shows it; `agent_owner` is None where nobody knows."""
+
+    file_path: str
+    event_type: str
+    timestamp: str
+    agent_owner: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """One consolidation: all its facts in the order of the ledger, with how many events and files there are."""
+
+    id: str
+    timestamp: str
+    trigger_type: str
+    conditions_met: dict[str, int]
+    count: int
+    files: int
+    facts: tuple[Fact, ...]
+
+
+def render(reports: Sequence[Report], language: str) -> str:
+    """The body of the report region (lines end in LF): a notice, then each consolidation in the order given."""
+    phrases = PHRASES[language]
+    lines = [phrases.notice, ""]
+    for report in reports:
+        lines += [*_report(report, phrases), "", "---", ""]
+    lines.pop()
+    return "\n".join(lines) + "\n"
+
+
+def is_report_line(line: str) -> bool:
+    """Whether the line has the shape of one that `render` writes, in any language."""
+    if not line.strip() or line == "---":
+        return True
+    return any(re.fullmatch(shape, line) for phrases in PHRASES.values() for shape in _shapes(phrases))
+
+
+def _report(report: Report, phrases: Phrases) -> Iterator[str]:
+    yield phrases.title.format(timestamp=_word(report.timestamp, _TIME))
+    yield ""
+    yield phrases.trigger.format(trigger=_word(report.trigger_type, _NAME))
+    yield phrases.conditions.format(conditions=_conditions(report.conditions_met))
+    yield phrases.changes.format(
+        count=report.count,
+        events=phrases.event_word[report.count != 1],
+        files=report.files,
+        files_word=phrases.file_word[report.files != 1],
+    )
+    yield ""
+    yield phrases.files
+    yield from _files(report, phrases)
+
+
+def _files(report: Report, phrases: Phrases) -> Iterator[str]:
+    counts: dict[str, int] = {}
+    for fact in report.facts:
+        counts[fact.file_path] = counts.get(fact.file_path, 0) + 1
+    listed: dict[str, list[Fact]] = {}
+    for fact in report.facts[:LISTED]:
+        listed.setdefault(fact.file_path, []).append(fact)
+    for path, facts in listed.items():
+        yield phrases.file.format(path=_path(path), count=counts[path])
+        for fact in facts:
+            yield _event(fact, phrases)
+    more = report.count - min(len(report.facts), LISTED)
+    if more > 0:
+        yield phrases.more.format(count=more)
+
+
+def _event(fact: Fact, phrases: Phrases) -> str:
+    agent = _markdown(_word(fact.agent_owner, _AGENT))
+    timestamp = _word(fact.timestamp, _TIME)
+    return phrases.event.format(event_type=_word(fact.event_type, _NAME), timestamp=timestamp, agent=agent)
+
+
+# Not str.isprintable(): its answer for a new emoji changes with the version of Python, and two clones have to write the
+# same bytes. Control characters, everything that is drawn as nothing or turns the text around, half characters.
+# What emoji and Persian need (U+200C, U+200D, U+FE0F) stays.
+_HIDDEN = (  # compiled when a name needs it, which costs 0.7 ms
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u2800\u3164\ud800-\udfff\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# An underscore between letters or digits is one in Markdown too, and most names are like that.
+_SPECIAL = re.compile(r"[\\`*\[\]~|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_NAME = re.compile(r"[a-z][a-z_]{0,62}[a-z]")
+_TIME = re.compile(r"[0-9][0-9T:.+-]{0,40}Z?")
+
+
+def _path(path: str) -> str:
+    text = _markdown(path)
+    if text.isascii() and text.isprintable() and not text.startswith(" ") and not text.endswith(" "):
+        return text
+    text = re.sub(_HIDDEN, _visible, text)
+    # Spaces at the edge would take the strength from `**`.
+    return re.sub(r"^\s+|\s+$", lambda found: "".join(f"&#{ord(character)};" for character in found[0]), text)
+
+
+def _markdown(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\g<0>", text)
+
+
+def _visible(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is not UTF-8, as the file system's codec gives it
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _word(value: str | None, pattern: re.Pattern[str]) -> str:
+    return value if value is not None and pattern.fullmatch(value) else UNKNOWN
+
+
+def _conditions(conditions: dict[str, int]) -> str:
+    return json.dumps({name: value for name, value in conditions.items() if _NAME.fullmatch(name)})
+
+
+_SHAPE = {
+    "path": r".+",
+    "count": r"\d+",
+    "files": r"\d+",
+    "timestamp": r"\S+",
+    "trigger": r"\w+",
+    "event_type": r"\w+",
+    "agent": r"\S+",
+    "events": r"\w+",
+    "files_word": r"\w+",
+    "conditions": r"\{.*\}",
+}
+
+
+def _shapes(phrases: Phrases) -> Iterator[str]:
+    templates = (value for value in vars(phrases).values() if isinstance(value, str))
+    for template in templates:
+        yield re.sub(r"\\\{(\w+)\\\}", lambda field: _SHAPE[field[1]], re.escape(template))

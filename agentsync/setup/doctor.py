@@ -1,0 +1,377 @@
+"""What `agentsync doctor` examines: a check says what it found and what to type; adding one is one line in CHECKS."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+from agentsync import survey
+from agentsync.base import files, git, prepared
+from agentsync.base.errors import AgentsyncError, LockedError
+from agentsync.base.git import Clone, Worktree
+from agentsync.base.settings import CONFIG_PATH, Settings
+from agentsync.ledger import notes, watermark
+from agentsync.ledger.events import to_rfc3339
+from agentsync.ledger.log import Ledger
+from agentsync.ledger.view import View
+from agentsync.observe.look import Request
+from agentsync.report import git_filter, git_index, region
+from agentsync.setup import hooks, local_files, repository
+from agentsync.setup.hook_states import STATES, inspect
+from agentsync.setup.proof import prove
+from agentsync.status import Survey
+from agentsync.sync import sync
+
+LOG_LINES = 5  # of hook-errors.log, shown
+PATIENCE = 2.0  # seconds
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found. `hint` is what to type; `fix` mends it, where that can be done."""
+
+    check: str
+    ok: bool
+    what: str
+    hint: str = ""
+    fix: Callable[[], object] | None = None
+
+
+class Patient:
+    """The clone that is examined, and what several checks ask of it."""
+
+    def __init__(self, clone: Clone, here: Worktree, python: str) -> None:
+        self.clone = clone
+        self.here = here
+        self.python = python
+        self.ledger = Ledger(clone.store)
+        self.place = (here.root, here.git_dir, clone.common_dir)
+
+    @cached_property
+    def facts(self) -> repository.Facts:
+        """What GitPython tells of the repository."""
+        return repository.facts(self.here.root)
+
+    @cached_property
+    def configuration(self) -> tuple[Settings, str | None]:
+        """The settings in force, and what is wrong with the file."""
+        return prepared.current(f"{self.here.root}/{CONFIG_PATH}", self.clone.store)
+
+    @cached_property
+    def view(self) -> View:
+        """The ledger, replayed. Raises LedgerError."""
+        return View(self.ledger, with_index=False).catch_up()
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What lies around the ledger."""
+        settings, problem = self.configuration
+        return survey.survey(self.clone, self.view.state, settings, problem)
+
+    def look(self) -> None:
+        """Observe once, which takes in what is spooled and pays what is owed."""
+        worktrees = git.worktrees(self.clone)
+        sync(Request(self.clone, self.configuration[0], "scan", worktrees, time.time()))
+
+
+def examine(patient: Patient) -> list[Result]:
+    """The results of all checks, in order. A check that cannot be made is a finding."""
+    results = []
+    for check in CHECKS:
+        try:
+            results += list(check(patient))
+        except (AgentsyncError, OSError) as error:
+            what = getattr(error, "message", None) or str(error)
+            cause = getattr(error, "cause", "")
+            name = check.__name__.replace("_", " ")
+            results.append(Result(name, False, f"{what}: {cause}" if cause else what, getattr(error, "hint", "")))
+    return results
+
+
+def mend(results: list[Result]) -> list[str]:
+    """Mend what can be mended; what could not be is told."""
+    failed = []
+    for result in results:
+        if not result.ok and result.fix:
+            try:
+                result.fix()
+            except (AgentsyncError, OSError) as error:
+                failed.append(f"{result.check}: {error}")
+    return failed
+
+
+def git_version(patient: Patient) -> Iterator[Result]:
+    """git is new enough."""
+    version = patient.facts.git_version
+    text, oldest = (".".join(map(str, numbers)) for numbers in (version, repository.OLDEST))
+    yield Result(
+        "git",
+        version >= repository.OLDEST,
+        f"git {text}",
+        "" if version >= repository.OLDEST else f"install {oldest} or newer",
+    )
+
+
+def configuration(patient: Patient) -> Iterator[Result]:
+    """The configuration is valid; where it is not, the last valid one goes on."""
+    problem = patient.configuration[1]
+    if problem:
+        yield Result("configuration", False, f"{problem}; the last valid configuration goes on", f"edit {CONFIG_PATH}")
+    elif not os.path.exists(f"{patient.here.root}/{CONFIG_PATH}"):
+        yield Result("configuration", True, "none on this branch; the clone's last valid one goes on")
+    else:
+        yield Result("configuration", True, f"{CONFIG_PATH} is valid")
+
+
+def hooks_path(patient: Patient) -> Iterator[Result]:
+    """Where core.hooksPath makes git look."""
+    said = patient.facts.hooks_path
+    place = hooks.place_of(*patient.place)
+    if said and not place.own:
+        yield Result("core.hooksPath", True, f"git looks for hooks in {place.folder}, which agentsync does not change")
+
+
+def hook_files(patient: Patient) -> Iterator[Result]:
+    """git reaches each hook."""
+    states = inspect(*patient.place)
+    broken = [state for state in states if not state.works]
+    for state in broken:
+        what = f"{state.name}: {STATES[state.state]} ({state.path})"
+        yield Result("hooks", False, what, state.advice, lambda: hooks.install(*patient.place, python=patient.python))
+    if not broken:
+        yield Result("hooks", True, ", ".join(f"{state.name}: {state.state}" for state in states))
+
+
+def proof(patient: Patient) -> Iterator[Result]:
+    """The installed hook records a commit: tried on a copy of it, in a repository made for this."""
+    state = next((one for one in inspect(*patient.place) if one.name == "post-commit"), None)
+    if state is None or not state.works:
+        return
+    if state.state == "called":
+        yield Result("proof", True, "a hook manager calls agentsync; commit a watched file to see that it does")
+        return
+    problem = prove(state.path, patient.clone.common_dir)
+    hint = "run `agentsync init`, then `agentsync doctor` again" if problem else ""
+    yield Result("proof", not problem, problem or "the installed hook recorded a commit in a scratch repository", hint)
+
+
+def ledger(patient: Patient) -> Iterator[Result]:
+    """There is a ledger that can be written, and nobody holds its lock for long."""
+    if patient.view.state.since is None:
+        yield Result("ledger", False, "there is no baseline yet", "run `agentsync init`")
+        return
+    try:
+        with patient.ledger.transaction(PATIENCE):
+            pass
+    except LockedError:
+        yield Result("ledger", False, f"its lock is held{_by_whom(patient.ledger.path)}", "wait, or end that process")
+    except (AgentsyncError, OSError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        hint = "observations wait in .agentsync/spool until it can be written"
+        yield Result("ledger", False, f"{patient.ledger.path} cannot be written: {why}", hint)
+    else:
+        records = patient.view.cursor.records
+        yield Result("ledger", True, f"{records} record{'s' * (records != 1)}, can be written, nobody holds its lock")
+
+
+def _by_whom(path: str) -> str:
+    """Which processes hold a lock of the file, where the system tells (Linux)."""
+    try:
+        inode = os.stat(path).st_ino
+        with open("/proc/locks", encoding="ascii") as locks:
+            fields = [line.split() for line in locks]
+    except OSError:
+        return ""
+    holders = {one[4] for one in fields if one[1] == "FLOCK" and one[5].rpartition(":")[2] == str(inode)}
+    return f" by process {', '.join(sorted(holders))}" if holders else ""
+
+
+def ledger_content(patient: Patient) -> Iterator[Result]:
+    """No line is damaged, and the ledger still holds what it held."""
+    damaged, unknown = patient.view.cursor.damaged, patient.view.cursor.unknown
+    if damaged:
+        yield Result("records", False, f"damaged lines, the first at byte {damaged[0]}", "agentsync verify")
+    if unknown:
+        yield Result("records", True, f"{unknown} of a later version's kinds; they are kept and skipped")
+    for notice in watermark.notices(patient.ledger):
+        hint = "find out who did that; `agentsync doctor --fix` takes what is there as the beginning"
+        yield Result("records", False, watermark.explain(notice), hint, lambda: _accept(patient))
+
+
+def _accept(patient: Patient) -> None:
+    with patient.ledger.transaction(PATIENCE):
+        watermark.accept(patient.ledger, View(patient.ledger, with_index=False).catch_up().cursor)
+
+
+def spooled(patient: Patient) -> Iterator[Result]:
+    """Nothing waits to be appended, and nothing else lies there."""
+    every = git.worktrees(patient.clone)
+    waiting = notes.waiting(every)
+    if waiting:
+        count = sum(len(one.events) for one in waiting)
+        yield Result("spool", False, f"{count} observation(s) not appended yet", "agentsync scan", patient.look)
+    ours = {one.path for one in waiting}
+    for worktree in every:
+        folder = f"{worktree.root}/{notes.FOLDER}"
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            if f"{folder}/{name}" not in ours:
+                yield Result("spool", False, f"{folder}/{name} is no observation", "look at it, then remove it")
+
+
+def owed(patient: Patient) -> Iterator[Result]:
+    """Each worktree's report shows the newest consolidation."""
+    for name, why in patient.survey.owed.items():
+        reason = f": {why}" if why else ""
+        hint = "agentsync consolidate" if not why or "missing" in why else "end that, then `agentsync consolidate`"
+        yield Result("report", False, f"not written in worktree {name}{reason}", hint, patient.look)
+
+
+def report_hidden(patient: Patient) -> Iterator[Result]:
+    """git does not see the reports, where the configuration says so."""
+    settings = patient.configuration[0]
+    path = settings.report.path
+    if settings.report.commit != "agentsync":
+        return
+    if not git_filter.is_current(patient.clone, patient.python):
+        there = git_filter.is_installed(patient.clone)
+        gone = there and not os.access(git_filter.program(patient.clone), os.X_OK)
+        what = "calls an interpreter that is gone" if gone else "is another version's" if there else "is not installed"
+        fix = partial(git_filter.install, patient.clone, patient.python)
+        yield Result("report filter", not (gone or not there), f"git's filter {what}", "agentsync init", fix)
+    for worktree in git.worktrees(patient.clone):
+        if foreign := git_filter.foreign_filter(patient.clone, worktree, path):
+            what = f"{path} has filter={foreign} in worktree {worktree.name}, so git sees the reports there"
+            yield Result("report filter", True, what)
+            continue
+        why = git_index.obstacle(worktree, path)
+        if why:
+            what = f"no report is written in worktree {worktree.name}: {why}"
+            yield Result("report filter", False, what, _way_out(why, worktree, path))
+        elif git_filter.is_installed(patient.clone):
+            yield Result("report filter", True, f"git does not see the reports in {path} of worktree {worktree.name}")
+
+
+def _way_out(why: str, worktree: Worktree, path: str) -> str:
+    """What to type so that the report's index entry can be changed again."""
+    ways = {
+        git_index.LOCKED: f"wait; if no git command is running, remove {worktree.git_dir}/index.lock",
+        f"{path} {git_index.SPARSE}": f"git sparse-checkout add {path}",
+        f"{path} {git_index.ASSUMED}": f"git update-index --no-assume-unchanged {path}",
+    }
+    return ways.get(why, "end that")
+
+
+def paused(patient: Patient) -> Iterator[Result]:
+    """No operation of git keeps a worktree's files from being looked at."""
+    for one in patient.survey.paused:
+        what = f"worktree {one.worktree} is paused: {one.operation} is going on since {one.since}"
+        yield Result("paused", False, what, f"end it: git {_ending(one.operation)}")
+
+
+def _ending(operation: str) -> str:
+    return {"bisect": "bisect reset", "sequencer": "cherry-pick --quit"}.get(
+        operation, f"{operation} --abort (or --quit)"
+    )
+
+
+def documents(patient: Patient) -> Iterator[Result]:
+    """All watched documents are there and can be read."""
+    missing = patient.survey.missing
+    if missing:  # no finding: the seed's list is a start, and one that appears is a change
+        yield Result("documents", True, f"not there (yet): {', '.join(missing)}; the list is in {CONFIG_PATH}")
+    for path, why in patient.survey.unreadable.items():
+        yield Result("documents", False, f"{path} is not looked into: {why}", "put a plain file there")
+
+
+def hook_errors(patient: Patient) -> Iterator[Result]:
+    """No hook has failed."""
+    path = f"{patient.clone.store}/hook-errors.log"
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read(1 << 20).splitlines()
+    except OSError:
+        return
+    for line in lines[-LOG_LINES:]:
+        hint = f"`agentsync doctor --fix` removes {path}"
+        yield Result("hook errors", False, line, hint, lambda: _forget_errors(patient.clone.store))
+
+
+def _forget_errors(store: str) -> None:
+    for name in ("hook-errors.log", "hook-errors.told"):
+        if os.path.lexists(f"{store}/{name}"):
+            os.unlink(f"{store}/{name}")
+
+
+def coverage(patient: Patient) -> Iterator[Result]:
+    """How many changes hooks saw, and how many only others did."""
+    sources = patient.view.state.sources
+    if sources:
+        told = ", ".join(f"{count} by {source}" for source, count in sorted(sources.items()))
+        yield Result("coverage", True, f"changes seen: {told}")
+
+
+def door(patient: Patient) -> Iterator[Result]:
+    """The ledger is where people look for it."""
+    path = f"{patient.here.root}/.agentsync/ledger.jsonl"
+    if patient.view.state.since is not None and not os.path.exists(path):
+        what = "the symlink .agentsync/ledger.jsonl is missing"
+        fix = partial(local_files.make_doors, *patient.place)
+        yield Result("symlink", False, what, "agentsync doctor --fix", fix)
+
+
+def leftovers(patient: Patient) -> Iterator[Result]:
+    """Nothing of ours was left behind by a process that was killed."""
+    old = time.time() - 3600
+    for name in sorted(os.listdir(patient.clone.store)) if os.path.isdir(patient.clone.store) else ():
+        path = f"{patient.clone.store}/{name}"
+        status = os.lstat(path)
+        if name.endswith(".new") and stat.S_ISREG(status.st_mode) and status.st_mtime < old:
+            what = f"{path} was left behind at {to_rfc3339(status.st_mtime)}"
+            yield Result("leftovers", False, what, "agentsync doctor --fix", partial(os.unlink, path))
+    for worktree in git.worktrees(patient.clone):
+        for path in glob.glob(f"{glob.escape(worktree.root)}/.agentsync/*.new"):
+            yield from _taken_out(worktree.root, path)
+
+
+def _taken_out(root: str, path: str) -> Iterator[Result]:
+    """Writing a report swaps two files; whoever was killed meanwhile has left one of them here."""
+    name, _, pid = os.path.basename(path).removesuffix(".new").rpartition(".")
+    if not pid.isdigit() or files.is_running(int(pid)):
+        return
+    try:
+        left = region.strip(files.read_document(root, os.path.relpath(path, root)) or b"")
+        if left in (region.strip(files.read_document(root, name) or b""), b""):
+            yield Result(
+                "leftovers", False, f"{path} holds nothing new", "agentsync doctor --fix", partial(os.unlink, path)
+            )
+        else:
+            hint = f"compare it with {name}, take over what is missing there, and remove it"
+            yield Result("leftovers", False, f"{path} may hold an edit that was made while a report was written", hint)
+    except files.UnreadableError as error:
+        yield Result("leftovers", False, f"{path}: {error}", "look what it is, and remove it")
+
+
+# In the order in which they are shown.
+CHECKS: tuple[Callable[[Patient], Iterator[Result]], ...] = (
+    git_version,
+    configuration,
+    hooks_path,
+    hook_files,
+    proof,
+    ledger,
+    ledger_content,
+    spooled,
+    report_hidden,
+    owed,
+    paused,
+    documents,
+    hook_errors,
+    coverage,
+    door,
+    leftovers,
+)
