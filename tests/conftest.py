@@ -1,42 +1,19 @@
-"""A real git repository in a sealed-off home, and what a test does with it."""
+"""Sealed off from the machine: what every test stands in, and the repository that most of them begin with."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
+from lab.repo import DOCS, Repo, seal
 
-from agentsync.base import config, git, prepared
-from agentsync.base.git import Clone
-from agentsync.base.settings import Report, Settings, Watch
-from agentsync.ledger.events import Event, from_rfc3339
-from agentsync.ledger.log import Ledger
-from agentsync.ledger.view import View
-from agentsync.observe.look import Request
-from agentsync.setup import hooks, local_files
-from agentsync.sync import Synced, sync
-
-NOON = 1_760_097_600  # 2025-10-10T12:00:00Z
 hypothesis.settings.register_profile("default", deadline=None)  # speed is measured in bench/
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
-DOCS = ("AGENT_SYNC.md", "doc.md", "docs/other.md")
-# No consolidation unless a test asks for one.
-QUIET = Settings(
-    consolidation_threshold=1000,
-    consolidation_interval_minutes=525_600,
-    report=Report(language="en", commit="with-work"),
-    watch=tuple(Watch(path, "docs") for path in DOCS),
-)
 
 
 @pytest.fixture(autouse=True)
@@ -49,125 +26,8 @@ def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
             monkeypatch.delenv(name)
     for name, value in seal(home).items():
         monkeypatch.setenv(name, value)
-
-
-def seal(home: Path) -> dict[str, str]:
-    """The environment in which git knows nobody but us."""
-    return {
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_AUTHOR_NAME": "Ada",
-        "GIT_AUTHOR_EMAIL": "ada@example.org",
-        "GIT_COMMITTER_NAME": "Ada",
-        "GIT_COMMITTER_EMAIL": "ada@example.org",
-        "GIT_EDITOR": "true",
-        "GIT_MERGE_AUTOEDIT": "no",
-        "GIT_TERMINAL_PROMPT": "0",
-        "TZ": "UTC",
-    }
-
-
-class Repo:
-    """One worktree, and the ledger of its clone."""
-
-    def __init__(self, root: Path, settings: Settings = QUIET) -> None:
-        self.root = root
-        self.settings = settings
-        self.time = int(time.time()) - 86_400  # hooks look at the real clock, so git's dates are near it
-
-    def git(self, *args: str, env: dict[str, str] | None = None, check: bool = True, stdin: str | None = None) -> str:
-        """Run git, one second later than the last time."""
-        self.time += 1
-        date = {"GIT_AUTHOR_DATE": f"{self.time} +0000", "GIT_COMMITTER_DATE": f"{self.time} +0000"}
-        done = subprocess.run(
-            ["git", "-c", "init.defaultBranch=main", "-c", "advice.detachedHead=false", *args],
-            cwd=self.root,
-            env={**os.environ, **date, **(env or {})},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"git {' '.join(args)}: {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout
-
-    def write(self, text: str, path: str = "doc.md") -> None:
-        """Somebody edits a file."""
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(text.encode())
-
-    def read(self, path: str = "doc.md") -> str:
-        """What a file holds."""
-        return (self.root / path).read_bytes().decode()
-
-    def commit(self, text: str | None = None, path: str = "doc.md", message: str = "edit", **env: str) -> str:
-        """Edit, add and commit; the new commit."""
-        if text is not None:
-            self.write(text, path)
-        self.git("add", "-A", "--", ".", ":!.agentsync")
-        self.git("commit", "-q", "-m", message, env=env)
-        return self.head()
-
-    def head(self) -> str:
-        """The commit of HEAD."""
-        return self.git("rev-parse", "HEAD").strip()
-
-    def clone(self) -> Clone:
-        """The clone as agentsync finds it."""
-        return git.locate(str(self.root))
-
-    def look(self, source: str = "scan", **request: Any) -> Synced:
-        """Look once at all worktrees, as the poller does."""
-        clone = self.clone()
-        self.time += 1
-        fields = {"worktrees": git.worktrees(clone), "now": float(self.time), **request}
-        return sync(Request(clone=clone, settings=self.settings, source=source, **fields))
-
-    def configure(self) -> Path:
-        """Write the settings into the worktree's configuration; its path."""
-        self.write(config.default_text(self.settings), ".agentsync/config.toml")
-        return self.root / ".agentsync/config.toml"
-
-    def begin(self) -> None:
-        """Take the baseline."""
-        self.look(begin=True)
-
-    def hooks(self) -> None:
-        """Install the hooks, with this interpreter."""
-        clone = self.clone()
-        assert clone.here
-        hooks.install(clone.here.root, clone.here.git_dir, clone.common_dir, python=sys.executable)
-        local_files.make_doors(clone.here.root, clone.here.git_dir, clone.common_dir)
-        config_path = self.configure()
-        assert prepared.current(str(config_path), clone.store) == (self.settings, None)
-
-    def view(self) -> View:
-        """The ledger, replayed."""
-        return View(Ledger(self.clone().store)).catch_up()
-
-    def lines(self) -> list[dict[str, Any]]:
-        """The records as they stand in the file."""
-        path = Path(self.clone().store) / "ledger.jsonl"
-        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
-
-    def changes(self) -> list[dict[str, Any]]:
-        """The change records."""
-        return [line for line in self.lines() if line["kind"] == "change"]
-
-    def count(self) -> int:
-        """How many changes the ledger has."""
-        return len(self.changes())
-
-    def worktree(self, name: str, *args: str) -> Repo:
-        """A linked worktree beside this one."""
-        self.git("worktree", "add", "-q", *args, f"../{name}")
-        other = Repo(self.root.parent / name, self.settings)
-        other.time = self.time + 1000
-        return other
+    here = Path(__file__).parent  # programs that a test writes import the lab, too
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (here, here / "ledger"))))
 
 
 @pytest.fixture
@@ -182,6 +42,3 @@ def repo(tmp_path: Path) -> Iterator[Repo]:
     made.write("not watched\n", "code.py")
     made.commit(message="first")
     yield made
-
-
-__all__ = ["NOON", "QUIET", "Event", "Repo", "from_rfc3339"]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import Repo
+from lab.repo import Repo
 
 MANY = 1100  # more than `select` can name
 CROWDED = f"""

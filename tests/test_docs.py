@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Repo
+from lab.repo import Repo
 from test_when_is_a_change import ROWS
 
 from agentsync.base import settings

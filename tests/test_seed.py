@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit import audit, well_formed
-from conftest import Repo, from_rfc3339
+from lab.audit import audit, well_formed
+from lab.repo import Repo, from_rfc3339
 
 from agentsync.base import files
 from agentsync.base.settings import SEED_WATCH, Report, Settings

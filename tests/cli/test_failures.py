@@ -1,0 +1,74 @@
+"""How failures are told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lab.cli import agentsync
+
+from agentsync import __version__
+from agentsync.base.errors import AgentsyncError, LockedError
+from agentsync.cli import failures
+
+
+def raising(error: BaseException) -> int:
+    """The exit code for an error."""
+
+    def run(argv: list[str]) -> int:
+        raise error
+
+    return failures.guarded(run, ["scan", "a\x1b"])
+
+
+def test_an_expected_failure_has_message_cause_and_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert raising(AgentsyncError("no \x1b[31m", cause="one\ntwo", hint="do")) == 1
+    assert capsys.readouterr().err == "error: no \\x1b[31m\ncause: one\n       two\nhint: do\n"
+    assert raising(LockedError("locked")) == 4
+    assert capsys.readouterr().err == "error: locked\n"
+
+
+def test_a_bug_is_a_report_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
+    assert raising(ZeroDivisionError("x\x1b")) == 1
+    err = capsys.readouterr().err
+    assert "please report" in err
+    assert f"agentsync {__version__}, Python" in err
+    assert "ZeroDivisionError" in err
+    assert "in raising" not in err
+    assert "\x1b" not in err
+
+
+def test_the_system_may_fail_without_being_a_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert raising(PermissionError(13, "Permission denied", "/x")) == 1
+    assert capsys.readouterr().err == "error: /x: Permission denied\n"
+    assert raising(KeyboardInterrupt()) == 130
+
+
+def test_usage_errors_are_exit_code_2(tmp_path: Path) -> None:
+    for args in (["nonsense"], ["log", "-n", "x"], ["show"], ["--nonsense"], ["status", "--jsn"]):
+        done = agentsync(tmp_path, *args, code=2)
+        assert done.out == ""
+        assert "--help" in done.err
+
+
+def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
+    for args in (["status"], ["status", "--json"], ["log"], ["-C", str(tmp_path), "pending", "--json"]):
+        done = agentsync(tmp_path, *args, code=1)
+        assert done.err.startswith("error: not in a git repository\ncause: ")
+    assert agentsync(tmp_path, "-C", "nowhere", "status", code=1).err.startswith("error: cannot enter nowhere\n")
+
+
+def test_the_version_is_told_in_both_ways(tmp_path: Path) -> None:
+    assert agentsync(tmp_path, "--version").out == f"agentsync {__version__}\n"
+    assert agentsync(tmp_path, "-C", ".", "--version").out == f"agentsync {__version__}\n"
+
+
+def test_a_full_disk_is_told_and_not_a_bug(tmp_path: Path) -> None:
+    with open("/dev/full" if os.path.exists("/dev/full") else os.devnull, "w") as full:
+        command = [sys.executable, "-m", "agentsync", "completion", "bash"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.stderr in ("", f"error: {os.strerror(28)}\n")
+    assert done.returncode == (1 if os.path.exists("/dev/full") else 0)

@@ -1,0 +1,186 @@
+"""`log` and `show`, through a process of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lab.cli import agentsync
+from lab.repo import Repo
+
+from agentsync.ledger import notes
+
+CLAUDE = "edit\n\nCo-Authored-By: Claude <noreply@anthropic.com>"
+
+
+@pytest.fixture
+def history(repo: Repo) -> Repo:
+    """Three changes: doc.md by nobody, docs/other.md by claude-code, doc.md deleted."""
+    repo.begin()
+    repo.hooks()
+    repo.commit("one\n")
+    repo.commit("two\n", "docs/other.md", CLAUDE)
+    (repo.root / "doc.md").unlink()
+    repo.commit()
+    return repo
+
+
+def rows(out: str) -> list[tuple[str, str]]:
+    """Change and file of each row of a table of changes."""
+    return [(line.split()[2], line.split()[3]) for line in out.splitlines()[1:]]
+
+
+def test_the_newest_change_stands_first(history: Repo) -> None:
+    expected = [("deleted", "doc.md"), ("modified", "docs/other.md"), ("modified", "doc.md")]
+    assert rows(agentsync(history.root, "log").out) == expected
+    assert rows(agentsync(history.root, "log", "-n", "2").out) == expected[:2]
+    assert rows(agentsync(history.root, "log", "-n", "0").out) == expected
+
+
+def test_an_unknown_owner_stands_beside_the_author(history: Repo) -> None:
+    out = agentsync(history.root, "log").out.splitlines()
+    assert "unknown (Ada)" in out[1]
+    assert "claude-code" in out[2]
+
+
+FILTERS: list[tuple[list[str], list[str]]] = [
+    (["docs"], ["docs/other.md"]),
+    (["docs/other.md", "doc.md"], ["doc.md", "docs/other.md", "doc.md"]),
+    (["doc"], []),
+    (["."], ["doc.md", "docs/other.md", "doc.md"]),
+    (["--agent", "claude-code"], ["docs/other.md"]),
+    (["--agent", "unknown"], ["doc.md", "doc.md"]),
+    (["--type", "deleted"], ["doc.md"]),
+    (["--type", "docs", "docs"], ["docs/other.md"]),
+    (["--type", "sync"], []),
+    (["--since", "2d"], ["doc.md", "docs/other.md", "doc.md"]),
+    (["--since", "1min"], []),
+    (["--since", "2999-01-01"], []),
+    (["--since", "2001-01-01T00:00:00+02:00"], ["doc.md", "docs/other.md", "doc.md"]),
+]
+
+
+def test_filters_leave_out_what_was_not_asked_for(history: Repo) -> None:
+    for args, found in FILTERS:
+        assert [one["file_path"] for one in agentsync(history.root, "log", "--json", *args).records] == found, args
+
+
+def test_paths_are_taken_from_the_current_folder(history: Repo) -> None:
+    below = agentsync(history.root / "docs", "log", "--json", "other.md").records
+    assert [record["file_path"] for record in below] == ["docs/other.md"]
+    assert "outside of the repository" in agentsync(history.root, "log", "../x", code=2).err
+
+
+def test_json_lines_are_the_records_as_they_stand_in_the_ledger(history: Repo) -> None:
+    assert agentsync(history.root, "log", "--json", "--all", "-n", "0").records == history.lines()[::-1]
+
+
+def test_all_shows_every_kind(history: Repo) -> None:
+    history.commit("three\n")
+    history.git("revert", "--no-edit", "HEAD")
+    agentsync(history.root, "consolidate")
+    out = agentsync(history.root, "log", "--all").out
+    assert "consolidation  5 changes" in out
+    assert "baseline       3 files" in out
+
+
+def test_an_owner_that_a_later_commit_names_is_shown(history: Repo) -> None:
+    history.write("dirty\n", "docs/other.md")
+    agentsync(history.root, "scan")
+    assert "unknown" in agentsync(history.root, "log", "-n", "1").out
+    history.commit(message=CLAUDE)
+    assert "claude-code" in agentsync(history.root, "log", "-n", "1").out
+    only = agentsync(history.root, "log", "--agent", "claude-code", "--json").records
+    assert [record["file_path"] for record in only] == ["docs/other.md", "docs/other.md"]
+    shown = agentsync(history.root, "show", "--json", only[0]["id"]).json
+    assert (shown["agent_owner"], shown["known_owner"]) == (None, "claude-code")
+    assert [one["commit"] for one in shown["commits"]] == [history.head()]
+
+
+def test_spooled_changes_come_first_and_are_marked(history: Repo) -> None:
+    change = history.view().events("id", history.changes()[0]["id"])[0]
+    here = history.clone().here
+    assert here
+    notes.put(here, [replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750")], history.time)
+    assert agentsync(history.root, "log").out.splitlines()[1].endswith("spooled")
+    assert agentsync(history.root, "log", "--json").records[0]["spooled"] is True
+    assert agentsync(history.root, "show", "--json", "6058b750").json["spooled"] is True
+    assert "spooled: not yet in the ledger" in agentsync(history.root, "show", "6058b750").out
+
+
+def test_damaged_lines_and_newer_kinds_do_not_stop_it(history: Repo) -> None:
+    """A kind that this version does not know is listed with the others, as it stands there."""
+    last = history.lines()[-1]
+    newer = {**last, "kind": "claim", "id": "x", "seq": last["seq"] + 1, "files": {}}
+    with open(f"{history.clone().store}/ledger.jsonl", "a") as ledger:
+        ledger.write("nonsense\n" + json.dumps(newer) + '\n{"torn')
+    assert len(agentsync(history.root, "log", "--json").records) == 3
+    assert agentsync(history.root, "log", "--all", "--json").records[0] == newer
+    assert "claim" in agentsync(history.root, "log", "--all").out
+
+
+def test_a_record_that_stands_twice_is_shown_once(history: Repo) -> None:
+    path = Path(history.clone().store) / "ledger.jsonl"
+    data = path.read_bytes()
+    path.write_bytes(data + data.splitlines(keepends=True)[-1])
+    assert len(agentsync(history.root, "log", "--json").records) == 3
+
+
+def test_a_reader_that_has_enough_gets_no_complaint(history: Repo) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agentsync", "log", "--follow", "--json"],
+        cwd=history.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stderr
+    assert json.loads(process.stdout.readline())["file_path"] == "doc.md"
+    process.stdout.close()
+    history.commit("more\n")
+    assert process.wait(timeout=30) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_follow_begins_with_the_oldest_and_goes_on_as_changes_come(history: Repo) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agentsync", "log", "--follow", "--json", "-n", "2"],
+        cwd=history.root,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        assert [json.loads(process.stdout.readline())["event_type"] for _ in range(2)] == ["modified", "deleted"]
+        history.commit("again\n")
+        assert json.loads(process.stdout.readline())["event_type"] == "created"
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_show_takes_any_beginning_or_end_that_fits_one_record(history: Repo) -> None:
+    id_ = history.changes()[1]["id"]
+    for part in (id_, id_[-8:], id_[:-1], id_.upper()):
+        assert agentsync(history.root, "show", part, "--json").json["id"] == id_
+    assert "4 records have an id with 01" in agentsync(history.root, "show", "01", code=1).err
+    assert "no record has" in agentsync(history.root, "show", "ffffffff", code=1).err
+    assert "is no id" in agentsync(history.root, "show", 'x"\n', code=1).err
+
+
+def test_show_tells_evidence_and_report(history: Repo) -> None:
+    id_ = history.changes()[1]["id"]
+    out = agentsync(history.root, "show", id_).out
+    assert "evidence      trailer Co-Authored-By claude-code\n" in out
+    assert "reported      not yet: pending\n" in out
+    agentsync(history.root, "consolidate")
+    assert "(manual, 3 changes)" in agentsync(history.root, "show", id_).out
+    shown = agentsync(history.root, "show", "--json", id_).json
+    covering = next(line for line in history.lines() if line["kind"] == "consolidation")
+    assert shown["consolidated_by"] == covering["id"]
+    assert "changes         3" in agentsync(history.root, "show", covering["id"]).out

@@ -1,0 +1,218 @@
+"""`status`, `pending`, `checksums`, through a process of their own."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lab.cli import agentsync
+from lab.repo import DOCS, QUIET, Repo
+
+from agentsync.base.settings import Watch
+from agentsync.ledger import notes
+
+# What the API promises, key for key.
+STATUS = {
+    "running",
+    "pending_changes",
+    "last_consolidation",
+    "watched_files",
+    "checksums_tracked",
+    "consolidation_threshold",
+    "check_interval_seconds",
+}
+CHANGE = {"file_path", "event_type", "timestamp", "old_checksum", "new_checksum", "agent_owner"}
+CHECKSUM = {"checksum", "last_modified", "agent_owner"}
+HOSTILE = "docs/a\nb\x1b[31m\u202e.md"
+
+
+@pytest.fixture
+def ready(repo: Repo) -> Repo:
+    """A clone that is set up, with hooks."""
+    repo.begin()
+    repo.hooks()
+    return repo
+
+
+def test_the_json_has_the_keys_of_the_api(ready: Repo) -> None:
+    ready.commit("one\n")
+    shown = agentsync(ready.root, "status", "--json").json
+    assert shown.keys() >= STATUS
+    assert shown["running"] is False
+    assert shown["pending_changes"] == 1
+    assert shown["last_consolidation"] is None
+    assert shown["watched_files"] == shown["checksums_tracked"] == len(DOCS)
+    assert shown["consolidation_threshold"] == 1000
+    pending = agentsync(ready.root, "pending", "--json").json
+    assert pending["count"] == 1 == len(pending["changes"])
+    assert pending["changes"][0].keys() >= CHANGE
+    checksums = agentsync(ready.root, "checksums", "--json").json
+    assert checksums["count"] == len(DOCS)
+    one = checksums["checksums"]["doc.md"]
+    assert one.keys() >= CHECKSUM
+    assert one["checksum"] == pending["changes"][0]["new_checksum"] == hashlib.md5(b"one\n").hexdigest()
+    assert one["last_modified"] == pending["changes"][0]["timestamp"]
+
+
+def test_the_way_without_click_says_what_the_commands_say(ready: Repo) -> None:
+    """An option that stands elsewhere leads through click; the answer is the same."""
+    ready.commit("one\n")
+    for name in ("status", "pending", "checksums"):
+        direct = agentsync(ready.root.parent, "-C", str(ready.root), name, "--json")
+        through_click = agentsync(ready.root, name, "--json", "--json")
+        assert direct == through_click == agentsync(ready.root, name, "--json")
+
+
+def test_status_json_imports_neither_click_nor_rich_nor_gitpython(ready: Repo) -> None:
+    traced = agentsync(ready.root, "status", "--json", PYTHONPROFILEIMPORTTIME="1").err
+    imported = {line.rpartition("|")[2].strip() for line in traced.splitlines() if line.startswith("import time:")}
+    assert "agentsync.survey" in imported
+    assert imported.isdisjoint({"click", "rich", "git", "msgspec"})
+
+
+def test_status_json_starts_no_git(ready: Repo, tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "git").write_text("#!/bin/sh\nexit 9\n")
+    (folder / "git").chmod(0o755)
+    (ready.root / "doc.md").unlink()
+    shown = agentsync(ready.root, "status", "--json", PATH=f"{folder}:{os.environ['PATH']}").json
+    assert shown["files"]["doc.md"]["sync_status"] == 0
+
+
+def test_a_document_is_in_sync_changed_or_in_error(ready: Repo) -> None:
+    ready.commit("one\n")
+    (ready.root / "docs/other.md").unlink()
+    (ready.root / "docs/other.md").symlink_to("/etc/passwd")
+    files = agentsync(ready.root, "status", "--json").json["files"]
+    assert {path: file["sync_status"] for path, file in files.items()} == {
+        "AGENT_SYNC.md": 1,
+        "doc.md": 0,
+        "docs/other.md": -1,
+    }
+
+
+def test_a_watched_document_that_never_was_is_missing(repo: Repo) -> None:
+    repo.settings = replace(QUIET, watch=(*QUIET.watch, Watch("ROADMAP.md", "docs")))
+    repo.begin()
+    repo.hooks()
+    shown = agentsync(repo.root, "status", "--json").json
+    assert shown["missing"] == ["ROADMAP.md"]
+    assert shown["files"]["ROADMAP.md"]["sync_status"] == -1
+    assert (shown["watched_files"], shown["checksums_tracked"]) == (4, 3)
+    text = agentsync(repo.root, "status").out
+    assert [line.split()[-1] for line in text.splitlines() if line.startswith("ROADMAP.md")] == ["missing"]
+
+
+def test_a_sparse_checkout_deletes_nothing(ready: Repo) -> None:
+    ready.git("sparse-checkout", "set", "--no-cone", "/doc.md", "/AGENT_SYNC.md")
+    assert not (ready.root / "docs/other.md").exists()
+    shown = agentsync(ready.root, "status", "--json").json
+    assert (shown["missing"], shown["files"]["docs/other.md"]["sync_status"]) == ([], 1)
+
+
+def test_documents_that_a_glob_brings_in_count(repo: Repo) -> None:
+    repo.settings = replace(QUIET, watch=(Watch("doc.md", "sync"), Watch("docs/*.md", "docs")))
+    repo.begin()
+    repo.hooks()
+    assert agentsync(repo.root, "status", "--json").json["files"] == {
+        "doc.md": {"file_type": "sync", "sync_status": 1},
+        "docs/other.md": {"file_type": "docs", "sync_status": 1},
+    }
+
+
+def test_running_says_whether_a_poller_holds_its_lock(ready: Repo) -> None:
+    with open(f"{ready.clone().store}/watch.lock", "w") as lock:
+        assert agentsync(ready.root, "status", "--json").json["running"] is False
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert agentsync(ready.root, "status", "--json").json["running"] is True
+
+
+def test_what_git_has_begun_is_shown_as_paused(ready: Repo) -> None:
+    (Path(ready.clone().common_dir) / "MERGE_HEAD").write_text(ready.head())
+    paused = agentsync(ready.root, "status", "--json").json["paused"]
+    assert [(one["worktree"], one["operation"]) for one in paused] == [("main", "merge")]
+    assert "paused: main: a merge since " in agentsync(ready.root, "status").out
+
+
+def test_a_report_that_could_not_be_written_is_owed(ready: Repo) -> None:
+    ready.commit("one\n")
+    ready.write("<!-- agentsync:begin -->\n", "AGENT_SYNC.md")
+    agentsync(ready.root, "consolidate", code=1)
+    owed = agentsync(ready.root, "status", "--json").json["owed"]
+    assert [one["worktree"] for one in owed] == ["main"]
+    assert "AGENT_SYNC.md: line 1" in owed[0]["reason"]
+
+
+def test_spooled_changes_are_shown_at_once(ready: Repo) -> None:
+    ready.commit("one\n")
+    change = next(event for event in ready.look().seen.view.events("id", ready.changes()[0]["id"]))
+    here = ready.clone().here
+    assert here
+    new = replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750", new_blob="0" * 40, commit=None)  # type: ignore[arg-type]
+    path = notes.put(here, [new], ready.time)
+    shown = agentsync(ready.root, "status", "--json").json
+    assert shown["pending_changes"] == 2
+    assert shown["spooled"] == [{"path": path, "observations": 1}]
+    pending = agentsync(ready.root, "pending", "--json").json["changes"]
+    assert [one["spooled"] for one in pending] == [False, True]
+    assert "spooled" in agentsync(ready.root, "pending").out
+
+
+def test_a_damaged_line_is_a_problem(ready: Repo) -> None:
+    with open(f"{ready.clone().store}/ledger.jsonl", "ab") as ledger:
+        ledger.write(b"\x1b nonsense\n")
+    problems = agentsync(ready.root, "status", "--json").json["problems"]
+    assert [one["about"] for one in problems] == ["ledger"]
+
+
+@pytest.mark.parametrize("command", ["status", "pending", "checksums", "log"])
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_no_control_character_reaches_the_terminal(repo: Repo, command: str, option: tuple[str, ...]) -> None:
+    """Whatever files and authors are called."""
+    repo.settings = replace(QUIET, watch=(Watch("docs/*", "docs"),))
+    repo.write("one\n", HOSTILE)
+    repo.commit(message="hostile")
+    repo.begin()
+    repo.hooks()
+    repo.commit("two\n", HOSTILE, GIT_AUTHOR_NAME="E\x1b[2J\u202evil")
+    out = agentsync(repo.root, command, *option).out
+    assert "a\\nb\\" in out
+    assert all(line.isprintable() for line in out.split("\n"))
+
+
+def test_a_mistake_in_the_configuration_is_told_with_its_line(ready: Repo) -> None:
+    """The last valid settings go on; the exit code says that something is wrong. Hooks go on, too."""
+    config = ready.root / ".agentsync/config.toml"
+    config.write_text(config.read_text().replace("keep = ", "kept = "))
+    line = 1 + config.read_text().split("\n").index("kept = 20")
+    for command in (["status"], ["status", "--json"], ["checksums"], ["report"]):
+        done = agentsync(ready.root, *command, code=1)
+        assert f"config.toml:{line}" in done.err.split("\n")[0]
+        assert done.out
+    assert agentsync(ready.root, "scan", code=1).out == ""
+    ready.commit("one\n")
+    assert ready.count() == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "pending", "checksums", "log", "show 1", "report", "scan", "consolidate"]
+)
+def test_without_init_a_command_says_what_to_do_and_writes_nothing(repo: Repo, command: str) -> None:
+    done = agentsync(repo.root, *command.split(), code=1)
+    assert done.err.splitlines()[-1] == "hint: agentsync init"
+    assert not Path(repo.clone().store).exists()
+
+
+def test_each_worktree_has_its_own_checksums_and_the_clone_one_list_of_changes(ready: Repo) -> None:
+    other = ready.worktree("other", "-b", "other")
+    other.write("theirs\n")
+    agentsync(ready.root, "scan")
+    ours = agentsync(ready.root, "checksums", "--json").json["checksums"]["doc.md"]["checksum"]
+    theirs = agentsync(other.root, "checksums", "--json").json["checksums"]["doc.md"]["checksum"]
+    assert ours != theirs == hashlib.md5(b"theirs\n").hexdigest()
+    assert agentsync(ready.root, "pending", "--json").json == agentsync(other.root, "pending", "--json").json

@@ -1,0 +1,1 @@
+"""What tests are made with: repositories, commands, services, pages, and what must hold of them."""

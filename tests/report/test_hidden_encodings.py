@@ -1,0 +1,180 @@
+"""A report that git does not see, in files of every line ending and encoding."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lab.report import PATH, TEXT, Lab, both, clean_tree, make, reported
+
+from agentsync.report import region
+
+BARE = TEXT.removesuffix("\n")
+ID = "$Id$\n" + TEXT
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the file lies in the worktree: `raw`; with which configuration and .gitattributes; `newline` of its region.
+
+    `old` and `new`: an edit of it, as bytes of the worktree.
+    """
+
+    raw: bytes
+    config: tuple[str, ...] = ()
+    attributes: str = ""
+    newline: bytes = b"\n"
+    old: bytes = b"line 2"
+    new: bytes = b"my line"
+
+
+def crlf(text: str) -> bytes:
+    return text.replace("\n", "\r\n").encode()
+
+
+def wide(text: str, codec: str) -> bytes:
+    return ("\ufeff" + text).encode(codec)
+
+
+def wide_form(codec: str, attributes: str, newline: str = "\n") -> Form:
+    return Form(
+        wide(TEXT.replace("\n", newline), codec),
+        attributes=attributes,
+        newline=newline.encode(codec),
+        old="line 2".encode(codec),
+        new="my line".encode(codec),
+    )
+
+
+CRLF = b"\r\n"
+FORMS = {
+    "lf": Form(TEXT.encode()),
+    "crlf": Form(crlf(TEXT), newline=CRLF),
+    "no-final-newline": Form(BARE.encode()),
+    "crlf-no-final-newline": Form(crlf(BARE), newline=CRLF),
+    "empty": Form(b"", old=b"", new=b"my line\n"),
+    "one-line-no-final-newline": Form(b"x", old=b"x", new=b"my line"),
+    "mixed": Form(TEXT.replace("line 3\n", "line 3\r\n").encode()),
+    "lone-carriage-returns": Form(TEXT.replace("line 3\n", "line 3\r").encode()),
+    "autocrlf-true": Form(crlf(TEXT), config=("core.autocrlf=true",), newline=CRLF),
+    "autocrlf-true-no-final-newline": Form(crlf(BARE), config=("core.autocrlf=true",), newline=CRLF),
+    "autocrlf-input": Form(TEXT.encode(), config=("core.autocrlf=input",)),
+    "safecrlf": Form(crlf(TEXT), config=("core.autocrlf=true", "core.safecrlf=true"), newline=CRLF),
+    "safecrlf-no-final-newline": Form(crlf(BARE), config=("core.autocrlf=true", "core.safecrlf=true"), newline=CRLF),
+    "safecrlf-input": Form(TEXT.encode(), config=("core.autocrlf=input", "core.safecrlf=true")),
+    "eol-crlf": Form(crlf(TEXT), attributes="text eol=crlf", config=("core.safecrlf=true",), newline=CRLF),
+    "eol-lf": Form(TEXT.encode(), attributes="text eol=lf", config=("core.safecrlf=true",)),
+    "ident": Form(ID.encode(), attributes="ident"),
+    "ident-crlf": Form(crlf(ID), attributes="ident text eol=crlf", newline=CRLF),
+    "utf-16": wide_form("utf-16-le", "text working-tree-encoding=UTF-16LE-BOM"),
+    "utf-16-be": wide_form("utf-16-be", "text working-tree-encoding=UTF-16"),
+    "utf-16-crlf": wide_form("utf-16-le", "text eol=crlf working-tree-encoding=UTF-16LE-BOM", "\r\n"),
+    "utf-16-as-it-is": wide_form("utf-16-le", ""),
+    "utf-8-with-bom": Form(wide(TEXT, "utf-8")),
+    "latin-1": Form(TEXT.replace("line 3", "ligne trois, dépêche").encode("latin-1")),
+}
+
+
+def made(root: Path, form: Form, published: bool) -> Lab:
+    """A repository whose report's file has this form, as git itself would have checked it out."""
+    safe = "core.safecrlf=true" in form.config
+    settings = [word for one in form.config if one.startswith("core.auto") for word in ("--config", one)]
+    attributes = {".gitattributes": f"/{PATH} {form.attributes}\n"} if form.attributes else {}
+    root.parent.mkdir(exist_ok=True)
+    subprocess.run(["git", "init", "-q", "--bare", root.parent / "empty"], check=True)
+    subprocess.run(["git", "clone", "-q", *settings, root.parent / "empty", root], check=True, capture_output=True)
+    lab = make(root, content=form.raw, files=attributes)
+    lab.file.unlink()
+    lab.git("checkout", "-q", "--", PATH)
+    if form.raw[:2] == b"\xfe\xff":
+        lab.file.write_bytes(form.raw)  # which of the two git writes depends on the system
+        lab.git("add", PATH)
+    if not form.attributes.startswith("ident"):
+        assert lab.file.read_bytes() == form.raw
+    if safe:
+        lab.git("config", "core.safecrlf", "true")  # not before: it refuses agentsync's own new files
+    if published:
+        lab.consolidate()
+        assert lab.publish().commit
+    lab.consolidate()
+    return lab
+
+
+def stored(lab: Lab, text: bytes) -> bytes:
+    """What git would store of these bytes if there were no agentsync."""
+    args = ["git", "-c", "filter.agentsync.clean=", "hash-object", "-w", "--stdin", f"--path={PATH}"]
+    oid = subprocess.run(args, cwd=lab.root, check=True, input=text, capture_output=True).stdout.decode().strip()
+    return subprocess.run(["git", "cat-file", "blob", oid], cwd=lab.root, check=True, capture_output=True).stdout
+
+
+def holds(lab: Lab, form: Form, text: bytes) -> None:
+    """The file is this text and the newest report in the text's own form; git sees neither."""
+    reported(lab)
+    clean_tree(lab)
+    raw = lab.file.read_bytes()
+    assert region.strip(raw) == text
+    found = region.find(raw)
+    assert found and found.newline == (CRLF if len(form.newline) in (2, 4) and b"\r" in form.newline else b"\n")
+    inside = raw[found.start : found.end]
+    assert inside.count(b"\n") == inside.count(form.newline) > 5
+    assert region.strip(lab.blob()) == stored(lab, text)
+
+
+@both
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_the_text_passes_in_its_own_form_and_only_the_edit_is_committed(
+    tmp_path: Path, form: Form, published: bool
+) -> None:
+    """A report, an edit of the user's, another report, and git's own writing of the file."""
+    lab = made(tmp_path / "repo", form, published)
+    text = region.strip(lab.file.read_bytes())
+    holds(lab, form, text)
+    carried = lab.region_of()
+    assert bool(carried) is published
+
+    raw = lab.file.read_bytes()
+    lab.file.write_bytes(raw.replace(form.old, form.new, 1))
+    lab.git("add", PATH)
+    lab.git("commit", "-q", "-m", "edit")
+    edited = text.replace(form.old, form.new, 1)
+    assert lab.region_of() == carried
+    assert region.strip(lab.blob()) == stored(lab, edited)
+    assert lab.file.read_bytes() == raw.replace(form.old, form.new, 1)
+    clean_tree(lab)
+
+    lab.consolidate()
+    holds(lab, form, edited)
+    lab.file.unlink()
+    lab.git("checkout", "-q", "--", PATH)
+    clean_tree(lab)
+    fresh = region.strip(lab.file.read_bytes())
+    assert stored(lab, fresh) == stored(lab, edited)
+    lab.pay()
+    holds(lab, form, fresh)
+
+
+@pytest.mark.parametrize("name", ["lf", "no-final-newline", "crlf", "safecrlf-no-final-newline", "utf-16", "empty"])
+def test_what_is_taken_from_a_stash_is_in_its_own_form(tmp_path: Path, name: str) -> None:
+    """The edit is stashed and popped; the text behind a region that is on its way out has its last line whole."""
+    form = FORMS[name]
+    lab = made(tmp_path / "repo", form, True)
+    text = region.strip(lab.file.read_bytes())
+    lab.file.write_bytes(lab.file.read_bytes().replace(form.old, form.new, 1))
+    lab.git("stash")
+    lab.pay()
+    holds(lab, form, text)
+    lab.git("stash", "pop")
+    assert region.strip(lab.file.read_bytes()) == text.replace(form.old, form.new, 1)
+    assert lab.status() == [f" M {PATH}"]
+
+
+def test_text_that_is_neither_utf_8_nor_has_a_byte_order_mark_gets_no_region(tmp_path: Path) -> None:
+    """UTF-16 that nothing tells from bytes: the report is owed, and the file stays as it is."""
+    form = Form(TEXT.encode("utf-16-le"), attributes="text working-tree-encoding=UTF-16LE")
+    lab = make(tmp_path / "repo", content=form.raw, files={".gitattributes": f"/{PATH} {form.attributes}\n"})
+    (payment,) = lab.consolidate()
+    assert (payment.status, "no text" in payment.reason) == ("owed", True)
+    assert lab.file.read_bytes() == form.raw
+    clean_tree(lab)

@@ -1,0 +1,705 @@
+"""A report as a commit: that alone, on one branch, beside whatever anybody has staged, edited or is committing."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lab.command_line import agentsync
+from lab.hooks import calls, recorder
+from lab.repo import Repo
+from lab.report import PATH, clean_tree, edited, hidden, in_commit, newest, shown
+
+from agentsync.base import git
+from agentsync.base.errors import AgentsyncError
+from agentsync.report import git_index, region
+from agentsync.report import publish as publish_module
+from agentsync.report.publish import Published, publish
+
+HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+KILLS = int(os.environ.get("AGENTSYNC_TEST_KILLS", "300")) // 20
+
+
+@pytest.fixture
+def lab(repo: Repo) -> Repo:
+    """One consolidation, written and not published; nothing else to commit."""
+    hidden(repo)
+    edited(repo)
+    repo.commit()
+    return repo
+
+
+def published(repo: Repo) -> Published:
+    """What `agentsync publish` does, in this process."""
+    clone = repo.clone()
+    assert clone.here
+    return publish(clone, clone.here, repo.look().seen.view, repo.settings)
+
+
+def refused(repo: Repo) -> AgentsyncError:
+    """Why it does not; nothing has changed then."""
+    repo.look()
+    before = everything(repo)
+    with pytest.raises(AgentsyncError) as caught:
+        published(repo)
+    assert everything(repo) == before
+    return caught.value
+
+
+def everything(repo: Repo) -> tuple[str, ...]:
+    """What a refusal must not change."""
+    status = repo.git("status", "--porcelain")
+    return (repo.git("for-each-ref"), repo.git("ls-files", "-s", "-v"), status, repo.read(PATH), left(repo))
+
+
+def left(repo: Repo) -> str:
+    """What lies in the git directory and should not."""
+    git_dir = Path(repo.git("rev-parse", "--absolute-git-dir").strip())
+    names = [path.name for path in git_dir.iterdir()]
+    return " ".join(
+        name for name in names if name.endswith(".lock") or "agentsync-publish" in name or ".agentsync." in name
+    )
+
+
+def entries(repo: Repo) -> dict[str, str]:
+    """Each index entry but the report's, with its flags."""
+    out = repo.git("ls-files", "-s", "-t", "--debug", "-z")
+    found = dict(line.split("\t", 1)[::-1] for line in repo.git("ls-files", "-s", "-v", "-z").split("\0")[:-1])
+    assert "intent" not in out
+    return {path: about for path, about in found.items() if path != PATH}
+
+
+def test_the_commit_holds_the_region_alone(lab: Repo) -> None:
+    before = lab.head()
+    text = in_commit(lab)
+    done = published(lab)
+    assert done == Published(lab.head(), "main")
+    assert lab.git("rev-parse", "HEAD^").strip() == before
+    assert lab.git("diff", "--name-only", "HEAD^", "HEAD") == f"{PATH}\n"
+    assert shown(in_commit(lab)) == newest(lab)
+    assert region.strip(in_commit(lab).encode()) == text.encode()
+    clean_tree(lab)
+    assert lab.git("diff-files") == lab.git("diff-index", "--cached", "HEAD") == ""
+    assert left(lab) == ""
+
+
+def test_the_commit_says_what_it_is_and_stands_in_both_reflogs(lab: Repo) -> None:
+    published(lab)
+    assert lab.git("log", "-1", "--format=%an %ae %cn %s%n%b").startswith(
+        "Ada ada@example.org Ada agentsync: report of 20"
+    )
+    for ref in ("HEAD", "main"):
+        assert lab.git("reflog", "-1", "--format=%gs", ref).startswith("commit: agentsync: report of ")
+    assert lab.git("rev-parse", "main@{1}") == lab.git("rev-parse", "HEAD^")
+
+
+def test_a_second_publication_has_nothing_to_do(lab: Repo) -> None:
+    published(lab)
+    before = everything(lab)
+    assert published(lab) == Published(None, "main")
+    assert everything(lab) == before
+
+
+def test_a_newer_report_takes_the_place_of_the_published_one(lab: Repo) -> None:
+    published(lab)
+    edited(lab)
+    lab.commit()
+    assert shown(in_commit(lab)) != newest(lab)
+    published(lab)
+    assert shown(in_commit(lab)) == newest(lab)
+    clean_tree(lab)
+
+
+def test_a_newer_report_of_another_clone_stays(lab: Repo) -> None:
+    """It was published there and pulled here, where nothing has happened since."""
+    text = region.put(in_commit(lab).encode(), "theirs\n", "ffffffff-0000-7000-8000-000000000000", "## x")
+    blob = lab.git("hash-object", "-w", "--no-filters", "--stdin", stdin=text.decode()).strip()
+    lab.git("update-index", "--cacheinfo", f"100644,{blob},{PATH}")
+    lab.git("commit", "-q", "-m", "theirs")
+    assert published(lab) == Published(None, "main")
+    assert in_commit(lab).encode() == text
+
+
+# What the user has at hand
+
+
+def staged_and_edited(repo: Repo) -> None:
+    repo.write("staged\n", "code.py")
+    repo.git("add", "code.py")
+    repo.write("edited\n", "code.py")
+    repo.write("edited\n")
+    repo.write("new, staged\n", "new.py")
+    repo.git("add", "new.py")
+    repo.write("intended\n", "intended.py")
+    repo.git("add", "-N", "intended.py")
+    repo.git("rm", "-q", "--cached", "docs/other.md")
+    repo.write("untracked\n", "untracked")
+
+
+def test_what_is_staged_edited_and_intended_elsewhere_stays(lab: Repo) -> None:
+    staged_and_edited(lab)
+    before, status = entries(lab), lab.git("status", "--porcelain")
+    flags = lab.git("ls-files", "--debug", "intended.py", "new.py", "code.py", "doc.md")
+    published(lab)
+    assert lab.git("diff", "--name-only", "HEAD^", "HEAD") == f"{PATH}\n"
+    assert entries(lab) == before
+    assert lab.git("ls-files", "--debug", "intended.py", "new.py", "code.py", "doc.md") == flags
+    assert lab.git("status", "--porcelain") == status
+    assert (lab.read("code.py"), lab.read("doc.md"), lab.read("untracked")) == ("edited\n", "edited\n", "untracked\n")
+
+
+def own_text(repo: Repo, line: str) -> str:
+    """Somebody writes a line at the top of the report's file."""
+    text = f"{line}\n{repo.read(PATH)}"
+    repo.write(text, PATH)
+    return text
+
+
+def test_an_edit_of_the_reports_file_stays_unstaged(lab: Repo) -> None:
+    text = own_text(lab, "mine")
+    published(lab)
+    assert lab.read(PATH) == text
+    assert lab.git("status", "--porcelain") == f" M {PATH}\n"
+    assert [line for line in lab.git("diff").splitlines() if line[:1] in "+-"][2:] == ["+mine"]
+    assert "mine" not in in_commit(lab)
+
+
+def test_an_edit_of_the_reports_file_stays_staged_and_a_second_one_beside_it_not(lab: Repo) -> None:
+    own_text(lab, "staged")
+    lab.git("add", PATH)
+    text = own_text(lab, "edited")
+    published(lab)
+    assert lab.read(PATH) == text
+    assert lab.git("status", "--porcelain") == f"MM {PATH}\n"
+    for args, line in ((("--cached",), "+staged"), ((), "+edited")):
+        assert [one for one in lab.git("diff", *args).splitlines() if one[:1] in "+-"][2:] == [line]
+    assert "staged" not in in_commit(lab)
+    assert shown(lab.git("show", f":{PATH}")) == newest(lab)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_staged_deletion_of_the_reports_file_stays_staged(lab: Repo, keep: bool) -> None:
+    lab.git("rm", "-q", *(["--cached"] if keep else []), PATH)
+    lab.git("status")
+    before = lab.git("ls-files", "-s")
+    published(lab)
+    assert lab.git("ls-files", "-s") == before
+    assert lab.git("status", "--porcelain").splitlines() == [f"D  {PATH}", *([f"?? {PATH}"] if keep else [])]
+    assert shown(in_commit(lab)) == newest(lab)
+
+
+def test_the_intent_to_add_the_reports_file_stays_one(lab: Repo) -> None:
+    lab.git("rm", "-q", "--cached", PATH)
+    lab.git("add", "-N", PATH)
+    before = lab.git("ls-files", "-s", "--debug", PATH)
+    published(lab)
+    assert lab.git("ls-files", "-s", "--debug", PATH) == before
+    assert shown(in_commit(lab)) == newest(lab)
+
+
+def test_an_edit_that_is_staged_while_the_index_is_copied_stays_staged(
+    lab: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the question what is staged and the copy of the index there is time for a `git add`."""
+    copy = git_index._copy
+
+    def staging(index: str, to: str) -> bytes:
+        monkeypatch.setattr(git_index, "_copy", copy)
+        own_text(lab, "mine")
+        lab.git("add", PATH)
+        return copy(index, to)
+
+    monkeypatch.setattr(git_index, "_copy", staging)
+    assert published(lab).commit
+    assert "mine" in lab.git("show", f":{PATH}") and "mine" not in in_commit(lab)
+    monkeypatch.setattr(git_index, "_copy", staging)
+    edited(lab)
+    assert lab.git("show", f":{PATH}").count("mine") == 2
+
+
+# Where
+
+
+def test_only_on_the_branch_that_is_configured(repo: Repo) -> None:
+    hidden(repo, branch="reports")
+    edited(repo)
+    error = refused(repo)
+    assert error.message == "reports are published on reports only"
+    assert error.cause.startswith("this worktree has main;") and error.hint == "git switch reports, then try again"
+    repo.git("switch", "-qc", "reports")
+    assert published(repo).branch == "reports"
+
+
+def test_the_remotes_default_branch_is_asked_before_the_local_names(lab: Repo) -> None:
+    lab.git("update-ref", "refs/remotes/origin/trunk", "HEAD")
+    lab.git("update-ref", "refs/remotes/other/develop", "HEAD")
+    lab.git("symbolic-ref", "refs/remotes/other/HEAD", "refs/remotes/other/develop")
+    assert refused(lab).message == "reports are published on develop only"
+    lab.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    assert refused(lab).message == "reports are published on trunk only"
+    lab.git("switch", "-qc", "trunk")
+    assert published(lab).branch == "trunk"
+
+
+def test_main_comes_before_master_and_without_both_it_has_to_be_said(lab: Repo) -> None:
+    lab.git("branch", "master")
+    assert published(lab).branch == "main"
+    lab.git("branch", "-m", "main", "work")
+    edited(lab)
+    assert refused(lab).message == "reports are published on master only"
+    lab.git("branch", "-D", "master")
+    assert 'branch = "NAME" under [report]' in refused(lab).hint
+
+
+def test_a_detached_head_gets_no_report(lab: Repo) -> None:
+    lab.git("switch", "-q", "--detach")
+    error = refused(lab)
+    assert "a detached HEAD" in error.cause and error.hint == "git switch main, then try again"
+
+
+def test_a_branch_that_another_worktree_has_is_published_there(lab: Repo) -> None:
+    other = lab.worktree("other", "-b", "side")
+    error = refused(other)
+    assert error.hint == f"agentsync -C {lab.root} publish"
+    assert published(lab).commit
+
+
+def test_a_linked_worktree_publishes_its_own_branch(repo: Repo) -> None:
+    hidden(repo, branch="side")
+    other = repo.worktree("other", "-b", "side")
+    edited(repo)
+    before = everything(repo)[1:]
+    recorder(repo.root / ".git" / "hooks" / "pre-commit", repo.root.parent / "log")
+    assert published(other).commit == other.head()
+    assert everything(repo)[1:] == before
+    assert shown(in_commit(other)) == newest(repo)
+    clean_tree(other)
+    (call,) = calls(repo.root.parent / "log")
+    assert f"GIT_DIR={repo.root}/.git/worktrees/other\n" in call.git_env
+
+
+def test_a_branch_that_was_switched_at_the_last_moment_gets_nothing(lab: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both branches are at the same commit, so HEAD alone would not tell."""
+    lab.git("branch", "side")
+    tree = publish_module._Attempt._message
+
+    def switching(*args: object) -> bytes:
+        lab.git("switch", "-q", "side")
+        return tree(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(publish_module._Attempt, "_message", switching)
+    before = lab.git("for-each-ref")
+    with pytest.raises(AgentsyncError, match="on main only"):
+        published(lab)
+    assert lab.git("for-each-ref") == before
+    clean_tree(lab)
+
+
+# What is not there
+
+
+def test_without_a_report_there_is_nothing_to_publish(repo: Repo) -> None:
+    hidden(repo)
+    assert refused(repo).message == "there is no report to publish"
+
+
+def test_a_file_that_is_not_committed_gets_no_report(lab: Repo) -> None:
+    lab.git("rm", "-q", "--cached", PATH)
+    lab.git("commit", "-q", "-m", "gone")
+    error = refused(lab)
+    assert error.message == f"{PATH} is not in HEAD as a file" and error.hint.startswith(f"git add {PATH}")
+
+
+def test_a_branch_without_a_commit_gets_no_report(lab: Repo) -> None:
+    lab.git("checkout", "-q", "--orphan", "other")
+    lab.settings = replace(lab.settings, report=replace(lab.settings.report, branch="other"))
+    assert refused(lab).message == "other has no commit yet"
+
+
+def test_broken_markers_in_head_are_named_with_their_line(lab: Repo) -> None:
+    published(lab)
+    text = in_commit(lab).replace("<!-- agentsync:end -->\n", "")
+    lab.write(text, PATH)
+    lab.commit()
+    error = refused(lab)
+    assert error.message.startswith(f"HEAD:{PATH}: line ") and error.hint.startswith(f"repair {PATH}")
+
+
+@pytest.mark.parametrize("operation", ["merge", "lock", "pre-commit"])
+def test_in_the_middle_of_something_else_nothing_is_published(
+    lab: Repo, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish_module, "PATIENCE", 0.0)
+    if operation == "pre-commit":
+        monkeypatch.setenv("PRE_COMMIT", "1")
+    else:
+        (lab.root / ".git" / {"merge": "MERGE_HEAD", "lock": "index.lock"}[operation]).write_text(lab.head())
+    error = refused(lab)
+    assert error.message == "the report cannot be published now"
+
+
+def test_a_git_directory_that_cannot_be_written_is_an_error_with_its_cause(lab: Repo) -> None:
+    """Files where folders have to be stop root, too, as a read-only mount would."""
+    for number in range(256):
+        folder = lab.root / ".git" / "objects" / f"{number:02x}"
+        if not folder.exists():
+            folder.write_text("")
+    error = refused(lab)
+    assert error.message == "the report could not be published" and error.cause
+    assert error.hint.startswith("nothing was changed")
+
+
+def test_a_branch_that_cannot_be_moved_is_an_error_with_its_cause(lab: Repo) -> None:
+    (lab.root / ".git" / "refs" / "heads" / "main.lock").write_text("")
+    error = refused(lab)
+    assert "main.lock" in error.cause
+
+
+# Hooks, identity, signature
+
+
+def test_the_users_hooks_run_with_what_git_commit_gives_them(lab: Repo) -> None:
+    folder, log = lab.root / ".git" / "hooks", lab.root.parent / "log"
+    for name in HOOKS:
+        recorder(folder / name, log, name=name)
+    lab.write("x\n")
+    lab.git("commit", "-q", "-m", "mine", "--", "doc.md")
+    expected = calls(log)
+    edited(lab)
+    published(lab)
+    found = calls(log)
+    assert [call.name for call in found] == list(HOOKS) == [call.name for call in expected]
+    for ours, gits in zip(found, expected, strict=True):
+        assert [len(call.args) for call in (ours,)] == [len(gits.args)]
+        assert ours.args[1:] == gits.args[1:]
+        assert ours.stdin == ""
+        variables, theirs = (dict(line.split("=", 1) for line in c.git_env.splitlines()) for c in (ours, gits))
+        for name in ("GIT_CONFIG_PARAMETERS", "GIT_INDEX_FILE", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"):
+            variables.pop(name, None), theirs.pop(name, None)
+        assert variables == theirs
+
+
+def script(repo: Repo, name: str, text: str, folder: str = ".git/hooks") -> Path:
+    path = repo.root / folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def test_a_hook_sees_the_commit_in_the_index_and_nothing_to_stash(lab: Repo) -> None:
+    """The index it is given knows the files' stat: else all of them would look modified to git's plumbing."""
+    log = lab.root.parent / "log"
+    script(
+        lab,
+        "pre-commit",
+        f"#!/bin/sh\ngit diff --cached --name-only >{log}\ngit diff-files --name-only >>{log}\n",
+    )
+    staged_and_edited(lab)
+    lab.git("reset", "-q")
+    published(lab)
+    assert log.read_text().splitlines() == [PATH, "code.py", "doc.md"]
+
+
+@pytest.mark.parametrize("name", HOOKS[:3])
+def test_a_hook_that_refuses_is_named_and_nothing_has_changed(lab: Repo, name: str) -> None:
+    script(lab, name, "#!/bin/sh\nexit 3\n")
+    error = refused(lab)
+    assert error.message == f"the hook {name} refused the commit" and error.cause.endswith("ended with 3")
+
+
+def test_a_post_commit_hook_that_fails_changes_nothing(lab: Repo) -> None:
+    script(lab, "post-commit", "#!/bin/sh\nexit 3\n")
+    assert published(lab).commit == lab.head()
+
+
+def test_a_hook_without_the_executable_bit_does_not_run(lab: Repo) -> None:
+    script(lab, "pre-commit", "#!/bin/sh\nexit 3\n").chmod(0o644)
+    assert published(lab).commit
+
+
+def test_a_hook_without_a_first_line_runs_in_sh_and_one_without_its_interpreter_is_named(lab: Repo) -> None:
+    script(lab, "pre-commit", "exit 4\n")
+    assert refused(lab).cause.endswith("ended with 4")
+    script(lab, "pre-commit", "#!/no/such/program\n")
+    assert refused(lab).message == "the hook pre-commit cannot be run"
+
+
+def test_a_hook_may_change_the_message_and_may_not_empty_it(lab: Repo) -> None:
+    script(lab, "commit-msg", '#!/bin/sh\nprintf "\\n\\nfix: %s\\n\\n" "$(cat "$1")" >"$1"\n')
+    published(lab)
+    assert lab.git("log", "-1", "--format=%B").startswith("fix: agentsync: report of ")
+    script(lab, "commit-msg", '#!/bin/sh\n: >"$1"\n')
+    edited(lab)
+    assert refused(lab).message == "the commit message is empty"
+
+
+def test_a_hook_that_stages_something_else_is_refused(lab: Repo) -> None:
+    """The report would not be alone."""
+    own_text(lab, "mine")
+    script(lab, "pre-commit", f"#!/bin/sh\ngit add {PATH}\n")
+    error = refused(lab)
+    assert error.message == "the hook pre-commit changed what would be committed"
+
+
+def test_a_hook_that_stages_what_is_staged_already_is_not(lab: Repo) -> None:
+    script(lab, "pre-commit", "#!/bin/sh\ngit add -u\n")
+    assert published(lab).commit
+
+
+def test_our_own_hooks_do_not_look_and_the_next_look_finds_no_change(repo: Repo) -> None:
+    hidden(repo, hooks=True)
+    edited(repo)
+    repo.commit()
+    count = repo.count()
+    published(repo)
+    assert len([line for line in repo.lines() if line.get("commit") == repo.head()]) == 0
+    repo.look()
+    assert repo.count() == count
+    clean_tree(repo)
+
+
+def test_core_hooks_path_is_where_the_hooks_are(lab: Repo) -> None:
+    lab.git("config", "core.hooksPath", ".husky/_")
+    script(lab, "pre-commit", "#!/bin/sh\nexit 5\n", ".husky/_")
+    script(lab, "pre-commit", "#!/bin/sh\nexit 6\n")
+    assert refused(lab).cause.endswith(".husky/_/pre-commit ended with 5")
+
+
+def test_the_real_pre_commit_runs_stashes_what_is_unstaged_and_brings_it_back(
+    lab: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(lab.root.parent / "pre-commit"))
+    log = lab.root.parent / "log"
+    lab.write(
+        "repos:\n- repo: local\n  hooks:\n  - {id: it, name: it, language: system, pass_filenames: true,"
+        f" entry: \"sh -c 'echo $@ $(cat code.py) >{log}' it\"}}\n",
+        ".pre-commit-config.yaml",
+    )
+    lab.commit()
+    subprocess.run([sys.executable, "-m", "pre_commit", "install"], cwd=lab.root, check=True, capture_output=True)
+    lab.write("edited\n", "code.py")
+    text = own_text(lab, "mine")
+    before = newest(lab)
+    assert published(lab).commit
+    assert log.read_text() == f"{PATH} not watched\n"
+    assert lab.read("code.py") == "edited\n"
+    assert lab.git("status", "--porcelain").splitlines() == [f" M {PATH}", " M code.py"]
+    assert lab.read(PATH) == text
+    assert shown(lab.read(PATH)) == before == shown(in_commit(lab))
+    script(lab, "pre-commit.legacy", "#!/bin/sh\nexit 1\n")
+    lab.git("config", "core.hooksPath", ".git/hooks")
+    edited(lab)
+    assert refused(lab).message == "the hook pre-commit refused the commit"
+
+
+def test_a_signature_is_made_where_commits_are_signed(lab: Repo) -> None:
+    key = lab.root.parent / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    for name, value in (("gpg.format", "ssh"), ("user.signingkey", str(key)), ("commit.gpgsign", "yes")):
+        lab.git("config", name, value)
+    published(lab)
+    assert "-----BEGIN SSH SIGNATURE-----" in lab.git("cat-file", "commit", "HEAD")
+    lab.git("config", "user.signingkey", str(lab.root / "gone"))
+    edited(lab)
+    assert "gone" in refused(lab).cause
+
+
+def test_who_has_no_name_is_told_what_to_type(lab: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.git("config", "user.useConfigOnly", "true")
+    for role in ("AUTHOR", "COMMITTER"):
+        for part in ("NAME", "EMAIL"):
+            monkeypatch.delenv(f"GIT_{role}_{part}")
+    error = refused(lab)
+    assert error.message == "git does not know who commits" and error.hint.startswith("git config user.name")
+
+
+# Others at work
+
+
+def test_a_head_that_moves_loses_nothing(lab: Repo) -> None:
+    """Somebody commits in a loop; each of their commits stays on the branch with what it changed."""
+    ended = threading.Event()
+    made: list[str] = []
+    pauses = random.Random(1)
+
+    def commit() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            (lab.root / "code.py").write_text(f"{number}\n")
+            done = subprocess.run(
+                ["git", "commit", "-qam", f"theirs {number}"], cwd=lab.root, capture_output=True, check=False
+            )
+            if done.returncode == 0:
+                made.append(f"theirs {number}")
+            time.sleep(pauses.uniform(0.0, 0.5))
+
+    theirs = threading.Thread(target=commit)
+    theirs.start()
+    succeeded = 0
+    try:
+        for _ in range(12):
+            edited(lab)
+            try:
+                succeeded += published(lab).commit is not None
+            except AgentsyncError as error:
+                assert error.hint == "try again; nothing was changed"
+    finally:
+        ended.set()
+        theirs.join()
+    log = lab.git("log", "--format=%s", "main").splitlines()
+    assert [line for line in reversed(log) if line.startswith("theirs")] == made
+    assert sum(line.startswith("agentsync: report") for line in log) == succeeded > 0
+    for line in lab.git("log", "--format=%H %s", "main").splitlines():
+        commit_id, subject = line.split(" ", 1)
+        names = lab.git("show", "--format=", "--name-only", commit_id).split()
+        if subject.startswith("theirs"):
+            assert set(names) <= {"code.py", "docs/other.md"}
+            assert f"{subject.removeprefix('theirs ')}\n" == lab.git("show", f"{commit_id}:code.py")
+        elif subject.startswith("agentsync: report"):
+            assert names == [PATH]
+    lab.git("add", "-A")
+    lab.git("commit", "-q", "--allow-empty", "-m", "the rest")
+    clean_tree(lab)
+
+
+def test_a_commit_between_preparing_and_moving_the_branch_is_built_upon(
+    lab: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = publish_module._Attempt._message
+
+    def committing(*args: object) -> bytes:
+        monkeypatch.setattr(publish_module._Attempt, "_message", tree)
+        lab.commit("theirs\n", "code.py", "theirs")
+        return tree(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(publish_module._Attempt, "_message", committing)
+    assert published(lab).commit
+    assert lab.git("log", "-2", "--format=%s").splitlines()[1] == "theirs"
+    assert lab.git("show", "HEAD:code.py") == "theirs\n"
+    clean_tree(lab)
+
+
+def test_two_who_publish_at_once_make_one_commit(lab: Repo) -> None:
+    before = lab.head()
+    argv = [sys.executable, "-m", "agentsync", "publish"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    both = [subprocess.Popen(argv, cwd=lab.root, env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted(process.communicate()[0] for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert said[0] == "main shows the newest report already\n" and said[1].startswith("published on main: ")
+    assert lab.git("rev-list", "--count", f"{before}..main").strip() == "1"
+    clean_tree(lab)
+
+
+def test_killed_after_the_branch_has_moved_the_next_publication_mends_the_index(lab: Repo) -> None:
+    """The lock that was left is a link to a copy of the index, so it is known for ours and taken away."""
+    agentsync(lab.root, "publish", status=-signal.SIGKILL, AGENTSYNC_CRASH="publish")
+    assert "index.lock" in left(lab)
+    assert agentsync(lab.root, "publish") == "main shows the newest report already\n"
+    assert lab.git("status", "--porcelain") == ""
+    edited(lab)
+    assert published(lab).commit
+    assert left(lab) == ""
+
+
+def test_killed_at_random_it_leaves_a_repository_that_can_be_used(lab: Repo) -> None:
+    argv = [sys.executable, "-m", "agentsync", "publish"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    began = time.monotonic()
+    subprocess.run(argv, cwd=lab.root, env=env, check=True, capture_output=True)
+    usual = time.monotonic() - began
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    moments = random.Random(seed)
+    killed = 0
+    for _ in range(KILLS):
+        edited(lab)
+        lab.commit()
+        own_text(lab, f"mine {lab.time}")
+        process = subprocess.Popen(
+            argv, cwd=lab.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        time.sleep(moments.uniform(0.3, 1.1) * usual)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        killed += process.returncode != 0
+        # git itself, killed while it held a lock, leaves that lock; we answer for ours.
+        for lock in ("HEAD.lock", "refs/heads/main.lock"):
+            (lab.root / ".git" / lock).unlink(missing_ok=True)
+        agentsync(lab.root, "publish")
+        assert left(lab) == ""
+        assert shown(in_commit(lab)) == newest(lab)
+        assert lab.git("status", "--porcelain") == f" M {PATH}\n"
+        lab.commit(message="mine")
+        clean_tree(lab)
+    assert killed
+    lab.git("fsck", "--strict")
+
+
+# The commands
+
+
+def test_the_commands_say_what_they_did(repo: Repo) -> None:
+    hidden(repo)
+    repo.write("1\n")
+    said = agentsync(repo.root, "consolidate", "--commit")
+    assert f"published on main: {repo.head()[:12]}" in said
+    assert shown(in_commit(repo)) == newest(repo)
+    assert agentsync(repo.root, "publish") == "main shows the newest report already\n"
+    repo.write("2\n")
+    told = json.loads(agentsync(repo.root, "consolidate", "--commit", "--json"))
+    assert told["published"] == {"commit": repo.head(), "branch": "main"}
+    assert json.loads(agentsync(repo.root, "publish", "--json")) == {"commit": None, "branch": "main"}
+    repo.write("3\n")
+    assert "published" not in json.loads(agentsync(repo.root, "consolidate", "--json"))
+    assert json.loads(agentsync(repo.root, "publish", "--json")) == {"commit": repo.head(), "branch": "main"}
+
+
+def test_what_a_hook_prints_does_not_get_into_the_json(lab: Repo) -> None:
+    script(lab, "pre-commit", "#!/bin/sh\necho linting\n")
+    argv = [sys.executable, "-m", "agentsync", "publish", "--json"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    done = subprocess.run(argv, cwd=lab.root, env=env, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["commit"] == lab.head()
+    assert done.stderr == "linting\n"
+
+
+def test_a_refusal_is_message_cause_and_hint(lab: Repo) -> None:
+    lab.git("switch", "-qc", "side")
+    said = agentsync(lab.root, "publish", status=1)
+    assert "reports are published on main only" in said and "git switch main, then try again" in said
+
+
+def test_a_bare_repository_has_nowhere_to_publish(lab: Repo) -> None:
+    """The git directory itself is no worktree."""
+    lab.git("config", "core.bare", "true")
+    assert "agentsync -C ../DIR publish" in agentsync(lab.root / ".git", "publish", status=1)
+
+
+def test_a_report_that_git_sees_is_published_as_well(repo: Repo) -> None:
+    hidden(repo, commit="with-work")
+    edited(repo)
+    repo.git("add", "docs")
+    repo.git("commit", "-q", "-m", "mine")
+    assert repo.git("status", "--porcelain") == f" M {PATH}\n"
+    assert published(repo).commit
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_the_clone_is_asked_where_its_worktrees_are() -> None:
+    """A bare repository is told what to do; a worktree is handed back."""
+    with pytest.raises(AgentsyncError, match="bare repository"):
+        publish_module.required(None)
+    here = git.Worktree("main", "/x", "/x/.git")
+    assert publish_module.required(here) is here

@@ -1,0 +1,90 @@
+"""The demo tells the same story each time, with the seed's five changes, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab.command_line import agentsync
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which temporary folders are made."""
+    (tmp_path / "room").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "room"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return tmp_path / "room"
+
+
+def test_the_story_is_the_seeds(room: Path) -> None:
+    """Five changes of two agents reach the threshold; two commits of a third come by a pull and are pending."""
+    said = agentsync(room, "demo")
+    for line in (
+        "15:00  Claude Code notes its work: AGENT_SYNC.md",
+        "15:02  Claude Code hands over: docs/passation.md",
+        "15:05  Codex adds a rule: AGENTS.md",
+        "15:08  Claude Code notes that it is done: AGENT_SYNC.md",
+        "15:10  Codex draws the overview: docs/architecture/00-Overview.md",
+        "       recorded; the threshold is reached: 5 changes consolidated",
+        "       recorded; 2 pending",
+        '**Conditions**: {"pending_changes": 5, "threshold": 5}',
+        "**Consolidated changes**: 5 events in 4 files",
+        "  - `modified` at 2025-10-10T15:08:00Z (agent: claude-code)",
+        "  - `modified` at 2025-10-10T15:10:00Z (agent: codex-local)",
+    ):
+        assert line in said.split("\n")
+    assert "2025-10-10T15:04:00Z  modified  codex-cloud  ROADMAP.md" in said
+    assert "unknown" not in said
+
+
+def test_it_is_the_same_whoever_plays_it(room: Path) -> None:
+    """No agent's variable, locale, clock's zone or git setting of theirs shows."""
+    (room.parent / "gitconfig").write_text(
+        "[core]\n\thooksPath = /nowhere\n[user]\n\tname = Eve\n[commit]\n\tgpgSign = true\n"
+    )
+    theirs: dict[str, Any] = {
+        "GIT_CONFIG_GLOBAL": str(room.parent / "gitconfig"),
+        "GIT_DIR": "/nowhere",
+        "AGENTSYNC_AGENT": "aider",
+        "AGENTSYNC": "0",
+        "GEMINI_CLI": "1",
+        "LANG": "fr_FR.UTF-8",
+        "TZ": "Asia/Tokyo",
+        "GIT_AUTHOR_NAME": "Eve",
+    }
+    assert agentsync(room, "demo", **theirs) == agentsync(room, "demo")
+
+
+def test_nothing_is_left_behind(room: Path) -> None:
+    """Unless somebody wants to keep it; then the folder is told, and is a working clone."""
+    agentsync(room, "demo")
+    assert list(room.iterdir()) == []
+    said = agentsync(room, "demo", "--keep")
+    folder = Path(said.rstrip("\n").rpartition(" ")[2])
+    assert folder.parent.parent == room
+    assert "2 changes" in agentsync(folder, "status")
+
+
+def test_a_demo_that_cannot_be_played_says_why(room: Path) -> None:
+    """In git's own words, and leaves nothing behind either."""
+    git = room.parent / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text("#!/bin/sh\necho no room left >&2\nexit 128\n")
+    git.chmod(0o755)
+    said = agentsync(room, "demo", status=1, PATH=f"{git.parent}:{os.environ['PATH']}")
+    assert "error: the demo could not go on\ncause: git init" in said
+    assert "no room left" in said
+    assert list(room.iterdir()) == []
+
+
+def test_readme_shows_what_the_demo_prints(room: Path) -> None:
+    """The block of README that shows a ledger and a report has the demo's own lines."""
+    said = agentsync(room, "demo").split("\n")
+    readme = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("```text\n")[2].partition("```")[0].split("\n")
+    assert len(block) > 10
+    assert [line for line in block if line not in said] == []

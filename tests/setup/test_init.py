@@ -1,0 +1,335 @@
+"""`init` puts in what is missing and says so; `uninstall` gives everything back byte for byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from lab.command_line import agentsync
+from lab.repo import DOCS, NOON, Repo
+
+from agentsync.base import config, git
+from agentsync.base.errors import AgentsyncError, ConfigError
+from agentsync.base.settings import Settings
+from agentsync.setup import init as setup
+
+
+def init(
+    repo: Repo, *, python: str = sys.executable, environ: dict[str, str] | None = None, **wish: object
+) -> setup.Done:
+    return setup.init(repo.clone(), setup.Wish(**wish), python=python, environ=environ or {}, now=NOON)  # type: ignore[arg-type]
+
+
+def uninstall(repo: Repo, *, purge: bool = False, dry_run: bool = False) -> None:
+    setup.uninstall(repo.clone(), purge=purge, dry_run=dry_run)
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, bytes | str]]:
+    """Every file with its mode and bytes, and every folder, without git's own index, logs and objects."""
+    found: dict[str, tuple[int, bytes | str]] = {}
+    for folder, names, files in os.walk(root):
+        inside = Path(folder).relative_to(root)
+        if str(inside) == ".git":
+            names[:] = [name for name in names if name not in ("objects", "logs")]
+        for name in [*names, *files]:
+            path = Path(folder) / name
+            if str(inside / name) == ".git/index":
+                continue
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else "folder"
+            found[str(inside / name)] = (mode, what)
+    return found
+
+
+def test_a_commit_after_init_is_recorded(repo: Repo) -> None:
+    """The whole way: init on the command line, commit, and the change is there, by a hook."""
+    agentsync(repo.root, "init")
+    (repo.root / ".agentsync" / "config.toml").write_text(
+        config.default_text(Settings()).replace("ROADMAP.md", "doc.md")
+    )
+    repo.commit("edited\n")
+    assert [(change["file_path"], change["source"]) for change in repo.changes()] == [("doc.md", "hook")]
+
+
+def test_init_says_what_it_touches_and_what_to_commit(repo: Repo) -> None:
+    """And git shows nothing else than that."""
+    said = agentsync(repo.root, "init")
+    for path in (
+        "hooks/post-commit",
+        "info/exclude",
+        ".agentsync/config.toml",
+        ".agentsync/.gitignore",
+        "ledger.jsonl",
+    ):
+        assert path in said
+    assert "to commit: git add .agentsync/.gitignore .agentsync/config.toml" in said
+    shown = repo.git("status", "--porcelain", "-uall").split("\n")[:-1]
+    assert shown == ["?? .agentsync/.gitignore", "?? .agentsync/config.toml"]
+
+
+def test_a_second_init_changes_nothing_and_says_so(repo: Repo) -> None:
+    """Not a byte, and no record."""
+    init(repo)
+    before = snapshot(repo.root)
+    assert "nothing was changed" in agentsync(repo.root, "init")
+    assert snapshot(repo.root) == before
+
+
+def test_a_dry_run_tells_the_same_and_touches_nothing(repo: Repo) -> None:
+    """Neither where nothing is nor where all is there."""
+    before = snapshot(repo.root)
+    told = init(repo, dry_run=True).steps
+    assert snapshot(repo.root) == before
+    assert init(repo).steps == told
+    assert init(repo, dry_run=True).steps == ()
+    before = snapshot(repo.root)
+    uninstall(repo, dry_run=True)
+    assert snapshot(repo.root) == before
+
+
+def test_the_ledger_begins_with_what_all_worktrees_hold(repo: Repo) -> None:
+    """Edits from before init are nobody's change, in linked worktrees too."""
+    other = repo.worktree("other", "-b", "other")
+    other.write("uncommitted\n", "AGENT_SYNC.md")
+    repo.write("uncommitted, too\n", "AGENT_SYNC.md")
+    init(repo)
+    assert repo.view().state.known.keys() == {"main", "other"}
+    agentsync(repo.root, "scan")
+    assert repo.changes() == []
+
+
+def test_uninstall_gives_everything_back(repo: Repo) -> None:
+    """Byte for byte, with a hook, an exclude file and a mode that were there before."""
+    hook = repo.root / ".git" / "hooks" / "post-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 0\n")
+    hook.chmod(0o750)
+    (repo.root / ".git" / "info" / "exclude").write_text("*.tmp")
+    before = snapshot(repo.root)
+    init(repo)
+    repo.git("status")
+    assert snapshot(repo.root) != before
+    uninstall(repo, purge=True)
+    assert snapshot(repo.root) == before
+
+
+def test_uninstall_gives_back_a_repository_without_the_report_file(repo: Repo) -> None:
+    """What init made and nobody used is gone, in a repository with a linked worktree."""
+    repo.git("rm", "-q", "AGENT_SYNC.md")
+    repo.commit(message="without")
+    repo.worktree("other", "-b", "other")
+    before = snapshot(repo.root)
+    init(repo)
+    assert (repo.root / "AGENT_SYNC.md").exists()
+    uninstall(repo, purge=True)
+    assert snapshot(repo.root) == before
+
+
+def test_uninstall_keeps_the_ledger_and_init_goes_on_with_it(repo: Repo) -> None:
+    """Under the same writer; only --purge takes it."""
+    init(repo)
+    ledger = Path(repo.clone().store) / "ledger.jsonl"
+    before = ledger.read_bytes()
+    uninstall(repo)
+    assert ledger.read_bytes() == before
+    assert sorted(path.name for path in ledger.parent.iterdir()) == ["ledger.jsonl", "watermark.json", "writer.json"]
+    assert not (repo.root / ".agentsync").exists()
+    assert not init(repo).began
+    repo.write("later\n", "AGENT_SYNC.md")
+    agentsync(repo.root, "scan")
+    assert len({line["writer"] for line in repo.lines()}) == 1
+
+
+def test_uninstall_leaves_what_git_tracks_and_what_somebody_wrote(repo: Repo) -> None:
+    """A committed configuration is everybody's; an edited one is its author's."""
+    init(repo)
+    path = repo.root / ".agentsync" / "config.toml"
+    path.write_text(path.read_text() + "# mine\n")
+    uninstall(repo)
+    assert path.exists()
+    init(repo)
+    repo.git("add", ".agentsync")
+    repo.git("commit", "-q", "-m", "agentsync")
+    said = agentsync(repo.root, "uninstall")
+    assert "git tracks it" in said
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_a_fresh_clone_gets_its_part(repo: Repo, tmp_path: Path) -> None:
+    """The configuration came with the clone and stays as it is; hooks, excludes and ledger are made."""
+    init(repo, language="fr")
+    repo.git("add", ".agentsync")
+    repo.git("commit", "-q", "-m", "agentsync")
+    repo.git("clone", "-q", str(repo.root), str(tmp_path / "clone"))
+    fresh = Repo(tmp_path / "clone")
+    done = init(fresh)
+    assert done.settings.report.language == "fr"
+    assert done.language_from == ".agentsync/config.toml"
+    assert done.commit == ()
+    assert done.began
+    assert (fresh.root / ".git" / "hooks" / "post-commit").exists()
+    assert fresh.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("section", "environ", "asked", "language", "source"),
+    [
+        ("## 🤖 Synchronisation automatique", {"LANG": "en_GB.UTF-8"}, None, "fr", "the section in AGENT_SYNC.md"),
+        ("## 🤖 Automatic synchronisation", {"LANG": "fr_FR.UTF-8"}, None, "en", "the section in AGENT_SYNC.md"),
+        ("", {"LANG": "fr_FR.UTF-8"}, None, "fr", "the locale (LANG=fr_FR.UTF-8)"),
+        ("", {"LANG": "fr_FR.UTF-8", "LC_ALL": "de_DE"}, None, "en", "the locale (LC_ALL=de_DE)"),
+        ("", {}, None, "en", "no section, no locale: the default"),
+        ("## 🤖 Synchronisation automatique", {}, "en", "en", "--language"),
+    ],
+)
+def test_the_language_is_the_sections_then_the_locales(
+    repo: Repo, section: str, environ: dict[str, str], asked: str | None, language: str, source: str
+) -> None:
+    """Unless somebody says; and init tells which and why."""
+    repo.write(f"# Notes\n\n{section}\n", "AGENT_SYNC.md")
+    done = init(repo, environ=environ, language=asked)
+    assert (done.settings.report.language, done.language_from) == (language, source)
+    assert config.load(str(repo.root / ".agentsync" / "config.toml")).report.language == language
+
+
+def test_another_language_than_the_configurations_is_refused(repo: Repo) -> None:
+    """init edits no configuration."""
+    init(repo, language="fr")
+    with pytest.raises(AgentsyncError, match='says language = "fr"'):
+        init(repo, language="en")
+
+
+def test_a_missing_report_file_is_made_with_an_empty_region(repo: Repo) -> None:
+    """In the language asked for; `check` finds nothing wrong with it."""
+    (repo.root / "AGENT_SYNC.md").unlink()
+    repo.git("rm", "-q", "--cached", "AGENT_SYNC.md")
+    repo.git("commit", "-q", "-m", "without")
+    assert "AGENT_SYNC.md" in init(repo, language="fr").commit
+    assert "## 🤖 Synchronisation automatique" in repo.read("AGENT_SYNC.md")
+    agentsync(repo.root, "check")
+
+
+def test_a_report_file_that_somebody_deleted_is_not_made_again(repo: Repo) -> None:
+    """It is in git: the deletion is theirs."""
+    (repo.root / "AGENT_SYNC.md").unlink()
+    init(repo)
+    assert not (repo.root / "AGENT_SYNC.md").exists()
+
+
+def test_local_shows_git_nothing(repo: Repo) -> None:
+    """And stays so when init is run again without saying it."""
+    done = init(repo, local=True)
+    assert done.commit == ()
+    assert repo.git("status", "--porcelain") == ""
+    assert init(repo).steps == ()
+    uninstall(repo, purge=True)
+    assert not (repo.root / ".agentsync").exists()
+
+
+def test_without_hooks_there_are_none(repo: Repo) -> None:
+    """All else is there, and a scan sees the changes."""
+    init(repo, hooks=False)
+    assert not (repo.root / ".git" / "hooks" / "post-commit").exists()
+    repo.write("edited\n", "AGENT_SYNC.md")
+    agentsync(repo.root, "scan")
+    assert repo.count() == 1
+
+
+def test_a_bare_repository_is_set_up_from_its_worktree(repo: Repo, tmp_path: Path) -> None:
+    """And says so where it is asked for elsewhere."""
+    repo.git("clone", "-q", "--bare", str(repo.root), str(tmp_path / "bare"))
+    bare = Repo(tmp_path / "bare")
+    with pytest.raises(AgentsyncError, match="bare repository"):
+        init(bare)
+    bare.git("worktree", "add", "-q", "../tree", "main")
+    tree = Repo(tmp_path / "tree")
+    assert init(tree).began
+    tree.write("edited\n", "AGENT_SYNC.md")
+    agentsync(tree.root, "scan")
+    assert tree.count() == 1
+    uninstall(tree, purge=True)
+    assert not (tmp_path / "bare" / "agentsync").exists()
+
+
+def test_on_a_branch_from_before_the_clones_settings_go_on(repo: Repo) -> None:
+    """init there writes what the other branches have."""
+    init(repo, language="fr")
+    (repo.root / ".agentsync" / "config.toml").unlink()
+    done = init(repo)
+    assert done.settings.report.language == "fr"
+    assert "other branches" in done.language_from
+
+
+@pytest.mark.parametrize("python", ["/nowhere/python", "python3"])
+def test_a_missing_interpreter_is_refused_before_anything_is_touched(repo: Repo, python: str) -> None:
+    """Neither configuration nor ledger are there then."""
+    before = snapshot(repo.root)
+    with pytest.raises(AgentsyncError, match="cannot be started"):
+        init(repo, python=python)
+    assert snapshot(repo.root) == before
+
+
+def test_a_tracked_interpreter_is_refused_before_anything_is_touched(repo: Repo) -> None:
+    """Whoever writes the repository would have git run it."""
+    repo.write("#!/bin/sh\n", "bin/python")
+    (repo.root / "bin" / "python").chmod(0o755)
+    repo.commit(message="python")
+    before = snapshot(repo.root)
+    with pytest.raises(AgentsyncError, match="tracks"):
+        init(repo, python=str(repo.root / "bin" / "python"))
+    assert snapshot(repo.root) == before
+
+
+def test_a_configuration_with_a_mistake_is_refused(repo: Repo) -> None:
+    """With its line; nothing is touched."""
+    repo.write("consolidation_treshold = 5\n", ".agentsync/config.toml")
+    before = snapshot(repo.root)
+    with pytest.raises(ConfigError, match=r"config\.toml:1: unknown key"):
+        init(repo)
+    assert snapshot(repo.root) == before
+    assert agentsync(repo.root, "init", status=1).count("did you mean consolidation_threshold?") == 1
+
+
+def test_a_git_directory_that_cannot_be_written_is_refused(repo: Repo) -> None:
+    """A file where the store has to be stops root, too, as a read-only mount would."""
+    (repo.root / ".git" / "agentsync").write_text("")
+    before = snapshot(repo.root)
+    said = agentsync(repo.root, "init", status=1)
+    assert said.startswith("error: ")
+    assert "hint: " in said
+    assert "bug in agentsync" not in said
+    assert snapshot(repo.root) == before
+
+
+def test_outside_of_a_repository_there_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    """For both commands."""
+    for command in ("init", "uninstall"):
+        assert "hint: run agentsync inside a repository" in agentsync(tmp_path, command, status=1)
+
+
+def test_json_has_what_the_text_has(repo: Repo) -> None:
+    """Steps, what to commit, and the language."""
+    flat = json.loads(agentsync(repo.root, "init", "--json", LANG="fr_FR.UTF-8"))
+    assert flat["language"] == "fr"
+    assert ".agentsync/config.toml" in flat["commit"]
+    assert {step["action"] for step in flat["steps"]} == {"write"}
+    assert json.loads(agentsync(repo.root, "uninstall", "--json"))["steps"]
+
+
+def test_a_worktree_in_a_rebase_is_watched_from_its_head(repo: Repo) -> None:
+    """init in the middle of an operation takes no half state for the baseline."""
+    repo.git("branch", "side", "HEAD")
+    repo.commit("ours\n")
+    repo.git("switch", "-q", "side")
+    repo.commit("theirs\n")
+    repo.git("rebase", "-q", "main", check=False)
+    assert git.operation(str(repo.root / ".git"))
+    init(repo)
+    repo.git("rebase", "--abort")
+    agentsync(repo.root, "scan")
+    assert repo.changes() == []
+    assert set(DOCS)

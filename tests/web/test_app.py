@@ -1,0 +1,460 @@
+"""The endpoints: the seed's JSON key for key, as the commands print it, and cheap to ask for again."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from lab.cli import agentsync
+from lab.live import SAME, quiet, with_client
+from lab.repo import Repo
+from pydantic import BaseModel
+
+from agentsync.ledger import notes
+from agentsync.web import guard, models, routes
+from agentsync.web.service import AutoSyncService
+
+# What the seed shows, with its own values.
+SEED: dict[str, Any] = {
+    "/api/sync/status": {
+        "running": True,
+        "pending_changes": 3,
+        "last_consolidation": "2025-10-10T15:30:00",
+        "watched_files": 8,
+        "checksums_tracked": 6,
+        "consolidation_threshold": 5,
+        "check_interval_seconds": 30,
+    },
+    "/api/sync/pending-changes": {
+        "count": 2,
+        "changes": [
+            {
+                "file_path": "AGENT_SYNC.md",
+                "event_type": "modified",
+                "timestamp": "2025-10-10T15:25:00",
+                "old_checksum": "abc123...",
+                "new_checksum": "def456...",
+                "agent_owner": "claude-code",
+            }
+        ],
+    },
+    "/api/sync/checksums": {
+        "count": 6,
+        "checksums": {
+            "doc.md": {
+                "checksum": "def456...",
+                "last_modified": "2025-10-10T15:25:00",
+                "agent_owner": "claude-code",
+            }
+        },
+    },
+}
+CONSOLIDATED = {
+    "status": "success",
+    "trigger": {
+        "trigger_type": "manual",
+        "conditions_met": {"pending_changes": 2},
+        "timestamp": "2025-10-10T15:35:00",
+    },
+    "changes_consolidated": 2,
+}
+TYPED: dict[str, type[BaseModel]] = {
+    "/api/sync/status": models.Status,
+    "/api/sync/pending-changes": models.PendingChanges,
+    "/api/sync/checksums": models.Checksums,
+    "/api/sync/log": models.Log,
+    "/api/sync/timeline": models.Timeline,
+}
+
+
+def assert_like(seed: Any, found: Any, where: str = "") -> None:
+    """All keys of the seed, each with the seed's type."""
+    assert type(found) is type(seed), f"{where}: {found!r}"
+    if isinstance(seed, dict):
+        for key, value in seed.items():
+            assert key in found, f"{where}: no {key}"
+            assert_like(value, found[key], f"{where}.{key}")
+    elif isinstance(seed, list):
+        for one in found:
+            assert_like(seed[0], one, f"{where}[]")
+
+
+def no_more(model: Any, found: Any, where: str = "") -> None:
+    """No key that the model does not name: OpenAPI tells all of them."""
+    extra = getattr(model, "model_extra", None)
+    assert not extra, f"{where}: {extra}"
+    for name, value in model:
+        for one in value if isinstance(value, list) else value.values() if isinstance(value, dict) else [value]:
+            if isinstance(one, BaseModel) and not isinstance(one, models.Record):
+                no_more(one, found, f"{where}.{name}")
+
+
+@pytest.fixture
+def busy(repo: Repo) -> Repo:
+    """A clone with something of everything: a report, owners, pending changes, an uncommitted one."""
+    quiet(repo)
+    claude = {"environ": {"CLAUDECODE": "1"}}
+    repo.commit("one\n")
+    repo.look("hook", **claude)
+    repo.commit("two\n", path="docs/other.md")
+    repo.look(asked=True)
+    repo.commit("three\n")
+    repo.look("hook", **claude)
+    repo.write("four\n")
+    repo.look(said="cursor")
+    return repo
+
+
+class TestReads:
+    @pytest.mark.parametrize("path", SEED)
+    def test_the_seed_s_keys_and_types_come_back(self, busy: Repo, path: str) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            answer = await client.get(path)
+            assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
+            if path.endswith("pending-changes"):
+                assert answer.json()["count"] == 2
+            assert_like(SEED[path], answer.json())
+
+        with_client(busy, act)
+
+    @pytest.mark.parametrize(
+        ("path", "command"),
+        [
+            ("/api/sync/status", "status"),
+            ("/api/sync/pending-changes", "pending"),
+            ("/api/sync/checksums", "checksums"),
+        ],
+    )
+    def test_it_is_what_the_command_prints(self, busy: Repo, path: str, command: str) -> None:
+        """While the service runs, the command says so too."""
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            printed = (await asyncio.to_thread(agentsync, busy.root, command, "--json")).json
+            assert (await client.get(path)).json() == printed
+
+        with_client(busy, act)
+
+    @pytest.mark.parametrize("path", TYPED)
+    def test_openapi_tells_every_key(self, busy: Repo, path: str) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            found = (await client.get(path)).json()
+            no_more(TYPED[path].model_validate(found, strict=True), found)
+
+        with_client(busy, act)
+
+    @pytest.mark.parametrize("path", [*TYPED, "/sync-dashboard.html"])
+    def test_one_who_has_it_gets_304_until_something_changes(self, busy: Repo, path: str) -> None:
+        """And its ETag is the same after a restart."""
+        tags = []
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            first = await client.get(path)
+            tags.append(first.headers["etag"])
+            assert not tags[0].startswith("W/")
+            for asked in (tags[0], f'"other", {tags[0]}', f"W/{tags[0]}", "*"):
+                again = await client.get(path, headers={"if-none-match": asked})
+                assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tags[0])
+            assert (await client.get(path, headers={"if-none-match": '"other"'})).status_code == 200
+            if not path.startswith("/api") or len(tags) < 2:
+                return
+            busy.commit("five\n")
+            busy.look()
+            new = await client.get(path, headers={"if-none-match": tags[0]})
+            assert new.status_code == 200 and new.headers["etag"] != tags[0]
+
+        with_client(busy, act)
+        with_client(busy, act)
+        assert tags[0] == tags[1]
+
+    def test_200_who_ask_at_once_cost_one_answer(self, busy: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+        made: list[object] = []
+        status = routes._status
+
+        def counted(now: Any) -> Any:
+            made.append(now)
+            return status(now)
+
+        monkeypatch.setattr(routes, "_status", counted)
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            answers = await asyncio.gather(*(client.get("/api/sync/status") for _ in range(200)))
+            assert {answer.status_code for answer in answers} == {200}
+            assert len({answer.content for answer in answers}) == 1
+
+        with_client(busy, act)
+        assert len(made) == 1
+
+    def test_metrics_count_the_ledger_and_the_looks_of_this_process(self, busy: Repo) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            await client.post("/api/sync/consolidate", headers=SAME)
+            answer = await client.get("/api/metrics")
+            assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+            lines = answer.text.splitlines()
+            assert 'sync_changes_detected_total{agent="claude-code",file_type="docs"} 2.0' in lines
+            assert 'sync_consolidations_triggered_total{trigger_type="manual"} 2.0' in lines
+            assert "sync_consolidation_duration_seconds_count 1.0" in lines
+
+        with_client(busy, act)
+
+    def test_health_is_that_it_watches(self, busy: Repo) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            assert (await client.get("/healthz")).json() == {"status": "ok"}
+            await service.stop()
+            answer = await client.get("/healthz")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert (await client.get("/api/sync/status")).json()["running"] is False
+
+        with_client(busy, act)
+
+    def test_the_page_and_its_files_are_served_and_nothing_else(self, busy: Repo) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            answer = await client.get("/", follow_redirects=False)
+            assert (answer.status_code, answer.headers["location"]) == (307, "/sync-dashboard.html")
+            page = await client.get("/sync-dashboard.html")
+            assert page.headers["content-type"] == "text/html; charset=utf-8" and "<!doctype html>" in page.text
+            for path in ("/routes.py", "/../routes.py", "/%2e%2e/app.py", "/page", "/other.html", "/.html"):
+                assert (await client.get(path)).status_code == 404, path
+
+        with_client(busy, act)
+
+    def test_head_is_get_without_a_body(self, busy: Repo) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            for path in (*TYPED, "/healthz", "/nothing"):
+                head, get = await client.head(path), await client.get(path)
+                assert head.status_code == get.status_code and head.content == b""
+                assert head.headers.get("etag") == get.headers.get("etag")
+            assert (await client.head("/api/sync/events")).status_code == 405
+
+        with_client(busy, act)
+
+
+class TestLog:
+    def test_pages_join_to_what_the_command_prints(self, busy: Repo) -> None:
+        """Each record once, newest first, with its owner as is known today."""
+        printed = agentsync(busy.root, "log", "--all", "--json", "-n", "0").records
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            for limit in (1, 2, 3, 500):
+                records: list[Any] = []
+                before, pages = None, 0
+                while pages == 0 or before:
+                    query = {"all": "true", "limit": str(limit), **({"before": before} if before else {})}
+                    page = (await client.get("/api/sync/log", params=query)).json()
+                    assert page["count"] == len(page["records"]) <= limit
+                    records, before, pages = records + page["records"], page["next"], pages + 1
+                assert [{**one, "known_owner": 0, "spooled": 0} for one in records] == [
+                    {**one, "known_owner": 0, "spooled": 0} for one in printed
+                ]
+
+        with_client(busy, act)
+
+    def test_an_owner_that_a_later_commit_told_is_known_on_every_page(self, repo: Repo) -> None:
+        """Also where the telling commit stands on the page before."""
+        quiet(repo)
+        for path in ("doc.md", "docs/other.md"):
+            repo.write("edited\n", path)
+            repo.look()
+        repo.commit()
+        repo.look("hook", environ={"CLAUDECODE": "1"})
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            first = (await client.get("/api/sync/log?limit=1")).json()
+            second = (await client.get("/api/sync/log", params={"limit": "1", "before": first["next"]})).json()
+            (record,) = second["records"]
+            assert (record["agent_owner"], record["known_owner"]) == (None, "claude-code")
+            mine = (await client.get("/api/sync/log", params={"agent": "claude-code", "before": first["next"]})).json()
+            assert [mine["count"], first["records"][0]["known_owner"]] == [1, "claude-code"]
+
+        with_client(repo, act)
+
+    def test_filters_are_those_of_the_command(self, busy: Repo) -> None:
+        counts = {
+            "": 4,
+            "path=doc.md": 3,
+            "path=docs": 1,
+            "path=/docs/": 1,
+            "path=docs&path=doc.md": 4,
+            "path=nothing": 0,
+            "agent=claude-code": 2,
+            "agent=unknown": 1,
+            "agent=cursor&path=doc.md": 1,
+            "type=modified": 4,
+            "type=deleted": 0,
+            "since=3d": 4,
+            "since=2001-01-01": 4,
+            "since=2999-01-01T00:00:00Z": 0,
+            "limit=2": 2,
+        }
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            found = {query: (await client.get(f"/api/sync/log?{query}")).json()["count"] for query in counts}
+            assert found == counts
+
+        with_client(busy, act)
+
+    def test_a_page_looks_at_so_many_records_only_and_the_next_one_goes_on(
+        self, busy: Repo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A filter that hardly anything passes costs no more than another."""
+        monkeypatch.setattr("agentsync.web.log_pages.EXAMINED", 2)
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            found, before, pages = 0, None, 0
+            while pages == 0 or before:
+                query = {"path": "docs", **({"before": before} if before else {})}
+                page = (await client.get("/api/sync/log", params=query)).json()
+                found, before, pages = found + page["count"], page["next"], pages + 1
+            assert found == 1 and pages > 2
+
+        with_client(busy, act)
+
+    def test_what_waits_in_a_spool_is_on_the_first_pages(self, busy: Repo) -> None:
+        """And says so; a page after it can be asked for."""
+        spooled(busy)
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            page = (await client.get("/api/sync/log?limit=1")).json()
+            assert [one["spooled"] for one in page["records"]] == [True]
+            second = (await client.get("/api/sync/log", params={"limit": "1", "before": page["next"]})).json()
+            assert [one["spooled"] for one in second["records"]] == [False]
+
+        with_client(busy, act, start=False)
+
+    def test_what_has_not_its_form_is_told_as_a_problem(self, busy: Repo) -> None:
+        wrong = ["limit=0", "limit=501", "limit=x", "since=yesterday", "since=2025-02-30", "before=x", "all=perhaps"]
+        unknown = "before=01a2033e-91c5-77fa-a0dd-2a5358d43ed3"
+        statuses = {**dict.fromkeys((*wrong, f"agent={'x' * 2000}"), 422), unknown: 404}
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            for query, status in statuses.items():
+                answer = await client.get(f"/api/sync/log?{query}")
+                problem = answer.json()
+                assert (answer.status_code, problem["status"]) == (status, status), query
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert problem["type"] == "about:blank" and problem["detail"]
+
+        with_client(busy, act)
+
+
+def spooled(repo: Repo) -> None:
+    """Put an observation into the spool, as one who could not append."""
+    here = repo.clone().here
+    (change,) = repo.view().events("id", repo.changes()[-1]["id"])
+    assert here
+    notes.put(here, [replace(change, id="01a2033e-91c5-77fa-a0dd-2a5358d43ed3", new_blob="0" * 40)], repo.time)  # type: ignore[arg-type]
+
+
+class TestConsolidate:
+    def test_the_seed_s_keys_and_types_come_back(self, busy: Repo) -> None:
+        """The report is written by then; with nothing pending there is no trigger."""
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            done = (await client.post("/api/sync/consolidate", headers=SAME)).json()
+            assert_like(CONSOLIDATED, done)
+            assert done["changes_consolidated"] == 2 and done["trigger"]["timestamp"] in busy.read("AGENT_SYNC.md")
+            no_more(models.Consolidated.model_validate(done, strict=True), done)
+            assert (await client.get("/api/sync/pending-changes")).json() == {"count": 0, "changes": []}
+            again = (await client.post("/api/sync/consolidate", headers=SAME, json={"any": "body"})).json()
+            assert (again["status"], again["trigger"], again["changes_consolidated"]) == ("success", None, 0)
+
+        with_client(busy, act)
+
+    def test_too_many_are_told_when_the_next_may_come(self, busy: Repo) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            for _ in range(routes.CONSOLIDATIONS):
+                assert (await client.post("/api/sync/consolidate", headers=SAME)).status_code == 200
+            refused = await client.post("/api/sync/consolidate", headers=SAME)
+            assert refused.status_code == 429 and 0 < int(refused.headers["retry-after"]) <= routes.PERIOD
+            assert (await client.get("/api/sync/status")).status_code == 200
+
+        with_client(busy, act)
+
+    def test_a_held_lock_is_503_with_a_time_to_wait(self, busy: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And nothing is lost: what was seen is in the spool."""
+        monkeypatch.setattr("agentsync.ledger.log.LOCK_TIMEOUT", 0.05)
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            with open(f"{service.clone.store}/ledger.jsonl", "rb") as ledger:
+                fcntl.flock(ledger, fcntl.LOCK_EX)
+                answer = await client.post("/api/sync/consolidate", headers=SAME)
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+                assert answer.json()["hint"]
+
+        with_client(busy, act)
+
+
+class TestBodies:
+    def test_one_that_is_too_large_is_refused_however_it_comes(self, busy: Repo) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            async def chunks() -> AsyncIterator[bytes]:
+                for _ in range(65):
+                    yield b"x" * 1024
+
+            for content in (b"x" * (guard.LARGEST + 1), chunks()):
+                answer = await client.post("/api/sync/consolidate", headers=SAME, content=content)
+                assert answer.status_code == 413
+            fits = await client.post("/api/sync/consolidate", headers=SAME, content=b"x" * guard.LARGEST)
+            assert fits.status_code == 200
+
+        with_client(busy, act)
+
+    def test_one_that_does_not_come_is_not_waited_for(self, busy: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(guard, "PATIENCE", 0.05)
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            async def nothing() -> AsyncIterator[bytes]:
+                yield b"x"
+                await asyncio.sleep(60)
+
+            answer = await client.post("/api/sync/consolidate", headers=SAME, content=nothing())
+            assert answer.status_code == 408
+
+        with_client(busy, act)
+
+
+class TestProblems:
+    def test_every_error_is_one(self, busy: Repo) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            for method, path, status in (
+                ("GET", "/nothing", 404),
+                ("GET", "/api/sync/nothing", 404),
+                ("POST", "/api/sync/status", 405),
+                ("DELETE", "/api/sync/consolidate", 405),
+                ("GET", "/api/sync/consolidate", 405),
+            ):
+                answer = await client.request(method, path, headers=SAME)
+                assert (answer.status_code, answer.json()["status"]) == (status, status), path
+                assert answer.headers["content-type"] == "application/problem+json"
+
+        with_client(busy, act)
+
+    def test_a_ledger_that_cannot_be_read_is_503_with_cause_and_hint(self, busy: Repo) -> None:
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            ledger = Path(service.ledger.path)
+            ledger.rename(ledger.with_name("aside"))
+            ledger.symlink_to(ledger.with_name("aside"))
+            answer = await client.get("/api/sync/log")
+            assert answer.status_code == 503 and answer.json()["cause"] == "it is a symbolic link"
+            assert (await client.get("/healthz")).status_code == 200
+
+        with_client(busy, act)
+
+    def test_a_bug_is_one_too_and_shows_nothing_of_itself(self, busy: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+        def breaks(now: object) -> dict[str, object]:
+            raise ZeroDivisionError("a secret")
+
+        monkeypatch.setattr(routes, "_status", breaks)
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            answer = await client.get("/api/sync/status")
+            assert answer.status_code == 500 and "secret" not in answer.text
+            assert answer.json()["title"] == "Internal Server Error"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+
+        with_client(busy, act)
