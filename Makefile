@@ -8,15 +8,18 @@ JOBS ?= auto
 # Bytecode is what makes a hook fast: whoever switched it off has it written all the same, here.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint format bench managers clean
+.PHONY: help demo test test-long lint format bench managers clean
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(VENV)/.base ## Play the seed's timeline in a scratch repository
 	@$(BIN)/agentsync demo
 
-test: $(VENV)/.test managers ## Run the whole suite
+test: $(VENV)/.test managers ## Run the tests that everybody runs
 	$(BIN)/python -m pytest -n $(JOBS)
+
+test-long: $(VENV)/.test managers ## Run the long ones: many random histories, kills, corruptions, every benchmark once
+	$(BIN)/python -m pytest -n $(JOBS) -m long
 
 lint: $(VENV)/.lint ## ruff, mypy --strict, shellcheck
 	$(BIN)/ruff check

@@ -40,6 +40,7 @@ def missing(lab: Lab) -> Step:
     raise MissingError("not installed")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("benchmark", bench.BENCHMARKS, ids=lambda benchmark: benchmark.name)
 def test_each_benchmark_runs_and_its_ratios_are_numbers(lab: Lab, benchmark: Benchmark) -> None:
     rows = race(benchmark, lab)
