@@ -1,16 +1,53 @@
-"""The main script of a git hook: so small because Python compiles a main script anew each time."""
+"""The one script that git starts: `hook NAME ARGS...`, `clean PATH` as its filter, `merge BASE OURS THEIRS SIZE`.
+
+So small because Python compiles a main script anew each time. What each mode needs is imported there and nowhere else.
+"""
 
 import gc
 import os
 import sys
 
-gc.disable()  # a hook ends before there is anything to collect
-sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-try:
+
+def hook(*args: str) -> None:
+    """Look now. Whatever goes wrong, git goes on."""
     from agentsync.hook import main
 
-    main(sys.argv[1:])
-except BaseException:  # whatever it is, git goes on
-    if os.environ.get("AGENTSYNC_TRACE", "0") != "0":
+    main([*args])
+
+
+def clean(path: str) -> None:
+    """git's clean filter: the file's bytes from the standard input to the output; as they came if anything fails."""
+    content = stored = sys.stdin.buffer.read()
+    try:
+        from agentsync.report.hidden import clean
+
+        stored = clean(path, content)
+    finally:
+        sys.stdout.buffer.write(stored)
+        sys.stdout.buffer.flush()
+
+
+def merge(base: str, ours: str, theirs: str, size: str) -> None:
+    """git's merge driver: it unites the two reports, then git merges the texts, whatever became of the first step."""
+    try:
+        from agentsync.report.merge_regions import merge
+
+        merge(base, ours, theirs)
+    except Exception as error:
+        if tracing:
+            print(f"agentsync: merge driver: {error!r}", file=sys.stderr)
+    labels = ["-L", "ours", "-L", "base", "-L", "theirs"]
+    os.execvp("git", ["git", "merge-file", f"--marker-size={size}", *labels, ours, base, theirs])
+
+
+gc.disable()  # it ends before there is anything to collect
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+tracing = os.environ.get("AGENTSYNC_TRACE", "0") != "0"
+mode, *arguments = sys.argv[1:]
+try:
+    {"hook": hook, "clean": clean, "merge": merge}[mode](*arguments)
+except BaseException:  # whatever it is, git goes on; a filter's reader may have gone, too
+    if tracing:
         raise
-os._exit(0)  # taking the interpreter apart takes as long as the record
+# Taking the interpreter apart takes as long as the record. `merge` comes here only if there is no git: a conflict.
+os._exit(1 if mode == "merge" else 0)

@@ -2,7 +2,7 @@
 # git's clean filter for the file that holds agentsync's reports: git gets it with the region as the index has it. git
 # puts the file's name, quoted, into the line above, and `agentsync init` the interpreter and the script.
 if [ -x "$agentsync_python" ] && [ -r "$agentsync_entry" ]; then
-    exec "$agentsync_python" -I -S "$agentsync_entry" "$agentsync_path"
+    exec "$agentsync_python" -I -S "$agentsync_entry" clean "$agentsync_path"
 fi
 # agentsync is gone. Its reports stay out of commits all the same; text that has no end marker below stays in, and
 # whoever resolves a conflict decides.

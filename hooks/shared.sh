@@ -72,5 +72,5 @@ answer() {
 }
 
 look() {
-    "$agentsync_python" -I -S "$agentsync_entry" "$agentsync_name" "$@" || trace "looking ended with status $?"
+    "$agentsync_python" -I -S "$agentsync_entry" hook "$agentsync_name" "$@" || trace "looking ended with status $?"
 }

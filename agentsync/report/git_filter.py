@@ -1,7 +1,7 @@
 """What keeps the report region from git: a clean filter and its attribute, both in the common dir, nothing tracked.
 
-A merge driver stands beside it, for branches that carry reports in their commits. `clean.py` and `merge_regions.py` are
-what git runs.
+A merge driver stands beside it, for branches that carry reports in their commits. git runs `hidden.py` and
+`merge_regions.py`.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def is_installed(clone: git.Clone) -> bool:
 def commands(python: str) -> dict[str, str]:
     """What `init` puts into the clone's configuration: what git runs, by its own shell."""
     return {
-        FILTER: _script("clean.sh", python, "_clean.py", "agentsync_path=%f"),
-        DRIVER: _script("merge.sh", python, "_merge.py", "set -- %O %A %B %L"),
+        FILTER: _script("clean.sh", python, "agentsync_path=%f"),
+        DRIVER: _script("merge.sh", python, "set -- %O %A %B %L"),
         "merge.agentsync.name": "unites the report regions of agentsync",
     }
 
@@ -242,10 +242,9 @@ def _configured(clone: git.Clone, name: str) -> str:
     return "" if status else os.fsdecode(out).removesuffix("\0")
 
 
-def _script(name: str, python: str, entry: str, first: str) -> str:
+def _script(name: str, python: str, first: str) -> str:
     """The text of a script in `hooks/` with what it needs to know; git replaces %f and the like, so % is doubled."""
-    from agentsync.setup.hook_scripts import template  # late: only who installs needs it
+    from agentsync.setup.hook_scripts import ENTRY, template  # late: only who installs needs it
 
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    known = f"agentsync_python={shlex.quote(python)}\nagentsync_entry={shlex.quote(f'{package}/{entry}')}\n"
+    known = f"agentsync_python={shlex.quote(python)}\nagentsync_entry={shlex.quote(ENTRY)}\n"
     return f"{first}\n" + (known + template(name)).replace("%", "%%")

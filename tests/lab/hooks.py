@@ -134,8 +134,8 @@ class Lab:
         """How hooks called Python since the last time one asked, the hook's name first."""
         found = []
         for call in calls(self.folder / "python.log"):
-            flags, (name, *args) = call.args[:3], call.args[3:]
-            assert flags[:2] == ("-I", "-S") and flags[2].endswith("/agentsync/_entry.py")
+            flags, (mode, name, *args) = call.args[:3], call.args[3:]
+            assert flags[:2] == ("-I", "-S") and flags[2].endswith("/agentsync/_entry.py") and mode == "hook"
             found.append(Call(name, tuple(args), call.git_env, call.stdin))
         return found
 

@@ -218,17 +218,17 @@ def test_a_git_that_does_not_answer_in_time_is_not_waited_for(lab: Lab, monkeypa
 
 def test_whatever_goes_wrong_git_gets_the_bytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where git itself cannot be started, too."""
-    script = Path(hidden.__file__).parent.parent / "_clean.py"
+    script = Path(hidden.__file__).parent.parent / "_entry.py"
     env = {"PATH": "/nowhere"}
-    args = [sys.executable, "-I", "-S", str(script), PATH]
+    args = [sys.executable, "-I", "-S", str(script), "clean", PATH]
     done = subprocess.run(args, cwd=lab.root, env=env, input=NEW, check=True, capture_output=True)
     assert done.stdout == NEW
 
 
 def test_the_program_imports_nothing_but_what_it_needs(lab: Lab) -> None:
     """git waits for it: no ledger, no rendering, no third-party package."""
-    code = f"import sys; sys.argv[1:] = [{PATH!r}]\nimport os; os._exit = lambda _: None\n"
-    script = Path(hidden.__file__).parent.parent / "_clean.py"
+    code = f"import sys; sys.argv[1:] = ['clean', {PATH!r}]\nimport os; os._exit = lambda _: None\n"
+    script = Path(hidden.__file__).parent.parent / "_entry.py"
     code += f"__file__ = {str(script)!r}\nexec(compile(open(__file__).read(), __file__, 'exec'))\n"
     code += "sys.stderr.write(' '.join(sys.modules))"
     done = subprocess.run(

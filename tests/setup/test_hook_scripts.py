@@ -419,6 +419,6 @@ def test_the_entry_ends_quietly_whatever_happens(tmp_path: Path) -> None:
     shutil.copy(Path(agentsync.__file__).with_name("_entry.py"), entry)
     (tmp_path / "agentsync" / "hook.py").write_text("raise RuntimeError('broken')")
     lab = make_lab(tmp_path / "lab")
-    command = (sys.executable, "-I", "-S", str(entry), "post-commit")
+    command = (sys.executable, "-I", "-S", str(entry), "hook", "post-commit")
     assert lab.run(*command).stderr == ""
     assert "broken" in lab.run(*command, status=1, AGENTSYNC_TRACE="1").stderr
