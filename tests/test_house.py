@@ -35,9 +35,6 @@ YET: dict[str, set[str]] = {
     "poller.py": {"survey"},
     "report/git_filter.py": {"setup"},
     "survey.py": {"status"},
-    "web/export.py": {"cli"},
-    "web/routes.py": {"cli"},
-    "web/service.py": {"cli"},
 }
 
 

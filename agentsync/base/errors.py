@@ -33,3 +33,12 @@ class LockedError(LedgerError):
     """The ledger's lock was not to be had in time."""
 
     exit_code = LOCKED
+
+
+def not_set_up() -> AgentsyncError:
+    """The error for a repository in which agentsync knows nothing yet."""
+    return AgentsyncError(
+        "agentsync is not set up in this repository",
+        cause="the ledger has no baseline yet",
+        hint="agentsync init",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from agentsync.base import git
-from agentsync.base.errors import AgentsyncError
+from agentsync.base.errors import AgentsyncError, not_set_up
 from agentsync.base.prepared import current
 from agentsync.base.settings import CONFIG_PATH, Settings
 from agentsync.ledger.log import Ledger
@@ -78,15 +78,6 @@ class Session:
             view.catch_up()
             view.save()
         return view
-
-
-def not_set_up() -> AgentsyncError:
-    """The error for a repository in which agentsync knows nothing yet."""
-    return AgentsyncError(
-        "agentsync is not set up in this repository",
-        cause="the ledger has no baseline yet",
-        hint="agentsync init",
-    )
 
 
 def enter(directory: str) -> None:

@@ -12,11 +12,11 @@ import click
 
 from agentsync.base import git
 from agentsync.base.errors import OK
+from agentsync.base.times import since as since_when
 from agentsync.cli.context import Session
 from agentsync.cli.options import agent_names, json_option, watched_paths
 from agentsync.cli.output import clean, escape_json, print_json, say
 from agentsync.cli.tables import Table, show
-from agentsync.cli.times import since as since_when
 from agentsync.cli.words import count, moment, short, who
 from agentsync.ledger import history, notes
 from agentsync.ledger.log import Ledger

@@ -6,21 +6,7 @@ import sys
 
 from agentsync.base import strict_json
 from agentsync.base.text import clean as clean  # what the commands clean their names with
-
-
-def escape_json(text: str) -> str:
-    """JSON text in which everything that is not printable, so stands within a string, is an escape."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _json_escaped(char) for char in text)
-
-
-def _json_escaped(char: str) -> str:
-    code = ord(char)
-    if code > 0xFFFF:
-        code -= 0x10000
-        return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
-    return f"\\u{code:04x}"
+from agentsync.base.text import escape_json as escape_json
 
 
 def print_json(value: object) -> None:

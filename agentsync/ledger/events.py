@@ -7,12 +7,14 @@ object; `docs/ledger-format.md` describes every field. Nothing here reads a cloc
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from agentsync.base import strict_json
+from agentsync.base.times import from_rfc3339 as from_rfc3339
+from agentsync.base.times import is_time as is_time
+from agentsync.base.times import to_rfc3339 as to_rfc3339
 
 # Of each field: its name, its types, what must hold besides, and both in words.
 Plan = tuple[tuple[str, tuple[type, ...], Callable[[Any], bool] | None, str], ...]
@@ -235,40 +237,6 @@ def tick(clock: str, now: float) -> str:
 CLOCK_ZERO = "000000000000.0000"
 
 
-def to_rfc3339(seconds: float) -> str:
-    """Seconds since 1970 as RFC 3339, UTC, whole seconds."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def from_rfc3339(text: str) -> int:
-    """Seconds since 1970. Raises ValueError."""
-    if len(text) == 20 and text[4::3] == "--T::Z":
-        return _seconds(text)  # as we write it; `datetime` is an import
-    from datetime import datetime
-
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"no time zone: {text}")
-    return int(moment.timestamp())
-
-
-def _seconds(text: str) -> int:
-    """Seconds since 1970 of "YYYY-MM-DDTHH:MM:SSZ", by the days of the civil calendar. Raises ValueError.
-
-    Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.
-    """
-    year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
-    hour, minute, second = int(text[11:13]), int(text[14:16]), int(text[17:19])
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    longest = 28 + leap if month == 2 else 30 + (month + month // 8) % 2
-    if not (year > 0 and 0 < month < 13 and 0 < day <= longest and hour < 24 and minute < 60 and second < 60):
-        raise ValueError(f"no such time: {text}")
-    year -= month <= 2
-    of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
-    days = 365 * year + year // 4 - year // 100 + year // 400 + of_year - 719_468
-    return days * 86_400 + hour * 3600 + minute * 60 + second
-
-
 def _fields(value: Any) -> dict[str, object]:
     return dict(vars(value))
 
@@ -283,20 +251,6 @@ def _is_clock(value: str) -> bool:
 
 def _is_hex(text: str) -> bool:
     return not text.strip("0123456789abcdef") and text.isalnum()
-
-
-def is_time(value: object) -> bool:
-    """Whether a value is a time as `to_rfc3339` writes it."""
-    if not isinstance(value, str) or len(value) != 20 or value[4::3] != "--T::Z":
-        return False
-    digits = value[:4] + value[5:7] + value[8:10] + value[11:13] + value[14:16] + value[17:19]
-    if not (digits.isascii() and digits.isdecimal()):
-        return False
-    try:
-        _seconds(value)
-        return True
-    except ValueError:
-        return False
 
 
 def _is_count(value: int) -> bool:

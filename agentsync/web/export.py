@@ -9,8 +9,8 @@ import re
 
 from agentsync import status
 from agentsync.base import strict_json
-from agentsync.cli.output import escape_json
-from agentsync.ledger.events import to_rfc3339
+from agentsync.base.text import escape_json
+from agentsync.base.times import to_rfc3339
 from agentsync.ledger.recent import Recent
 from agentsync.ledger.view import View
 from agentsync.status import Survey

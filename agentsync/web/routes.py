@@ -15,7 +15,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from agentsync import status
-from agentsync.cli.times import since as since_when
+from agentsync.base.times import since as since_when
 from agentsync.ledger import history
 from agentsync.ledger.recent import Recent
 from agentsync.web import log_pages, models

@@ -21,11 +21,10 @@ from typing import Any
 from agentsync import status
 from agentsync.base import git
 from agentsync.base.config import RANGES
-from agentsync.base.errors import AgentsyncError
+from agentsync.base.errors import AgentsyncError, not_set_up
 from agentsync.base.git import Worktree
 from agentsync.base.prepared import current
 from agentsync.base.settings import CONFIG_PATH, Settings
-from agentsync.cli.context import not_set_up
 from agentsync.ledger.events import Consolidation, DamagedError, decode
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.state import Pending, State
