@@ -8,27 +8,28 @@ import os
 import sys
 
 
-def hook(*args: str) -> None:
+def hook(*arguments: str) -> None:
     """Look now. Whatever goes wrong, git goes on."""
     from agentsync.hook import main
 
-    main([*args])
+    main([*arguments])
 
 
-def clean(path: str) -> None:
+def clean(*arguments: str) -> None:
     """git's clean filter: the file's bytes from the standard input to the output; as they came if anything fails."""
     content = stored = sys.stdin.buffer.read()
     try:
         from agentsync.report.hidden import clean
 
-        stored = clean(path, content)
+        stored = clean(arguments[0], content)
     finally:
         sys.stdout.buffer.write(stored)
         sys.stdout.buffer.flush()
 
 
-def merge(base: str, ours: str, theirs: str, size: str) -> None:
+def merge(*arguments: str) -> None:
     """git's merge driver: it unites the two reports, then git merges the texts, whatever became of the first step."""
+    base, ours, theirs, size = arguments
     try:
         from agentsync.report.merge_regions import merge
 
@@ -40,12 +41,14 @@ def merge(base: str, ours: str, theirs: str, size: str) -> None:
     os.execvp("git", ["git", "merge-file", f"--marker-size={size}", *labels, ours, base, theirs])
 
 
+MODES = {"hook": hook, "clean": clean, "merge": merge}
+
 gc.disable()  # it ends before there is anything to collect
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 tracing = os.environ.get("AGENTSYNC_TRACE", "0") != "0"
 mode, *arguments = sys.argv[1:]
 try:
-    {"hook": hook, "clean": clean, "merge": merge}[mode](*arguments)
+    MODES[mode](*arguments)
 except BaseException:  # whatever it is, git goes on; a filter's reader may have gone, too
     if tracing:
         raise
