@@ -9,9 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from typing import TYPE_CHECKING
 
 from agentsync import __version__
 from agentsync import status as shown_now
@@ -23,6 +21,10 @@ from agentsync.ledger.view import Cursor
 from agentsync.observe.agents import KNOWN_AGENTS
 from agentsync.status import Survey
 from agentsync.web.durations import Durations, Looks
+
+if TYPE_CHECKING:  # an extra, imported when it is called for
+    from prometheus_client.metrics_core import Metric
+    from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LABELS = frozenset(("file_type", "agent", "source", "trigger_type", "file_path", "reason", "le", "version", "python"))

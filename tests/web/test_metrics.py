@@ -302,7 +302,7 @@ class TestExposition:
 
     def test_prometheus_client_is_imported_when_it_is_needed(self) -> None:
         """Importing the module, or measuring, needs it not."""
-        script = "import sys, agentsync.metrics, agentsync.durations; print('prometheus_client' in sys.modules)"
+        script = "import sys, agentsync.web.metrics, agentsync.web.durations; print('prometheus_client' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
         assert done.stdout == "False\n"
 
