@@ -26,8 +26,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
             monkeypatch.delenv(name)
     for name, value in seal(home).items():
         monkeypatch.setenv(name, value)
-    here = Path(__file__).parent  # programs that a test writes import the lab, too
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (here, here / "ledger"))))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # programs that a test writes import the lab, too
 
 
 @pytest.fixture

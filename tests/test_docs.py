@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from lab.repo import Repo
-from test_when_is_a_change import ROWS
 
 from agentsync.base import settings
 from agentsync.base.config import names_of
@@ -113,13 +112,6 @@ class TestHowItWorks:
         named = {name for row in in_table(text("how-it-works.md")) for name in re.findall(r"`([^`]+)`", row[0])}
         assert left <= named
         assert {"ledger.jsonl", "checkpoint.json", "seen.json", "agentsync-report"} <= left
-
-
-class TestWhenIsAChange:
-    def test_the_table_is_the_one_that_is_played(self) -> None:
-        """Case by case, with its count."""
-        rows = [row for row in in_table(text("when-is-a-change.md")) if len(row) == 2]
-        assert rows[2:] == [[says, str(changes)] for says, changes, _ in ROWS]
 
 
 class TestConfiguration:

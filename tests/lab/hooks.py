@@ -13,6 +13,8 @@ from pathlib import Path
 from agentsync.setup import hooks as install_module
 from agentsync.setup.changes import Step
 
+# husky and lefthook, where `make managers` puts them.
+MANAGERS = Path(__file__).parent.parent / "managers" / "node_modules" / ".bin"
 WATCHED = "docs/watched file.md"
 _RECORDER = """\
 #!/bin/sh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -148,6 +149,46 @@ class Repo:
         other = Repo(self.root.parent / name, self.settings)
         other.time = self.time + 1000
         return other
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, bytes | str]]:
+    """Every file with its mode and bytes, and every folder, without git's own index, logs and objects."""
+    found: dict[str, tuple[int, bytes | str]] = {}
+    for folder, names, files in os.walk(root):
+        inside = Path(folder).relative_to(root)
+        if str(inside) == ".git":
+            names[:] = [name for name in names if name not in ("objects", "logs")]
+        for name in [*names, *files]:
+            path = Path(folder) / name
+            if str(inside / name) == ".git/index":
+                continue
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else "folder"
+            found[str(inside / name)] = (mode, what)
+    return found
+
+
+def cleaned(text: str) -> str:
+    """Without the lines of conflict markers."""
+    return "".join(line for line in text.splitlines(keepends=True) if line[:7] not in ("<<<<<<<", "=======", ">>>>>>>"))
+
+
+def on_disk(root: Path, path: str) -> str | None:
+    """The blob id of what a file holds now."""
+    if not (root / path).exists():
+        return None
+    return Repo(root).git("hash-object", "--", path).strip()
+
+
+def describe(repo: Repo) -> str:
+    """The ledger, for a person who reads a failure."""
+    rows = []
+    for line in repo.lines():
+        about = [line["kind"], line.get("source"), line.get("worktree"), line.get("file_path"), line.get("reason")]
+        blobs = [str(line.get(name))[:7] for name in ("commit", "old_blob", "new_blob")]
+        files = {p: (str(f["blob"])[:7], f["dirty"]) for p, f in line.get("files", {}).items()}
+        rows.append(" ".join(map(str, [*about, *blobs, files or ""])))
+    return "\n" + "\n".join(rows) + "\n" + repo.git("log", "--all", "--graph", "--oneline")
 
 
 __all__ = ["DOCS", "NOON", "QUIET", "Event", "Repo", "from_rfc3339", "seal"]

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 from lab.audit import audit, replayed, well_formed
+from lab.ledgers import append, change
 from lab.repo import NOON, QUIET, Repo
-from test_log import append, change
 
 from agentsync.base import files, git
 from agentsync.ledger.log import Ledger, ReplacedError, Transaction

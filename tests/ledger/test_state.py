@@ -3,111 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lab.events import IDS, TIME, WORKTREES, attribution, baseline, change, consolidation, events, histories
 
-from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, new_id
+from agentsync.ledger.events import Baseline, Change, Consolidation, Event, new_id
 from agentsync.ledger.state import LONG, SHELF, UNOWNED, Fold, Known, Shelved, State, apply, replay
-
-TIME = "2025-10-10T12:00:00Z"
-PATHS = ("doc.md", "other.md")
-WORKTREES = ("main", "other")
-BLOBS = (None, "a" * 40, "b" * 40, "c" * 40)
-OWNERS = (None, "claude-code", "human")
-IDS = [new_id(number) for number in range(1, 30)]
-
-
-def change(id_: str, *, blob: str | None = "b" * 40, **fields: Any) -> Change:
-    """An uncommitted change of doc.md in main."""
-    given_: dict[str, Any] = {
-        "id": id_,
-        "timestamp": TIME,
-        "recorded": TIME,
-        "file_path": "doc.md",
-        "file_type": "docs",
-        "event_type": "modified",
-        "old_checksum": None,
-        "new_checksum": "1",
-        "agent_owner": None,
-        "evidence": [],
-        "confidence": 0.0,
-        "also": [],
-        "author": None,
-        "source": "poller",
-        "worktree": "main",
-        "branch": "main",
-        "commit": None,
-        "old_blob": "a" * 40,
-        "new_blob": blob,
-    }
-    return Change(**{**given_, **fields})
-
-
-def attribution(ids: list[str], *, blob: str | None = "b" * 40, reason: str = "own", **fields: Any) -> Attribution:
-    """The commit of such changes."""
-    given_: dict[str, Any] = {
-        "id": new_id(99),
-        "timestamp": TIME,
-        "recorded": TIME,
-        "file_path": "doc.md",
-        "event_ids": ids,
-        "reason": reason,
-        "carried_from": [],
-        "agent_owner": None,
-        "evidence": [],
-        "confidence": 0.0,
-        "also": [],
-        "author": None,
-        "committed_by": None,
-        "source": "hook",
-        "worktree": "main",
-        "branch": "main",
-        "commit": "f" * 40,
-        "old_blob": "a" * 40,
-        "new_blob": blob,
-    }
-    return Attribution(**{**given_, **fields})
-
-
-def baseline(blob: str | None, *, dirty: bool = False, worktree: str = "main", **fields: Any) -> Baseline:
-    """doc.md holds this, by nobody's edit."""
-    files = {"doc.md": {"blob": blob, "checksum": None, "dirty": dirty}}
-    given_: dict[str, Any] = {"branch": "main", "commit": None, "source": "scan", "files": files}
-    return Baseline(id=new_id(98), timestamp=TIME, recorded=TIME, worktree=worktree, **{**given_, **fields})
-
-
-def consolidation(ids: list[str]) -> Consolidation:
-    return Consolidation(new_id(97), TIME, TIME, "manual", {"pending_changes": len(ids)}, ids, "scan")
-
-
-ids = st.sampled_from(IDS)
-places = {"file_path": st.sampled_from(PATHS), "worktree": st.sampled_from((*WORKTREES, None))}
-commits = st.sampled_from((None, "d" * 40))
-blobs = st.sampled_from(BLOBS)
-events: st.SearchStrategy[Event] = st.one_of(
-    st.builds(change, ids, blob=blobs, commit=commits, agent_owner=st.sampled_from(OWNERS), **places),
-    st.builds(
-        attribution,
-        st.lists(ids, max_size=3),
-        blob=blobs,
-        reason=st.sampled_from(("own", "carried")),
-        agent_owner=st.sampled_from(OWNERS),
-        **places,
-    ),
-    st.builds(
-        baseline,
-        blobs,
-        dirty=st.booleans(),
-        worktree=st.sampled_from(WORKTREES),
-        tips=st.sampled_from((None, ["e" * 40])),
-        watch=st.sampled_from((None, ["doc.md"])),
-    ),
-    st.builds(consolidation, st.lists(ids, max_size=4)),
-)
-histories = st.lists(events, max_size=30)
 
 
 @given(histories, histories)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_state import attribution, change
+from lab.events import attribution, change
 
 from agentsync.ledger import recent, timeline
 from agentsync.ledger.events import CLOCK_ZERO, Change, Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339

@@ -21,8 +21,7 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from lab.audit import audit, replayed
-from lab.repo import DOCS, QUIET, Repo
-from test_when_is_a_change import cleaned, describe, on_disk
+from lab.repo import DOCS, QUIET, Repo, cleaned, describe, on_disk
 
 from agentsync.report import region
 

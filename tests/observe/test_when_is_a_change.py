@@ -6,11 +6,12 @@ end (and where the row itself says "polled").
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab.repo import DOCS, Repo
+from lab.repo import DOCS, Repo, cleaned, describe, on_disk
 
 MODES = ("hooks", "looking", "later")
 
@@ -342,11 +343,6 @@ def conflict(s: Story) -> None:
     s.git("merge", "-q", "feature", check=False)
 
 
-def cleaned(text: str) -> str:
-    """Without the lines of conflict markers."""
-    return "".join(line for line in text.splitlines(keepends=True) if line[:7] not in ("<<<<<<<", "=======", ">>>>>>>"))
-
-
 @row("octopus of three", 3)
 def _(s: Story, _: Path) -> None:
     for number, name in enumerate(("a", "b", "c")):
@@ -499,19 +495,8 @@ def test_row(repo: Repo, tmp_path: Path, says: str, changes: int, play: Row, mod
             assert known[worktree][path].blob == on_disk(root, path), (worktree, path)
 
 
-def on_disk(root: Path, path: str) -> str | None:
-    """The blob id of what a file holds now."""
-    if not (root / path).exists():
-        return None
-    return Repo(root).git("hash-object", "--", path).strip()
-
-
-def describe(repo: Repo) -> str:
-    """The ledger, for a person who reads a failure."""
-    rows = []
-    for line in repo.lines():
-        about = [line["kind"], line.get("source"), line.get("worktree"), line.get("file_path"), line.get("reason")]
-        blobs = [str(line.get(name))[:7] for name in ("commit", "old_blob", "new_blob")]
-        files = {p: (str(f["blob"])[:7], f["dirty"]) for p, f in line.get("files", {}).items()}
-        rows.append(" ".join(map(str, [*about, *blobs, files or ""])))
-    return "\n" + "\n".join(rows) + "\n" + repo.git("log", "--all", "--graph", "--oneline")
+def test_the_table_of_the_page_is_the_one_that_is_played() -> None:
+    """Case by case, with its count."""
+    page = Path(__file__).parent.parent.parent / "docs" / "when-is-a-change.md"
+    cells = re.findall(r"^\| ([^|]+) \| (\d+) \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert cells == [(says, str(changes)) for says, changes, _ in ROWS]

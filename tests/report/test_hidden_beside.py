@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lab.hooks import MANAGERS
 from lab.repo import Repo
 from lab.report import HIDDEN, PATH, clean_tree, edited, hidden, in_commit, initialise, newest, shown
-from test_hook_managers import MANAGERS
 
 from agentsync import status, survey
 from agentsync.base import files

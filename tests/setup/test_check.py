@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from lab.command_line import agentsync
-from lab.repo import Repo
-from test_init import snapshot
+from lab.repo import Repo, snapshot
 
 from agentsync.setup import check
 from agentsync.setup.check import Finding

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 from lab.command_line import agentsync
-from lab.repo import NOON, Repo
-from test_init import snapshot
+from lab.repo import NOON, Repo, snapshot
 
 from agentsync.setup import doctor, init, proof
 from agentsync.setup import repository as repo_module

@@ -12,12 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab.hooks import WATCHED, Call, Lab, calls, make_lab, recorder
+from lab.hooks import MANAGERS, WATCHED, Call, Lab, calls, make_lab, recorder
 
 from agentsync.setup.hook_scripts import NAMES
 from agentsync.setup.hook_states import HookState, inspect
 
-MANAGERS = Path(__file__).with_name("managers") / "node_modules" / ".bin"
 HOOKS_YAML = Path(__file__).parent.parent.parent / ".pre-commit-hooks.yaml"
 STAGES = "[pre-commit, post-commit, post-checkout, post-merge, post-rewrite]"
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 import sys
 from pathlib import Path
 
 import pytest
 from lab.command_line import agentsync
-from lab.repo import DOCS, NOON, Repo
+from lab.repo import DOCS, NOON, Repo, snapshot
 
 from agentsync.base import config, git
 from agentsync.base.errors import AgentsyncError, ConfigError
@@ -26,23 +24,6 @@ def init(
 
 def uninstall(repo: Repo, *, purge: bool = False, dry_run: bool = False) -> None:
     setup.uninstall(repo.clone(), purge=purge, dry_run=dry_run)
-
-
-def snapshot(root: Path) -> dict[str, tuple[int, bytes | str]]:
-    """Every file with its mode and bytes, and every folder, without git's own index, logs and objects."""
-    found: dict[str, tuple[int, bytes | str]] = {}
-    for folder, names, files in os.walk(root):
-        inside = Path(folder).relative_to(root)
-        if str(inside) == ".git":
-            names[:] = [name for name in names if name not in ("objects", "logs")]
-        for name in [*names, *files]:
-            path = Path(folder) / name
-            if str(inside / name) == ".git/index":
-                continue
-            mode = stat.S_IMODE(path.lstat().st_mode)
-            what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else "folder"
-            found[str(inside / name)] = (mode, what)
-    return found
 
 
 def test_a_commit_after_init_is_recorded(repo: Repo) -> None:

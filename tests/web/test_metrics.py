@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lab.cli import agentsync
+from lab.events import IDS, attribution, baseline, change, consolidation, histories
 from lab.repo import Repo
 from prometheus_client.parser import text_string_to_metric_families
-from test_state import IDS, attribution, baseline, change, consolidation, histories
 
 from agentsync.base.settings import Settings, Watch
 from agentsync.ledger.events import Event, from_rfc3339, new_id
