@@ -1,22 +1,22 @@
-"""git's plumbing as a child process, and where a repository and its worktrees lie: all of git that a hook needs.
+"""git as a child process, and where a repository and its worktrees lie.
 
-`subprocess` costs 20 ms to import, so `run` starts git by `posix_spawn`. Whatever git exported to the hook (GIT_DIR,
-GIT_INDEX_FILE, ...) is cleaned away: a `git -C other` would otherwise hit the wrong repository.
+Whatever git exported to a hook (GIT_DIR, GIT_INDEX_FILE, ...) is cleaned away: a `git -C other` would otherwise hit the
+wrong repository.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import select
-import time
+import re
+import signal
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agentsync.base.errors import AgentsyncError, NotARepositoryError
 
 TIMEOUT = 30.0  # seconds that one git process may take; nobody waits for ever because of us
-_SIGKILL, _SIGPIPE = 9, 13  # `signal` is an import too
-_PIPE = 1 << 14  # bytes that every system's empty pipe takes at once
 
 # `git rev-parse --local-env-vars`, and what makes git ask, page, trace into our output or fetch behind the user's back.
 _LOCAL = frozenset(
@@ -46,11 +46,21 @@ class GitError(AgentsyncError):
 
 
 def run(
-    args: list[str], *, cwd: str, stdin: bytes = b"", env: dict[str, str] | None = None, timeout: float | None = None
+    args: list[str],
+    *,
+    cwd: str,
+    stdin: bytes = b"",
+    env: dict[str, str] | None = None,
+    timeout: float | None = None,
+    terminal: bool = False,
 ) -> bytes:
-    """What `git ARGS` prints when started in `cwd`. Raises GitError on any status but 0 and after `timeout` seconds."""
+    """What `git ARGS` prints when started in `cwd`. Raises GitError on any status but 0 and after `timeout` seconds.
+
+    `terminal`: what it starts may ask the person at the terminal, as for the passphrase of a key that signs.
+    """
     environment = {**_environment(), **(env or {})}
-    status, out, err = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, environment, timeout)
+    argv = ["git", "-C", cwd, "--no-replace-objects", *args]
+    status, out, err = _spawn(argv, stdin, environment, timeout, terminal=terminal)
     if status:
         raise GitError(args, status, err)
     return out
@@ -94,66 +104,37 @@ def _environment() -> dict[str, str]:
 
 
 def _spawn(
-    argv: list[str], stdin: bytes, env: dict[str, str], timeout: float | None = None
+    argv: list[str], stdin: bytes, env: dict[str, str], timeout: float | None = None, *, terminal: bool = False
 ) -> tuple[int, bytes, bytes]:
-    feed = _readable(stdin)
-    out_read, out_write = os.pipe()
-    err_read, err_write = os.pipe()
+    """Exit status, output and errors of a program; after `timeout` seconds it is killed, with all that it started."""
     try:
-        actions = [(os.POSIX_SPAWN_DUP2, fd, to) for to, fd in enumerate((feed, out_write, err_write))]
-        try:
-            pid = os.posix_spawnp(argv[0], argv, env, file_actions=actions, setsigdef=[_SIGPIPE])
-        finally:
-            for fd in (feed, out_write, err_write):
-                os.close(fd)
-        out, err = _drain(pid, (out_read, err_read), TIMEOUT if timeout is None else timeout)
+        process = subprocess.Popen(
+            argv,
+            env=env,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=not terminal,
+        )
     except FileNotFoundError:
         raise AgentsyncError("git is not on the PATH", hint="install git 2.31 or newer") from None
-    finally:
-        os.close(out_read)
-        os.close(err_read)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), out, err
+    with process:
+        try:
+            out, err = process.communicate(stdin or None, TIMEOUT if timeout is None else timeout)
+        except subprocess.TimeoutExpired as expired:
+            _kill(process, whole=not terminal)
+            return -signal.SIGKILL, expired.output or b"", expired.stderr or b""
+        except BaseException:
+            _kill(process, whole=not terminal)
+            raise
+    return process.returncode, out, err
 
 
-def _readable(data: bytes) -> int:
-    """A descriptor from which the child reads `data`."""
-    if len(data) <= _PIPE:
-        read, write = os.pipe()
-        os.write(write, data)
-        os.close(write)
-        return read
-    import tempfile  # late: only long lists of commits come here
-
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        fd = os.dup(file.fileno())
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
-
-
-def _drain(pid: int, sources: tuple[int, int], timeout: float) -> tuple[bytes, bytes]:
-    """All that comes from the two pipes, until both end; the child is killed after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    parts: dict[int, list[bytes]] = {fd: [] for fd in sources}
-    waiting = select.poll()  # a server has more descriptors than `select` can name
-    for fd in sources:
-        waiting.register(fd, select.POLLIN)
-    still = len(sources)
-    while still:
-        ready = waiting.poll(max(0.0, deadline - time.monotonic()) * 1000)
-        if not ready:
-            os.kill(pid, _SIGKILL)
-            break  # what it has started may hold the pipes for ever
-        for fd, _ in ready:
-            data = os.read(fd, 1 << 20)
-            if data:
-                parts[fd].append(data)
-            else:
-                waiting.unregister(fd)
-                still -= 1
-    first, second = (b"".join(parts[fd]) for fd in sources)
-    return first, second
+def _kill(process: subprocess.Popen[bytes], *, whole: bool) -> None:
+    """Not `process.communicate` again: what it has started may hold the pipes for ever."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM where all of it has ended
+            (os.killpg if whole else os.kill)(process.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -176,6 +157,16 @@ class Clone:
     def store(self) -> str:
         """The folder in the common dir that is agentsync's."""
         return f"{self.common_dir}/agentsync"
+
+    def worktree(self) -> Worktree:
+        """The worktree that was asked from. Raises AgentsyncError in a bare repository."""
+        if self.here is None:
+            raise AgentsyncError(
+                "this is a bare repository",
+                cause="there are no files here that could be watched",
+                hint="run it in a worktree of this repository: git worktree add ../DIR BRANCH",
+            )
+        return self.here
 
 
 def locate(start: str) -> Clone:
@@ -208,9 +199,23 @@ def _clone(git_dir: str, root: str) -> Clone:
     if os.path.exists(f"{git_dir}/commondir"):
         common = os.path.realpath(os.path.join(git_dir, _line(f"{git_dir}/commondir")))
         return Clone(common, Worktree(os.path.basename(git_dir), root, git_dir))
-    if git_dir == root:  # a hook of a bare repository
+    if git_dir == root or _is_bare(git_dir):  # a hook of a bare repository, or one behind a .git
         return Clone(git_dir, None)
     return Clone(git_dir, Worktree("main", root, git_dir))
+
+
+_MAY_BE_BARE = re.compile(rb"\bbare\b(?! = false\n)", re.IGNORECASE)  # all but what git itself writes for "no"
+
+
+def _is_bare(git_dir: str) -> bool:
+    """Whether there is no working tree beside it, as in `proj/.bare` with a `proj/.git` that names it."""
+    if "GIT_WORK_TREE" in os.environ:
+        return False
+    for name in ("config", "config.worktree"):
+        with contextlib.suppress(OSError), open(f"{git_dir}/{name}", "rb") as file:
+            if _MAY_BE_BARE.search(file.read()):
+                return answer(["config", "--type=bool", "--get", "core.bare"], cwd=git_dir)[1] == b"true\n"
+    return False
 
 
 def worktrees(clone: Clone) -> list[Worktree]:
@@ -220,13 +225,14 @@ def worktrees(clone: Clone) -> list[Worktree]:
     if main:
         found.append(Worktree("main", main, clone.common_dir))
     folder = f"{clone.common_dir}/worktrees"
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        try:
+    names: list[str] = []
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        names = sorted(os.listdir(folder))
+    for name in names:
+        with contextlib.suppress(OSError):  # being added or removed at this moment
             door = os.path.join(folder, name, _line(f"{folder}/{name}/gitdir"))
-        except OSError:
-            continue  # being added or removed at this moment
-        if os.path.exists(door):
-            found.append(Worktree(name, os.path.realpath(os.path.dirname(door)), f"{folder}/{name}"))
+            if os.path.exists(door):
+                found.append(Worktree(name, os.path.realpath(os.path.dirname(door)), f"{folder}/{name}"))
     return found
 
 
@@ -245,8 +251,11 @@ def _main_root(common_dir: str) -> str | None:
 
 
 def branch_of(git_dir: str) -> str | None:
-    """The branch that a worktree has checked out, without refs/heads/; None where HEAD is detached."""
-    head = _line(f"{git_dir}/HEAD")
+    """The branch that a worktree has checked out, without refs/heads/; None where HEAD is detached or gone."""
+    try:
+        head = _line(f"{git_dir}/HEAD")
+    except FileNotFoundError:  # the worktree is being removed
+        return None
     return head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else None
 
 

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from agentsync.base.errors import OK, AgentsyncError
+from agentsync.base.errors import OK
 from agentsync.cli.context import Session
 from agentsync.cli.options import agent_names, json_option
 from agentsync.cli.output import clean, print_json, say
@@ -35,11 +35,7 @@ def agent(name: str | None, unset: bool, as_json: bool) -> int:
         raise click.UsageError("give a name or --unset, not both")
     if name and not is_agent(name):
         raise click.UsageError(f"{clean(name)!r} is no agent's name: small letters, digits, '.', '_' and '-'")
-    worktree = Session().here
-    if worktree is None:
-        raise AgentsyncError(
-            "there is no worktree here", cause="this is a bare repository", hint="agentsync -C WORKTREE agent"
-        )
+    worktree = Session().clone.worktree()
     if name or unset:
         set_agent(worktree, name)
     return _tell(worktree, as_json)

@@ -6,8 +6,7 @@ import sys
 
 import click
 
-from agentsync.base.errors import FINDINGS, OK, AgentsyncError
-from agentsync.base.git import Worktree
+from agentsync.base.errors import FINDINGS, OK
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, print_json, say
@@ -70,7 +69,7 @@ def check(strict: bool, as_json: bool) -> int:
     from agentsync.setup.check import check as check_repository
 
     session = Session()
-    found = check_repository(session.clone, _here(session))
+    found = check_repository(session.clone, session.clone.worktree())
     failed = [one for one in found if strict or not one.warning]
     if as_json:
         findings = [
@@ -102,7 +101,7 @@ def doctor(fix: bool, as_json: bool) -> int:
     from agentsync.setup.doctor import Patient, examine, mend
 
     session = Session()
-    here = _here(session)
+    here = session.clone.worktree()
     results = examine(Patient(session.clone, here, sys.executable))
     failed = []
     if fix and not all(one.ok for one in results):
@@ -120,14 +119,6 @@ def doctor(fix: bool, as_json: bool) -> int:
     for text in failed:
         say(f"not mended: {_lines(text)}")
     return OK if fine else FINDINGS
-
-
-def _here(session: Session) -> Worktree:
-    if session.here is None:
-        raise AgentsyncError(
-            "this is a bare repository", cause="there are no files here", hint="run it in one of its worktrees"
-        )
-    return session.here
 
 
 def _lines(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 
 from agentsync import web
-from agentsync.base.errors import OK, AgentsyncError, ConfigError
+from agentsync.base.errors import OK, ConfigError
 from agentsync.base.files import read_all
 from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
@@ -88,9 +88,7 @@ def service(
       agentsync service uninstall
     """
     session = Session()
-    if session.here is None:
-        raise AgentsyncError("this is a bare repository", hint="run it in a worktree of this repository")
-    unit = systemd.Unit(session.here.root, session.clone.common_dir)
+    unit = systemd.Unit(session.clone.worktree().root, session.clone.common_dir)
     if action == "install":
         access_of(host, token_file, allow_remote, names)
         session.view()

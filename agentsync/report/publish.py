@@ -173,7 +173,11 @@ class _Attempt:
         tree = self._tree()
         args = ["commit-tree", tree, "-p", self.head, *self.signed]
         message = self._message(folder)
-        new = git.run(args, cwd=self.worktree.root, stdin=message, env=author, timeout=SIGNING).decode().strip()
+        new = (
+            git.run(args, cwd=self.worktree.root, stdin=message, env=author, timeout=SIGNING, terminal=True)
+            .decode()
+            .strip()
+        )
         if not self._move(new):
             return ""
         if self.hooks.has("post-commit"):

@@ -49,7 +49,7 @@ class Done:
 
 def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], now: float) -> Done:
     """Put in what is missing; where nothing is, change nothing. Raises AgentsyncError, then nothing was touched."""
-    here = _worktree(clone)
+    here = clone.worktree()
     local = wish.local or _is_local(clone)
     place = (here.root, here.git_dir, clone.common_dir)
     settings, language_from = _settings(clone, here, wish, environ)
@@ -93,16 +93,6 @@ def _is_new(clone: Clone) -> bool:
         raise AgentsyncError(
             f"{clone.store} cannot be used", cause=error.strerror or "", hint="move it out of the way, then try again"
         ) from None
-
-
-def _worktree(clone: Clone) -> Worktree:
-    if clone.here is None:
-        raise AgentsyncError(
-            "this is a bare repository",
-            cause="there are no files here that could be watched",
-            hint="run it in a worktree of this repository: git worktree add ../DIR BRANCH",
-        )
-    return clone.here
 
 
 def _is_local(clone: Clone) -> bool:
@@ -201,9 +191,7 @@ def _to_commit(here: Worktree, steps: list[Step], local: bool) -> Iterator[str]:
 def uninstall(clone: Clone, *, purge: bool, dry_run: bool) -> tuple[Step, ...]:
     """Take out what `init` put in. The ledger stays, unless `purge`. Raises AgentsyncError."""
     every = git.worktrees(clone)
-    if not every:
-        _worktree(clone)
-    first = clone.here or every[0]
+    first = every[0] if every and not clone.here else clone.worktree()
     steps = [*_show_reports(clone, every, dry_run=dry_run)]
     steps += hooks.uninstall(first.root, first.git_dir, clone.common_dir, dry_run=dry_run)
     for worktree in every:

@@ -719,14 +719,6 @@ def test_a_hook_leaves_a_long_replay_to_a_command(repo: Repo, monkeypatch: pytes
     assert repo.count() == 1
 
 
-def test_a_git_that_does_not_end_is_ended(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where what it has started keeps its output open: nobody waits for ever because of us."""
-    monkeypatch.setattr(plumbing, "TIMEOUT", 0.2)
-    with pytest.raises(plumbing.GitError) as failed:
-        plumbing.run(["-c", "alias.hang=!sleep 5 & sleep 5", "hang"], cwd=str(repo.root))
-    assert failed.value.status == -9
-
-
 def test_pre_commit_alone_begins_a_ledger(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody has run init: from the first recorded commit on, without reading a file under its stash."""
     from agentsync import hook
