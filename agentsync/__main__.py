@@ -6,8 +6,9 @@ Agents ask for `status --json` all the time, and importing click costs more than
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
-from typing import NoReturn
 
 DOORS: dict[tuple[str, ...], str] = {
     ("status", "--json"): "status_json",
@@ -19,6 +20,17 @@ DOORS: dict[tuple[str, ...], str] = {
 def main() -> int:
     """Run the command line of this process; its exit code."""
     argv = sys.argv[1:]
+    if not _is_short(argv):
+        return run(argv)
+    gc.disable()  # so short a process leaves no garbage worth collecting
+    code = run(argv)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # taking the interpreter down in order would cost a tenth of the answer
+
+
+def run(argv: list[str]) -> int:
+    """Run a command line without the program's name, in this process; its exit code."""
     if argv == ["--version"]:
         from agentsync import __version__
 
@@ -26,18 +38,12 @@ def main() -> int:
         return 0
     from agentsync.cli.failures import guarded
 
+    return guarded(_straight if _is_short(argv) else _commands, argv)
+
+
+def _is_short(argv: list[str]) -> bool:
     rest = argv[2:] if argv[:1] == ["-C"] else argv
-    if rest[:1] == ["hook"] or tuple(rest) in DOORS:
-        _leave(guarded(_straight, argv))
-    return guarded(_commands, argv)
-
-
-def _leave(code: int) -> NoReturn:
-    """End without taking the interpreter down in order, which would cost a tenth of the answer."""
-    import os
-
-    sys.stderr.flush()
-    os._exit(code)
+    return rest[:1] == ["hook"] or tuple(rest) in DOORS
 
 
 def _commands(argv: list[str]) -> int:
@@ -58,9 +64,6 @@ def _straight(argv: list[str]) -> int:
         from agentsync.hook import main as hook  # a hook manager's line is on the way of a commit
 
         return hook(argv[1:])
-    import gc
-
-    gc.disable()  # so short a process leaves no garbage worth collecting
     from agentsync.cli import fast
 
     door: int = getattr(fast, DOORS[tuple(argv)])()

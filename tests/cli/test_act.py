@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab.cli import agentsync
+from lab.commands import agentsync
 from lab.repo import QUIET, Repo
 
 

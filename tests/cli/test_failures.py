@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab.cli import agentsync
+from lab.commands import agentsync
 
 from agentsync import __version__
 from agentsync.base.errors import AgentsyncError, LockedError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from lab.cli import agentsync
+from lab.commands import agentsync
 from lab.repo import Repo
 
 from agentsync.cli import COMMANDS

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab.cli import agentsync
+from lab.commands import agentsync, agentsync_process
 from lab.repo import DOCS, QUIET, Repo
 
 from agentsync.base.settings import Watch
@@ -68,7 +68,7 @@ def test_the_way_without_click_says_what_the_commands_say(ready: Repo) -> None:
 
 
 def test_status_json_imports_neither_click_nor_rich_nor_gitpython(ready: Repo) -> None:
-    traced = agentsync(ready.root, "status", "--json", PYTHONPROFILEIMPORTTIME="1").err
+    traced = agentsync_process(ready.root, "status", "--json", PYTHONPROFILEIMPORTTIME="1").err
     imported = {line.rpartition("|")[2].strip() for line in traced.splitlines() if line.startswith("import time:")}
     assert "agentsync.survey" in imported
     assert imported.isdisjoint({"click", "rich", "git", "msgspec"})

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab.command_line import agentsync
+from lab.commands import agentsync
 from lab.repo import Repo
 
 from agentsync.ledger import watermark
@@ -178,14 +178,14 @@ def test_findings_are_told_up_to_a_number(kept: Repo, monkeypatch: pytest.Monkey
 
 def test_verify_on_the_command_line(kept: Repo) -> None:
     """Exit code 0 without findings, 3 with them; JSON has the same."""
-    assert "7 records by 1 writer; all in order" in agentsync(kept.root, "verify")
+    assert "7 records by 1 writer; all in order" in agentsync(kept.root, "verify").said
     lines = lines_of(kept)
     put(kept, [*lines[:6], b"\x1b[31m", lines[6]])
-    said = agentsync(kept.root, "verify", status=3)
+    said = agentsync(kept.root, "verify", code=3).said
     assert "ledger.jsonl:7: byte " in said
     assert "damaged: not JSON" in said
     assert "\x1b" not in said
-    flat = json.loads(agentsync(kept.root, "verify", "--json", status=3))
+    flat = json.loads(agentsync(kept.root, "verify", "--json", code=3).said)
     assert flat["findings"][0]["line"] == 7
 
 
@@ -277,6 +277,6 @@ def test_status_tells_of_a_shortened_ledger(kept: Repo) -> None:
     """Among the problems, without a replay."""
     agentsync(kept.root, "status")
     cut(kept, 5)
-    assert "the ledger was shortened" in agentsync(kept.root, "status")
-    problems = json.loads(agentsync(kept.root, "status", "--json"))["problems"]
+    assert "the ledger was shortened" in agentsync(kept.root, "status").said
+    problems = json.loads(agentsync(kept.root, "status", "--json").said)["problems"]
     assert [one["about"] for one in problems] == ["ledger"]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab.command_line import agentsync
+from lab.commands import agentsync, agentsync_process
 from lab.hooks import calls, recorder
 from lab.repo import Repo
 from lab.report import PATH, clean_tree, edited, hidden, in_commit, newest, shown
@@ -604,9 +604,9 @@ def test_two_who_publish_at_once_make_one_commit(lab: Repo) -> None:
 
 def test_killed_after_the_branch_has_moved_the_next_publication_mends_the_index(lab: Repo) -> None:
     """The lock that was left is a link to a copy of the index, so it is known for ours and taken away."""
-    agentsync(lab.root, "publish", status=-signal.SIGKILL, AGENTSYNC_CRASH="publish")
+    agentsync_process(lab.root, "publish", code=-signal.SIGKILL, AGENTSYNC_CRASH="publish")
     assert "index.lock" in left(lab)
-    assert agentsync(lab.root, "publish") == "main shows the newest report already\n"
+    assert agentsync(lab.root, "publish").said == "main shows the newest report already\n"
     assert lab.git("status", "--porcelain") == ""
     edited(lab)
     assert published(lab).commit
@@ -653,17 +653,17 @@ def test_killed_at_random_it_leaves_a_repository_that_can_be_used(lab: Repo) -> 
 def test_the_commands_say_what_they_did(repo: Repo) -> None:
     hidden(repo)
     repo.write("1\n")
-    said = agentsync(repo.root, "consolidate", "--commit")
+    said = agentsync(repo.root, "consolidate", "--commit").said
     assert f"published on main: {repo.head()[:12]}" in said
     assert shown(in_commit(repo)) == newest(repo)
-    assert agentsync(repo.root, "publish") == "main shows the newest report already\n"
+    assert agentsync(repo.root, "publish").said == "main shows the newest report already\n"
     repo.write("2\n")
-    told = json.loads(agentsync(repo.root, "consolidate", "--commit", "--json"))
+    told = json.loads(agentsync(repo.root, "consolidate", "--commit", "--json").said)
     assert told["published"] == {"commit": repo.head(), "branch": "main"}
-    assert json.loads(agentsync(repo.root, "publish", "--json")) == {"commit": None, "branch": "main"}
+    assert json.loads(agentsync(repo.root, "publish", "--json").said) == {"commit": None, "branch": "main"}
     repo.write("3\n")
-    assert "published" not in json.loads(agentsync(repo.root, "consolidate", "--json"))
-    assert json.loads(agentsync(repo.root, "publish", "--json")) == {"commit": repo.head(), "branch": "main"}
+    assert "published" not in json.loads(agentsync(repo.root, "consolidate", "--json").said)
+    assert json.loads(agentsync(repo.root, "publish", "--json").said) == {"commit": repo.head(), "branch": "main"}
 
 
 def test_what_a_hook_prints_does_not_get_into_the_json(lab: Repo) -> None:
@@ -677,14 +677,14 @@ def test_what_a_hook_prints_does_not_get_into_the_json(lab: Repo) -> None:
 
 def test_a_refusal_is_message_cause_and_hint(lab: Repo) -> None:
     lab.git("switch", "-qc", "side")
-    said = agentsync(lab.root, "publish", status=1)
+    said = agentsync(lab.root, "publish", code=1).said
     assert "reports are published on main only" in said and "git switch main, then try again" in said
 
 
 def test_a_bare_repository_has_nowhere_to_publish(lab: Repo) -> None:
     """The git directory itself is no worktree."""
     lab.git("config", "core.bare", "true")
-    assert "agentsync -C ../DIR publish" in agentsync(lab.root / ".git", "publish", status=1)
+    assert "agentsync -C ../DIR publish" in agentsync(lab.root / ".git", "publish", code=1).said
 
 
 def test_a_report_that_git_sees_is_published_as_well(repo: Repo) -> None:

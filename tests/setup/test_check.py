@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from lab.command_line import agentsync
+from lab.commands import agentsync
 from lab.repo import Repo, snapshot
 
 from agentsync.setup import check
@@ -42,9 +42,9 @@ def line_of(repo: Repo, start: str) -> int:
 def test_nothing_is_found_in_order(shared: Repo) -> None:
     """Neither here nor in a fresh clone without a ledger."""
     assert found(shared) == []
-    assert agentsync(shared.root, "check", "--strict") == "nothing found\n"
+    assert agentsync(shared.root, "check", "--strict").said == "nothing found\n"
     shared.git("clone", "-q", ".", "../fresh")
-    assert agentsync(shared.root.parent / "fresh", "check", "--strict") == "nothing found\n"
+    assert agentsync(shared.root.parent / "fresh", "check", "--strict").said == "nothing found\n"
 
 
 def test_nothing_is_written(shared: Repo) -> None:
@@ -52,8 +52,8 @@ def test_nothing_is_written(shared: Repo) -> None:
     for path, text in (("AGENTS.md", "x"), ("AGENT_SYNC.md", "x"), (".agentsync/config.toml", "[")):
         shared.write(text, path)
         before = snapshot(shared.root)
-        agentsync(shared.root, "check", status=None)
-        agentsync(shared.root, "check", "--json", status=None)
+        agentsync(shared.root, "check", code=None)
+        agentsync(shared.root, "check", "--json", code=None)
         assert snapshot(shared.root) == before
 
 
@@ -62,7 +62,7 @@ def test_a_mistake_in_the_configuration_is_named_with_its_line(shared: Repo) -> 
     shared.write(shared.read(".agentsync/config.toml").replace("keep = 20", "kep = 20"), ".agentsync/config.toml")
     line = shared.read(".agentsync/config.toml").split("\n").index("kep = 20") + 1
     assert told(shared) == [f".agentsync/config.toml:{line}: unknown key 'kep', did you mean keep?"]
-    assert agentsync(shared.root, "check", status=3).startswith(f".agentsync/config.toml:{line}: ")
+    assert agentsync(shared.root, "check", code=3).said.startswith(f".agentsync/config.toml:{line}: ")
 
 
 def test_a_configuration_that_is_no_plain_file_is_found(shared: Repo) -> None:
@@ -116,21 +116,22 @@ def test_a_damaged_ledger_is_found(shared: Repo) -> None:
 def test_a_missing_document_is_a_warning_unless_strict(shared: Repo) -> None:
     """Its exit code says so."""
     (shared.root / "docs" / "other.md").unlink()
-    assert agentsync(shared.root, "check").startswith("warning: docs/other.md: a watched file is missing")
-    assert agentsync(shared.root, "check", "--strict", status=3).startswith("docs/other.md: a watched file is missing")
+    assert agentsync(shared.root, "check").said.startswith("warning: docs/other.md: a watched file is missing")
+    found = agentsync(shared.root, "check", "--strict", code=3).said
+    assert found.startswith("docs/other.md: a watched file is missing")
 
 
 def test_a_repository_without_a_configuration_is_warned(repo: Repo) -> None:
     """It may be the branch from before; with --strict it is a finding."""
     agentsync(repo.root, "check")
-    assert ".agentsync/config.toml: missing" in agentsync(repo.root, "check", "--strict", status=3)
+    assert ".agentsync/config.toml: missing" in agentsync(repo.root, "check", "--strict", code=3).said
 
 
 def test_json_says_whether_all_is_well(shared: Repo) -> None:
     """With path, line, what and hint of each finding."""
-    assert json.loads(agentsync(shared.root, "check", "--json")) == {"ok": True, "findings": []}
+    assert json.loads(agentsync(shared.root, "check", "--json").said) == {"ok": True, "findings": []}
     (shared.root / "doc.md").unlink()
-    flat = json.loads(agentsync(shared.root, "check", "--json"))
+    flat = json.loads(agentsync(shared.root, "check", "--json").said)
     assert flat["ok"] is True
     assert flat["findings"][0] == {
         "path": "doc.md",
@@ -139,4 +140,4 @@ def test_json_says_whether_all_is_well(shared: Repo) -> None:
         "hint": "make it or take it out of .agentsync/config.toml",
         "warning": True,
     }
-    assert json.loads(agentsync(shared.root, "check", "--strict", "--json", status=3))["ok"] is False
+    assert json.loads(agentsync(shared.root, "check", "--strict", "--json", code=3).said)["ok"] is False

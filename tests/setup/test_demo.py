@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.command_line import agentsync
+from lab.commands import agentsync
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_story_is_the_seeds(room: Path) -> None:
     """Five changes of two agents reach the threshold; two commits of a third come by a pull and are pending."""
-    said = agentsync(room, "demo")
+    said = agentsync(room, "demo").said
     for line in (
         "15:00  Claude Code notes its work: AGENT_SYNC.md",
         "15:02  Claude Code hands over: docs/passation.md",
@@ -56,17 +56,17 @@ def test_it_is_the_same_whoever_plays_it(room: Path) -> None:
         "TZ": "Asia/Tokyo",
         "GIT_AUTHOR_NAME": "Eve",
     }
-    assert agentsync(room, "demo", **theirs) == agentsync(room, "demo")
+    assert agentsync(room, "demo", **theirs).said == agentsync(room, "demo").said
 
 
 def test_nothing_is_left_behind(room: Path) -> None:
     """Unless somebody wants to keep it; then the folder is told, and is a working clone."""
     agentsync(room, "demo")
     assert list(room.iterdir()) == []
-    said = agentsync(room, "demo", "--keep")
+    said = agentsync(room, "demo", "--keep").said
     folder = Path(said.rstrip("\n").rpartition(" ")[2])
     assert folder.parent.parent == room
-    assert "2 changes" in agentsync(folder, "status")
+    assert "2 changes" in agentsync(folder, "status").said
 
 
 def test_a_demo_that_cannot_be_played_says_why(room: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_demo_that_cannot_be_played_says_why(room: Path) -> None:
     git.parent.mkdir()
     git.write_text("#!/bin/sh\necho no room left >&2\nexit 128\n")
     git.chmod(0o755)
-    said = agentsync(room, "demo", status=1, PATH=f"{git.parent}:{os.environ['PATH']}")
+    said = agentsync(room, "demo", code=1, PATH=f"{git.parent}:{os.environ['PATH']}").said
     assert "error: the demo could not go on\ncause: git init" in said
     assert "no room left" in said
     assert list(room.iterdir()) == []
@@ -83,7 +83,7 @@ def test_a_demo_that_cannot_be_played_says_why(room: Path) -> None:
 
 def test_readme_shows_what_the_demo_prints(room: Path) -> None:
     """The block of README that shows a ledger and a report has the demo's own lines."""
-    said = agentsync(room, "demo").split("\n")
+    said = agentsync(room, "demo").said.split("\n")
     readme = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
     block = readme.partition("```text\n")[2].partition("```")[0].split("\n")
     assert len(block) > 10

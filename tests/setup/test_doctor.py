@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab.command_line import agentsync
+from lab.commands import agentsync
 from lab.repo import NOON, Repo, snapshot
 
 from agentsync.setup import doctor, init, proof
@@ -46,10 +46,10 @@ def store(repo: Repo) -> Path:
 
 def test_all_is_well_after_init(clinic: Repo) -> None:
     """Exit code 0, and a proof that the hook records."""
-    said = agentsync(clinic.root, "doctor")
+    said = agentsync(clinic.root, "doctor").said
     assert "FINDING" not in said
     assert "proof: the installed hook recorded a commit in a scratch repository" in said
-    flat = json.loads(agentsync(clinic.root, "doctor", "--json"))
+    flat = json.loads(agentsync(clinic.root, "doctor", "--json").said)
     assert flat["ok"] is True
     assert {"git", "hooks", "proof", "ledger"} <= {one["check"] for one in flat["checks"]}
 
@@ -69,7 +69,7 @@ def test_an_examination_leaves_no_trace(clinic: Repo) -> None:
 
 def test_before_init_it_says_init(repo: Repo) -> None:
     """Not a traceback."""
-    said = agentsync(repo.root, "doctor", status=3)
+    said = agentsync(repo.root, "doctor", code=3).said
     assert "FINDING  ledger: there is no baseline yet" in said
     assert "-> run `agentsync init`" in said
 
@@ -109,7 +109,7 @@ def test_core_hookspath_elsewhere_is_found(clinic: Repo) -> None:
     found = findings(clinic)
     assert {result.check for result in found} == {"hooks"}
     assert "core.hooksPath makes git look elsewhere" in found[0].what
-    assert "core.hooksPath: git looks for hooks in" in agentsync(clinic.root, "doctor", status=3)
+    assert "core.hooksPath: git looks for hooks in" in agentsync(clinic.root, "doctor", code=3).said
 
 
 def test_a_hook_in_a_folder_deeper_in_the_git_directory_is_proved(clinic: Repo) -> None:
@@ -137,7 +137,7 @@ def test_a_store_that_cannot_be_written_is_found(clinic: Repo) -> None:
     """A folder at the ledger's place stops root, too, as a read-only mount would."""
     (store(clinic) / "ledger.jsonl").unlink()
     (store(clinic) / "ledger.jsonl").mkdir()
-    said = agentsync(clinic.root, "doctor", status=3)
+    said = agentsync(clinic.root, "doctor", code=3).said
     assert "ledger" in said
     assert "bug in agentsync" not in said
 
@@ -158,7 +158,7 @@ def test_a_full_disk_keeps_the_commit_and_loses_nothing(clinic: Repo) -> None:
     assert clinic.count() == 0
     assert len(list((clinic.root / ".agentsync" / "spool").glob("*.json"))) == 1
     assert (store(clinic) / "ledger.jsonl").stat().st_size == size
-    agentsync(clinic.root, "doctor", "--fix", status=None)
+    agentsync(clinic.root, "doctor", "--fix", code=None)
     assert clinic.count() == 1
     assert findings(clinic) == []
 
@@ -198,14 +198,14 @@ def test_spooled_observations_are_found_and_appended(clinic: Repo) -> None:
     fd = os.open(ledger, os.O_RDWR)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
-        agentsync(clinic.root, "scan", status=4)
+        agentsync(clinic.root, "scan", code=4)
     finally:
         os.close(fd)
     spool = clinic.root / ".agentsync" / "spool"
     (spool / "notes.txt").write_text("mine")
     assert ("spool", "1 observation(s) not appended yet") in told(clinic)
     assert ("spool", f"{spool}/notes.txt is no observation") in told(clinic)
-    agentsync(clinic.root, "doctor", "--fix", status=3)
+    agentsync(clinic.root, "doctor", "--fix", code=3)
     assert clinic.count() == 1
     assert told(clinic) == [("spool", f"{spool}/notes.txt is no observation")]
 
@@ -214,9 +214,9 @@ def test_an_owed_report_is_found_with_its_reason(clinic: Repo) -> None:
     """And paid by --fix once nothing hinders."""
     whole = clinic.read("AGENT_SYNC.md")
     clinic.write("<!-- agentsync:end -->\n", "AGENT_SYNC.md")
-    agentsync(clinic.root, "scan", status=None)
+    agentsync(clinic.root, "scan", code=None)
     clinic.commit("edited\n")
-    agentsync(clinic.root, "consolidate", status=1)
+    agentsync(clinic.root, "consolidate", code=1)
     (found,) = findings(clinic)
     assert found.check == "report"
     assert "end marker without a begin marker" in found.what
@@ -242,7 +242,7 @@ def test_a_missing_and_an_unreadable_document_are_found(clinic: Repo) -> None:
     clinic.git("rm", "-q", "docs/other.md")
     clinic.git("commit", "-q", "-m", "gone")
     assert told(clinic) == [("documents", "doc.md is not looked into: a directory")]
-    assert "not there (yet): docs/other.md" in agentsync(clinic.root, "doctor", status=3)
+    assert "not there (yet): docs/other.md" in agentsync(clinic.root, "doctor", code=3).said
 
 
 def test_an_edit_that_was_taken_out_by_a_killed_process_is_found(clinic: Repo) -> None:
@@ -254,7 +254,7 @@ def test_an_edit_that_was_taken_out_by_a_killed_process_is_found(clinic: Repo) -
     (found,) = told(clinic)
     assert found[0] == "leftovers" and "may hold an edit" in found[1]
     left.write_text(clinic.read("AGENT_SYNC.md"))
-    agentsync(clinic.root, "doctor", "--fix", status=0)
+    agentsync(clinic.root, "doctor", "--fix", code=0)
     assert not left.exists()
 
 
@@ -270,7 +270,7 @@ def test_a_mistake_in_the_configuration_is_found(clinic: Repo) -> None:
 def test_errors_of_hooks_are_found_and_forgotten(clinic: Repo) -> None:
     """With their time; no control character reaches the terminal."""
     (store(clinic) / "hook-errors.log").write_text("2025-10-10T15:00:00Z post-commit: \x1b[31mdisk full\n")
-    said = agentsync(clinic.root, "doctor", status=3)
+    said = agentsync(clinic.root, "doctor", code=3).said
     assert "hook errors: 2025-10-10T15:00:00Z post-commit: \\x1b[31mdisk full" in said
     agentsync(clinic.root, "doctor", "--fix")
     assert findings(clinic) == []
@@ -281,7 +281,7 @@ def test_coverage_tells_who_saw_the_changes(clinic: Repo) -> None:
     clinic.commit("one\n")
     clinic.write("two\n")
     agentsync(clinic.root, "scan")
-    assert "coverage: changes seen: 1 by hook, 1 by scan" in agentsync(clinic.root, "doctor")
+    assert "coverage: changes seen: 1 by hook, 1 by scan" in agentsync(clinic.root, "doctor").said
 
 
 def test_a_missing_door_is_found_and_made(clinic: Repo) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab.command_line import agentsync
+from lab.commands import agentsync
 from lab.repo import DOCS, NOON, Repo, snapshot
 
 from agentsync.base import config, git
@@ -38,7 +38,7 @@ def test_a_commit_after_init_is_recorded(repo: Repo) -> None:
 
 def test_init_says_what_it_touches_and_what_to_commit(repo: Repo) -> None:
     """And git shows nothing else than that."""
-    said = agentsync(repo.root, "init")
+    said = agentsync(repo.root, "init").said
     for path in (
         "hooks/post-commit",
         "info/exclude",
@@ -56,7 +56,7 @@ def test_a_second_init_changes_nothing_and_says_so(repo: Repo) -> None:
     """Not a byte, and no record."""
     init(repo)
     before = snapshot(repo.root)
-    assert "nothing was changed" in agentsync(repo.root, "init")
+    assert "nothing was changed" in agentsync(repo.root, "init").said
     assert snapshot(repo.root) == before
 
 
@@ -135,7 +135,7 @@ def test_uninstall_leaves_what_git_tracks_and_what_somebody_wrote(repo: Repo) ->
     init(repo)
     repo.git("add", ".agentsync")
     repo.git("commit", "-q", "-m", "agentsync")
-    said = agentsync(repo.root, "uninstall")
+    said = agentsync(repo.root, "uninstall").said
     assert "git tracks it" in said
     assert repo.git("status", "--porcelain") == ""
 
@@ -272,14 +272,14 @@ def test_a_configuration_with_a_mistake_is_refused(repo: Repo) -> None:
     with pytest.raises(ConfigError, match=r"config\.toml:1: unknown key"):
         init(repo)
     assert snapshot(repo.root) == before
-    assert agentsync(repo.root, "init", status=1).count("did you mean consolidation_threshold?") == 1
+    assert agentsync(repo.root, "init", code=1).said.count("did you mean consolidation_threshold?") == 1
 
 
 def test_a_git_directory_that_cannot_be_written_is_refused(repo: Repo) -> None:
     """A file where the store has to be stops root, too, as a read-only mount would."""
     (repo.root / ".git" / "agentsync").write_text("")
     before = snapshot(repo.root)
-    said = agentsync(repo.root, "init", status=1)
+    said = agentsync(repo.root, "init", code=1).said
     assert said.startswith("error: ")
     assert "hint: " in said
     assert "bug in agentsync" not in said
@@ -289,16 +289,16 @@ def test_a_git_directory_that_cannot_be_written_is_refused(repo: Repo) -> None:
 def test_outside_of_a_repository_there_is_an_error_with_a_hint(tmp_path: Path) -> None:
     """For both commands."""
     for command in ("init", "uninstall"):
-        assert "hint: run agentsync inside a repository" in agentsync(tmp_path, command, status=1)
+        assert "hint: run agentsync inside a repository" in agentsync(tmp_path, command, code=1).said
 
 
 def test_json_has_what_the_text_has(repo: Repo) -> None:
     """Steps, what to commit, and the language."""
-    flat = json.loads(agentsync(repo.root, "init", "--json", LANG="fr_FR.UTF-8"))
+    flat = json.loads(agentsync(repo.root, "init", "--json", LANG="fr_FR.UTF-8").said)
     assert flat["language"] == "fr"
     assert ".agentsync/config.toml" in flat["commit"]
     assert {step["action"] for step in flat["steps"]} == {"write"}
-    assert json.loads(agentsync(repo.root, "uninstall", "--json"))["steps"]
+    assert json.loads(agentsync(repo.root, "uninstall", "--json").said)["steps"]
 
 
 def test_a_worktree_in_a_rebase_is_watched_from_its_head(repo: Repo) -> None:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab.cli import agentsync
+from lab.commands import agentsync
 from lab.live import quiet, served
 from lab.repo import Repo
 

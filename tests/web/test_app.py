@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from lab.cli import agentsync
+from lab.commands import agentsync
 from lab.live import SAME, quiet, with_client
 from lab.repo import Repo
 from pydantic import BaseModel

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lab.cli import agentsync
+from lab.commands import agentsync
 from lab.page import Looking, browser, edit, embedded, settled
 from lab.repo import Repo
 

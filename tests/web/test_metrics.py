@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lab.cli import agentsync
+from lab.commands import agentsync, agentsync_process
 from lab.events import IDS, attribution, baseline, change, consolidation, histories
 from lab.repo import Repo
 from prometheus_client.parser import text_string_to_metric_families
@@ -401,9 +401,9 @@ class TestCommand:
         """And all else works without it."""
         repo.begin()
         repo.hooks()
-        done = agentsync(repo.root, "metrics", code=1, PYTHONPATH=without)
+        done = agentsync_process(repo.root, "metrics", code=1, PYTHONPATH=without)
         assert "hint: pip install 'agentsync[server]'" in done.err
-        agentsync(repo.root, "status", PYTHONPATH=without)
+        agentsync_process(repo.root, "status", PYTHONPATH=without)
 
     def test_where_nothing_is_set_up_it_says_so(self, repo: Repo) -> None:
         """A server that serves nothing would look healthy."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.cli import agentsync
+from lab.commands import agentsync
 from lab.prometheus import EXAMPLES, ROOT, Prometheus, program, promtool, scraping
 from lab.repo import Repo
 

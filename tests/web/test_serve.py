@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from lab.cli import agentsync
+from lab.commands import agentsync_process
 from lab.live import PATIENCE, SAME, Served, quiet, ready, served, until
 from lab.repo import Repo
 
@@ -31,7 +31,7 @@ def server(repo: Repo) -> Iterator[Served]:
 
 def refused(root: Path, *args: str) -> str:
     """What `serve` says where it does not begin; its exit status comes first."""
-    done = agentsync(root, "serve", *args, code=None)
+    done = agentsync_process(root, "serve", *args, code=None)
     assert done.out == ""
     return f"{done.code} {done.err}"
 
@@ -49,7 +49,7 @@ class TestBeginning:
     def test_a_second_one_says_who_holds_the_clone(self, repo: Repo, server: Served) -> None:
         """`serve` and `watch` alike, with the address of the first."""
         for command in (("serve", "--port", "0"), ("watch",)):
-            done = agentsync(repo.root, *command, code=4)
+            done = agentsync_process(repo.root, *command, code=4)
             assert f"by process {server.process.pid}, agentsync serve, http://127.0.0.1:{server.port}/" in done.err
         assert httpx.get(f"{server.url}/healthz").status_code == 200
 
@@ -74,11 +74,11 @@ class TestBeginning:
                 f'raise ModuleNotFoundError("No module named {name}", name="{name}")'
             )
         monkeypatch.setenv("PYTHONPATH", str(tmp_path / "missing"))
-        done = agentsync(quiet(repo).root, "serve", code=1)
+        done = agentsync_process(quiet(repo).root, "serve", code=1)
         assert "error: the web side is not installed" in done.err and "pip install 'agentsync[server]'" in done.err
         for command in ("--help", "status", "doctor"):
-            agentsync(repo.root, command, code=None if command == "doctor" else 0)
-        agentsync(repo.root, "service", "status")
+            agentsync_process(repo.root, command, code=None if command == "doctor" else 0)
+        agentsync_process(repo.root, "service", "status")
 
     def test_no_other_command_imports_the_extra(self) -> None:
         script = "import sys; from agentsync.cli.group import cli, run; run(['--help']); print(*sys.modules)"
