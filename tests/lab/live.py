@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from agentsync.base import prepared
 from agentsync.web import Access, create_app
 from agentsync.web.service import AutoSyncService
-from lab.repo import Repo
+from lab.repo import Repo, new_repo, seal_off
 
 PATIENCE = 30.0  # seconds after which a fact that does not come is a failure
 SAME = {"x-dev-bypass": "1"}
@@ -51,6 +52,14 @@ def quiet(repo: Repo) -> Repo:
     repo.begin()
     assert prepared.current(str(repo.configure()), repo.clone().store) == (repo.settings, None)
     return repo
+
+
+@contextlib.contextmanager
+def shared_repo(factory: pytest.TempPathFactory) -> Iterator[Repo]:
+    """A repository for all tests of a module, sealed off as those of one test are."""
+    with pytest.MonkeyPatch.context() as patch:
+        seal_off(patch, factory.mktemp("home"))
+        yield new_repo(factory.mktemp("shared") / "repo")
 
 
 def with_service(repo: Repo, act: Callable[[AutoSyncService], Awaitable[Any]], **numbers: int) -> Any:

@@ -30,7 +30,7 @@ ARGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-AXE = Path(__file__).with_name("axe") / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parent.parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 SETTINGS = Settings(report=Report(language="en", commit="with-work"), watch=SEED_WATCH)
 MISSING = "docs/architecture/10-Memoire.md"
 TRAILERS = {

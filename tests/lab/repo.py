@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agentsync.base import config, git, prepared
 from agentsync.base.git import Clone
 from agentsync.base.settings import Report, Settings, Watch
@@ -48,6 +50,18 @@ def seal(home: Path) -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "TZ": "UTC",
     }
+
+
+def seal_off(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """No configuration, agent or hook of whoever runs the tests speaks in what follows."""
+    keep = {"PATH", "TMPDIR", "LANG", "HYPOTHESIS_STORAGE_DIRECTORY"}
+    for name in list(os.environ):
+        if name not in keep and not name.startswith(("PYTEST", "COV", "AGENTSYNC_REQUIRE", "PIP_", "SSL_", "UV_")):
+            patch.delenv(name)
+    for name, value in seal(home).items():
+        patch.setenv(name, value)
+    tests = Path(__file__).parent.parent  # programs that a test writes import the lab, too
+    patch.setenv("PYTHONPATH", str(tests))
 
 
 class Repo:
@@ -191,4 +205,16 @@ def describe(repo: Repo) -> str:
     return "\n" + "\n".join(rows) + "\n" + repo.git("log", "--all", "--graph", "--oneline")
 
 
-__all__ = ["DOCS", "NOON", "QUIET", "Event", "Repo", "from_rfc3339", "seal"]
+def new_repo(root: Path) -> Repo:
+    """A repository with one commit of the three watched documents, before agentsync."""
+    root.mkdir()
+    made = Repo(root)
+    made.git("init", "-q", ".")
+    for path in DOCS:
+        made.write("".join(f"{path} line {n}\n" for n in range(12)), path)
+    made.write("not watched\n", "code.py")
+    made.commit(message="first")
+    return made
+
+
+__all__ = ["DOCS", "NOON", "QUIET", "Event", "Repo", "from_rfc3339", "new_repo", "seal", "seal_off"]
