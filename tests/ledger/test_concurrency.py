@@ -31,7 +31,6 @@ from agentsync.observe.look import Request, record
 from agentsync.sync import sync
 
 EAGER = replace(QUIET, consolidation_threshold=5)
-CROWD = 64
 EACH = 8
 
 
@@ -57,7 +56,7 @@ def crowd(count: int, act: Callable[[int], None]) -> list[int]:
     return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
 
 
-def work(roots: list[str]) -> None:
+def work(count: int, roots: list[str]) -> None:
     """Each edits, looks, commits or consolidates in one of the worktrees."""
     deadline_free = 60.0  # seconds for the lock: a crowd on two processors is slower than a hook's patience
 
@@ -80,10 +79,10 @@ def work(roots: list[str]) -> None:
             if number % 5 == 0:
                 repo.git("commit", "-qam", f"{number} {turn}", check=False)  # others may hold the index' lock
 
-    assert not any(crowd(CROWD, act))
+    assert not any(crowd(count, act))
 
 
-def appenders(store: str, break_: str) -> None:
+def appenders(count: int, store: str, break_: str) -> None:
     """Each appends alone; a record that was acknowledged is printed."""
     BROKEN[break_]()
 
@@ -106,7 +105,7 @@ def appenders(store: str, break_: str) -> None:
                     os.replace(f"{ledger.path}.copy", ledger.path)
                     time.sleep(0.02)  # whoever waits for the old file's lock gets it after this
 
-    assert not any(crowd(CROWD, act))
+    assert not any(crowd(count, act))
 
 
 def two_writes() -> None:
@@ -165,23 +164,26 @@ def damage(store: Path, acknowledged: list[str]) -> str:
     return f"{len(lost)} acknowledged records are gone" if lost else ""
 
 
-@pytest.mark.parametrize("break_", BROKEN)
-def test_64_processes_append_at_once(tmp_path: Path, break_: str) -> None:
+@pytest.mark.parametrize(
+    ("count", "break_"), [(16, "none"), *(pytest.param(64, way, marks=pytest.mark.long) for way in BROKEN)]
+)
+def test_many_processes_append_at_once(tmp_path: Path, count: int, break_: str) -> None:
     """Each record is there once; and each of three ways to write carelessly is found out."""
     ledger = Ledger(str(tmp_path / "store"))
     append(ledger, change(999_999))
-    acknowledged = run("append", ledger.store, break_)
-    assert len(acknowledged) == CROWD * EACH
+    acknowledged = run("append", str(count), ledger.store, break_)
+    assert len(acknowledged) == count * EACH
     found = damage(Path(ledger.store), acknowledged)
     assert re.search(SHOWS[break_], found), found
 
 
-def test_64_processes_edit_look_commit_and_consolidate_at_once(repo: Repo) -> None:
+@pytest.mark.parametrize("count", [16, pytest.param(64, marks=pytest.mark.long)])
+def test_many_processes_edit_look_commit_and_consolidate_at_once(repo: Repo, count: int) -> None:
     """In four worktrees: reports are as many as the rules give, they share no change, and every file is known."""
     repo.settings = EAGER
     repo.begin()
     others = [repo.worktree(name, "-b", name) for name in ("one", "two", "three")]
-    run("work", *[str(each.root) for each in (repo, *others)])
+    run("work", str(count), *[str(each.root) for each in (repo, *others)])
     repo.time += 1000
     repo.look()
     repo.look()
@@ -194,7 +196,7 @@ def test_64_processes_edit_look_commit_and_consolidate_at_once(repo: Repo) -> No
     covered = {id_ for r in records if r["kind"] == "consolidation" for id_ in r["event_ids"]}
     state = replayed(store)
     assert set(changes) - covered == set(state.pending) and len(state.pending) < 5
-    assert len(changes) <= CROWD * (EACH // 2), "no more changes than edits"
+    assert len(changes) <= count * (EACH // 2), "no more changes than edits"
     assert reports_due(records) == [r["id"] for r in by_rule]
     for each in (repo, *others):
         name = "main" if each is repo else each.root.name
@@ -257,8 +259,8 @@ def look_together(root: str) -> None:
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
     if what == "append":
-        appenders(*arguments)
+        appenders(int(arguments[0]), *arguments[1:])
     elif what == "work":
-        work(arguments)
+        work(int(arguments[0]), arguments[1:])
     else:
         look_together(*arguments)

@@ -24,7 +24,6 @@ from lab.repo import QUIET, Repo
 
 from agentsync.ledger import notes
 
-KILLS = int(os.environ.get("AGENTSYNC_TEST_KILLS", "300"))
 EAGER = replace(QUIET, consolidation_threshold=5)
 POINTS = ("append", "consolidate", "write", "checkpoint", "spool")
 
@@ -162,13 +161,14 @@ def drive(root: str, seed: int, kills: int) -> None:
     print(f"{victims.killed} killed, {acknowledged} acknowledged, {len(changes)} changes of {victims.edits} edits")
 
 
-def test_killed_at_random(repo: Repo) -> None:
+@pytest.mark.parametrize("kills", [20, pytest.param(300, marks=pytest.mark.long)])
+def test_killed_at_random(repo: Repo, kills: int) -> None:
     """Commits with their hooks, scans, consolidations and checkpoints, each killed somewhere on its way."""
     repo.settings = EAGER
     repo.begin()
     repo.hooks()
     seed = random.randrange(1 << 32)
-    argv = [sys.executable, __file__, str(repo.root), str(seed), str(KILLS)]
+    argv = [sys.executable, __file__, str(repo.root), str(seed), str(kills)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=600)
     print(f"seed {seed}: {done.stdout}")
     assert done.returncode == 0, f"seed {seed}\n{done.stdout}{done.stderr}"
@@ -185,8 +185,8 @@ def test_killed_at_a_named_point(repo: Repo, point: str) -> None:
     script = (
         "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))\n"
-        "from lab.repo import Repo; from test_crashes import EAGER; from dataclasses import replace\n"
-        "repo = Repo(Path(sys.argv[1]), replace(EAGER, consolidation_threshold=1)); repo.time += 10; repo.look()\n"
+        "from lab.repo import QUIET, Repo; from dataclasses import replace\n"
+        "repo = Repo(Path(sys.argv[1]), replace(QUIET, consolidation_threshold=1)); repo.time += 10; repo.look()\n"
         "repo.view().save()"
     )
     argv = [sys.executable, "-c", script, str(repo.root), str(Path(__file__).parent.parent), str(limit)]
