@@ -300,9 +300,9 @@ def _folders(
 
 
 def _around(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:
-    """The stat of all else that a look depends on: branches (a moving one changes its folder), worktrees, the spool."""
+    """The stat of all else that a look depends on: branches (a moving one changes its folder), worktrees, notes."""
     folders = [folder for folder, _, _ in os.walk(f"{clone.common_dir}/refs/heads")]
-    others = (f"{clone.common_dir}/worktrees", f"{clone.common_dir}/packed-refs", f"{worktree.root}/{notes.FOLDER}")
+    others = (f"{clone.common_dir}/worktrees", f"{clone.common_dir}/packed-refs", *notes.folders(clone, [worktree]))
     return tuple(git.signature(path) for path in (*folders, *others, f"{clone.common_dir}/reftable/tables.list"))
 
 

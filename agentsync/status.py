@@ -11,7 +11,7 @@ from typing import Any
 
 from agentsync.base.settings import Settings, is_glob, literal, type_of
 from agentsync.ledger.events import Attribution, Change, Consolidation, Event, flatten
-from agentsync.ledger.notes import Spooled
+from agentsync.ledger.notes import Observations
 from agentsync.ledger.state import Known, State
 from agentsync.ledger.view import Cursor
 from agentsync.sync import Synced
@@ -42,7 +42,7 @@ class Survey:
     branch: str | None = None
     running: bool = False
     paused: tuple[Paused, ...] = ()
-    waiting: tuple[Spooled, ...] = ()
+    waiting: tuple[Observations, ...] = ()
     owed: dict[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ def status(state: State, cursor: Cursor, survey: Survey) -> dict[str, Any]:
     changed = changed_paths(state, survey)
     return {
         "running": survey.running,
-        "pending_changes": len(state.pending) + len(spooled_changes(state, survey.waiting)),
+        "pending_changes": len(state.pending) + len(waiting_changes(state, survey.waiting)),
         "last_consolidation": state.last.timestamp if state.last else None,
         "watched_files": len(paths),
         "checksums_tracked": len(tracked(state, survey)),
@@ -70,7 +70,7 @@ def status(state: State, cursor: Cursor, survey: Survey) -> dict[str, Any]:
         "branch": survey.branch,
         "records": cursor.records,
         "paused": [{"worktree": p.worktree, "operation": p.operation, "since": p.since} for p in survey.paused],
-        "spooled": [{"path": one.path, "observations": len(one.events)} for one in survey.waiting],
+        "waiting": [{"path": one.path, "observations": len(one.events)} for one in survey.waiting],
         "owed": [{"worktree": name, "reason": reason} for name, reason in survey.owed.items()],
         "missing": list(survey.missing),
         "problems": problems(cursor, survey),
@@ -92,12 +92,12 @@ def problems(cursor: Cursor, survey: Survey) -> list[dict[str, str]]:
     return found
 
 
-def pending(state: State, waiting: Iterable[Spooled] = ()) -> dict[str, Any]:
-    """`GET /api/sync/pending-changes`: oldest first; those that wait in a spool come last and say so."""
+def pending(state: State, waiting: Iterable[Observations] = ()) -> dict[str, Any]:
+    """`GET /api/sync/pending-changes`: oldest first; those that wait in a note come last and say so."""
     known = [{"id": id_, **{name: getattr(one, name) for name in _PENDING}} for id_, one in state.pending.items()]
-    new = spooled_changes(state, waiting)
-    spooled = [{"id": one.id, **{name: getattr(one, name) for name in _PENDING}} for one in new]
-    changes = [*({**one, "spooled": False} for one in known), *({**one, "spooled": True} for one in spooled)]
+    new = waiting_changes(state, waiting)
+    noted = [{"id": one.id, **{name: getattr(one, name) for name in _PENDING}} for one in new]
+    changes = [*({**one, "waiting": False} for one in known), *({**one, "waiting": True} for one in noted)]
     return {"count": len(changes), "changes": changes}
 
 
@@ -113,11 +113,11 @@ _PENDING = (
 )
 
 
-def spooled_changes(state: State, waiting: Iterable[Spooled]) -> list[Change]:
-    """The changes in a spool that the state does not show already."""
+def waiting_changes(state: State, waiting: Iterable[Observations]) -> list[Change]:
+    """The changes in notes that the state does not show already."""
     found: dict[str, Change] = {}
-    for spooled in waiting:
-        for event in spooled.events:
+    for note in waiting:
+        for event in note.events:
             if isinstance(event, Change) and event.id not in state.pending and not _seen(event, state):
                 found[event.id] = event
     return list(found.values())
@@ -170,7 +170,7 @@ def names(settings: Settings) -> list[str]:
 def changed_paths(state: State, survey: Survey) -> set[str]:
     """The documents with a change that no report covers yet, and those that have gone since somebody looked."""
     pending = {one.file_path for one in state.pending.values()}
-    return {*pending, *(one.file_path for one in spooled_changes(state, survey.waiting)), *survey.gone}
+    return {*pending, *(one.file_path for one in waiting_changes(state, survey.waiting)), *survey.gone}
 
 
 def sync_status(path: str, survey: Survey, changed: set[str]) -> int:
@@ -207,7 +207,7 @@ def record(
     event: Event,
     *,
     owner: str | None,
-    spooled: bool,
+    waiting: bool,
     commits: Iterable[Attribution] = (),
     covered_by: Consolidation | None = None,
 ) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def record(
     return {
         **flatten(event),
         "known_owner": owner,
-        "spooled": spooled,
+        "waiting": waiting,
         "commits": [flatten(one) for one in commits],
         "consolidated_by": covered_by.id if covered_by else None,
         "consolidated_at": covered_by.timestamp if covered_by else None,

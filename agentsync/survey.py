@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable
 
 from agentsync.base import files, git
 from agentsync.base.settings import Settings
-from agentsync.ledger import watermark
+from agentsync.ledger import notes, watermark
 from agentsync.ledger.events import to_rfc3339
 from agentsync.ledger.log import Ledger
-from agentsync.ledger.notes import Spooled
 from agentsync.ledger.state import State
 from agentsync.report import paid
 from agentsync.status import Paused, Survey, names
@@ -21,7 +21,6 @@ Why = Callable[[git.Worktree, git.Worktree | None, Settings], str]
 
 
 WATCH_LOCK = "watch.lock"  # in the store; the poller holds it
-SPOOL = ".agentsync/spool"
 
 
 def why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Settings) -> str:
@@ -60,7 +59,7 @@ def survey(
         branch=git.branch_of(here.git_dir) if here else None,
         running=is_held(f"{clone.store}/{WATCH_LOCK}"),
         paused=tuple(_paused(every)),
-        waiting=_waiting(every),
+        waiting=notes.waiting(clone, every, time.time()).observations,
         owed={one.name: why(one, here, settings) for one in every if paid.is_owed(one, state, settings)},
         missing=tuple(missing),
         gone=tuple(gone),
@@ -85,14 +84,6 @@ def is_held(path: str) -> bool:
         return True
     finally:
         os.close(fd)
-
-
-def _waiting(worktrees: list[git.Worktree]) -> tuple[Spooled, ...]:
-    if not any(os.path.isdir(f"{one.root}/{SPOOL}") for one in worktrees):
-        return ()
-    from agentsync.ledger import notes  # late: hardly any clone has one
-
-    return tuple(notes.waiting(worktrees))
 
 
 def _paused(worktrees: list[git.Worktree]) -> list[Paused]:

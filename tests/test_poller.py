@@ -142,7 +142,7 @@ def test_once_looks_and_ends(repo: Repo) -> None:
 
 
 def test_a_look_that_would_find_nothing_is_left_out_and_nothing_is_missed_by_it(repo: Repo) -> None:
-    """Between the looks of an interval, a moved branch, a spooled observation and the passing of time still count."""
+    """Between the looks of an interval, a moved branch, a waiting observation and the passing of time still count."""
     repo.begin()
     repo.hooks()
     looks: list[Synced] = []
@@ -160,7 +160,7 @@ def test_a_look_that_would_find_nothing_is_left_out_and_nothing_is_missed_by_it(
     assert not watcher._stays_quiet(worktree)
     watcher.look_at_all()
     assert repo.count() == 1 and watcher._stays_quiet(worktree)
-    notes.put(worktree, [], time.time())
+    notes.put(repo.clone(), worktree, [], time.time())
     assert not watcher._stays_quiet(worktree)
     watcher.look_at_all()  # takes it in
     watcher.look_at_all()

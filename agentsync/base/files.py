@@ -7,7 +7,8 @@ import fcntl
 import os
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from agentsync.base.errors import LockedError
@@ -51,14 +52,27 @@ _WHY = {
 
 
 def _open_below(root: str, path: str) -> int:
-    *folders, name = path.split("/")
+    folder, _, name = path.rpartition("/")
+    with opened_folder(root, folder) as at:
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+
+
+@contextmanager
+def opened_folder(root: str, path: str, *, make: bool = False) -> Iterator[int]:
+    """A descriptor of the folder `path` below `root`, opened without following links. Raises OSError.
+
+    `make`: folders that are missing are made.
+    """
     at = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for folder in folders:
+        for folder in path.split("/") if path else ():
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(folder, dir_fd=at)
             below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
             os.close(at)
             at = below
-        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+        yield at
     finally:
         os.close(at)
 

@@ -54,7 +54,7 @@ def log(
 ) -> int:
     """List the changes, newest first. PATH is a document or a folder.
 
-    Changes that are seen but not yet in the ledger are shown as "spooled". With --json each line is one record as it
+    Changes that are seen but not yet in the ledger are shown as "waiting". With --json each line is one record as it
     stands in the ledger.
 
     \b
@@ -77,7 +77,7 @@ def log(
 
 
 def _entries(session: Session, asked: history.Filter, number: int) -> Iterator[history.Entry]:
-    waiting = notes.waiting(git.worktrees(session.clone))
+    waiting = notes.waiting(session.clone, git.worktrees(session.clone), time.time()).observations
     found = filter(asked.takes, history.newest(Ledger(session.clone.store), waiting, asked.since))
     return itertools.islice(found, number or None)
 
@@ -114,11 +114,11 @@ def _print_record(entry: history.Entry) -> None:
     if entry.line is not None:
         say(escape_json(entry.line.decode()))
     else:
-        print_json(entry.spooled)
+        print_json(entry.waiting)
 
 
 def _row(entry: history.Entry) -> tuple[str, ...]:
-    return (moment(entry.timestamp), *_words(entry), "spooled" if entry.line is None else short(entry.id))
+    return (moment(entry.timestamp), *_words(entry), "waiting" if entry.line is None else short(entry.id))
 
 
 def _words(entry: history.Entry) -> tuple[str, str, str]:

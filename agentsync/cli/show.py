@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from agentsync.base import git
@@ -33,24 +35,24 @@ def show_record(id_: str, as_json: bool) -> int:
     session = Session()
     with patience("reading the ledger"):
         view = session.view(with_index=True)
-        waiting = notes.waiting(git.worktrees(session.clone))
-        event, spooled = history.find(view.ledger, waiting, id_)
+        waiting = notes.waiting(session.clone, git.worktrees(session.clone), time.time()).observations
+        event, waits = history.find(view.ledger, waiting, id_)
         commits = history.commits_of(view, event.id) if isinstance(event, Change) else []
         covered = history.covering(view, event.id) if isinstance(event, Change) else None
     owner = history.owner_today(event, commits)
     if as_json:
-        print_json(record(event, owner=owner, spooled=spooled, commits=commits, covered_by=covered))
+        print_json(record(event, owner=owner, waiting=waits, commits=commits, covered_by=covered))
         return OK
-    later = _later(commits, covered) if isinstance(event, Change) and not spooled else []
-    show(Table(("", ""), [*_facts(event, owner, spooled), *later], folds=1))
+    later = _later(commits, covered) if isinstance(event, Change) and not waits else []
+    show(Table(("", ""), [*_facts(event, owner, waits), *later], folds=1))
     return OK
 
 
 LONG = ("event_ids", "files", "tips", "watch", "evidence", "conditions_met")
 
 
-def _facts(event: Event, owner: str | None, spooled: bool) -> list[tuple[str, str]]:
-    rows = [("kind", event.kind + (" (spooled: not yet in the ledger)" if spooled else ""))]
+def _facts(event: Event, owner: str | None, waiting: bool) -> list[tuple[str, str]]:
+    rows = [("kind", event.kind + (" (waiting: not yet in the ledger)" if waiting else ""))]
     for name, value in flatten(event).items():
         if name == "kind" or value is None or value == []:
             continue

@@ -25,7 +25,7 @@ from agentsync.ledger.state import State
 def status(as_json: bool) -> int:
     """Show what is pending, what is watched, and whether anything is wrong.
 
-    Says what is paused (git has begun a rebase, a merge, ...), spooled (seen, and not yet in the ledger), owed (a
+    Says what is paused (git has begun a rebase, a merge, ...), waiting (seen, and not yet in the ledger), owed (a
     report that could not be written), missing or unreadable.
 
     \b
@@ -93,7 +93,7 @@ def _word(path: str, sync_status: int, around: shown_now.Survey) -> str:
 
 def _notes(shown: dict[str, Any]) -> list[str]:
     lines = [f"paused: {clean(p['worktree'])}: a {p['operation']} since {p['since']}" for p in shown["paused"]]
-    lines += [f"spooled: {count(s['observations'], 'observation')} in {clean(s['path'])}" for s in shown["spooled"]]
+    lines += [f"waiting: {count(s['observations'], 'observation')} in {clean(s['path'])}" for s in shown["waiting"]]
     for one in shown["owed"]:
         reason = one["reason"] or "its next hook, command or poll writes it"
         lines.append(f"owed: the report in {clean(one['worktree'])}: {clean(reason)}")
@@ -124,7 +124,7 @@ def pending(as_json: bool) -> int:
             one["event_type"],
             clean(one["file_path"]),
             who(one["agent_owner"], one["author"]),
-            "spooled" if one["spooled"] else "",
+            "waiting" if one["waiting"] else "",
         )
         for one in shown["changes"]
     ]

@@ -20,7 +20,7 @@ STYLES = {
     "missing": "red",
     "unreadable": "red",
     "in sync": "green",
-    "spooled": "magenta",
+    "waiting": "magenta",
     "unknown": "dim",
 }
 

@@ -184,7 +184,7 @@ def decode(line: bytes) -> tuple[Stamp, Event | None]:
 
 def event_of(flat: Mapping[str, Any]) -> Event:
     """The event in a flat record; unknown fields are left out, missing ones are None. Raises DamagedError."""
-    cls = BY_KIND.get(flat.get("kind", "")) if isinstance(flat, dict) else None
+    cls = BY_KIND.get(str(flat.get("kind"))) if isinstance(flat, dict) else None
     if cls is None:
         raise DamagedError("no kind of event")
     check_fields(flat, _EVENT_PLANS[cls.kind])

@@ -12,7 +12,7 @@ from agentsync.base.errors import AgentsyncError
 from agentsync.ledger.backwards import newest_lines
 from agentsync.ledger.events import CLOCK_ZERO, Attribution, Consolidation, Event, decode, flatten, from_rfc3339
 from agentsync.ledger.log import Ledger
-from agentsync.ledger.notes import Spooled
+from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
 
 SHOWS_IDS = "agentsync log --all shows how ids end; give as much of one as makes it the only one"
@@ -21,8 +21,8 @@ SHOWS_IDS = "agentsync log --all shows how ids end; give as much of one as makes
 class Entry(msgspec.Struct):
     """What a list shows of one record, of whatever kind.
 
-    `line` is the record as it stands in the ledger, without newline. One that waits in a spool has none; it is
-    `spooled`, as a JSON object. `known_owner` is who did it as is known today. These three are in no record.
+    `line` is the record as it stands in the ledger, without newline. One that waits in a note has none; it is
+    `waiting`, as a JSON object. `known_owner` is who did it as is known today. These three are in no record.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Entry(msgspec.Struct):
     files: dict[str, msgspec.Raw] = {}
     known_owner: str | None = msgspec.field(default=None, name="-owner")
     line: bytes | None = msgspec.field(default=None, name="-line")
-    spooled: dict[str, object] | None = msgspec.field(default=None, name="-spooled")
+    waiting: dict[str, object] | None = msgspec.field(default=None, name="-waiting")
 
     @property
     def recorded_at(self) -> float:
@@ -87,9 +87,9 @@ class Filter:
 
 
 def newest(
-    ledger: Ledger, waiting: Iterable[Spooled] = (), since: float | None = None, *, end: int | None = None
+    ledger: Ledger, waiting: Iterable[Observations] = (), since: float | None = None, *, end: int | None = None
 ) -> Iterator[Entry]:
-    """What waits in a spool, then the ledger from its end, but for damaged lines (`verify` lists them).
+    """What waits in a note, then the ledger from its end, but for damaged lines (`verify` lists them).
 
     It ends where the clock of the records is before `since` (seconds since 1970). With `end`, only what begins before
     that offset comes, and `known_owner` knows nothing of what was told after it.
@@ -99,7 +99,7 @@ def newest(
     for event in reversed([event for one in waiting for event in one.events]):
         flat = flatten(event)
         entry = msgspec.convert({**flat, "files": {}}, Entry)
-        entry.spooled, entry.known_owner = {**flat, "spooled": True}, entry.agent_owner
+        entry.waiting, entry.known_owner = {**flat, "waiting": True}, entry.agent_owner
         yield entry
     for _, line in newest_lines(ledger, end):
         found = entry_of(line)
@@ -134,13 +134,13 @@ def _learn(entry: Entry, told: dict[str, str]) -> None:
         entry.known_owner = entry.agent_owner or told.pop(entry.id, None)
 
 
-def find(ledger: Ledger, waiting: Iterable[Spooled], part: str) -> tuple[Event, bool]:
-    """The one record whose id begins or ends with `part`, and whether it is only in a spool. Raises AgentsyncError."""
+def find(ledger: Ledger, waiting: Iterable[Observations], part: str) -> tuple[Event, bool]:
+    """The one record whose id begins or ends with `part`, and whether it waits in a note. Raises AgentsyncError."""
     wanted = part.lower()
     if not wanted or set(wanted) - set("0123456789abcdef-"):
         raise AgentsyncError(f"{part!r} is no id", cause="an id has the digits 0-9, a-f and '-'", hint=SHOWS_IDS)
-    spooled = {e.id: e for one in waiting for e in one.events if e.id.startswith(wanted) or e.id.endswith(wanted)}
-    found: dict[str, Event | None] = {**spooled, **_matching(ledger, wanted)}
+    noted = {e.id: e for one in waiting for e in one.events if e.id.startswith(wanted) or e.id.endswith(wanted)}
+    found: dict[str, Event | None] = {**noted, **_matching(ledger, wanted)}
     if len(found) != 1:
         some = ", ".join(list(found)[:3]) + (", ..." if len(found) > 3 else "")
         message = f"{len(found)} records have" if found else "no record has"
@@ -148,7 +148,7 @@ def find(ledger: Ledger, waiting: Iterable[Spooled], part: str) -> tuple[Event, 
     ((id_, event),) = found.items()
     if event is None:
         raise AgentsyncError(f"{id_} is of a kind that this version does not know", hint="agentsync log --all --json")
-    return event, event is spooled.get(id_)
+    return event, event is noted.get(id_)
 
 
 def _matching(ledger: Ledger, part: str) -> dict[str, Event | None]:

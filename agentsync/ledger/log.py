@@ -17,7 +17,7 @@ from agentsync.base import files, strict_json
 from agentsync.base.errors import LedgerError
 from agentsync.ledger.events import is_writer
 
-LOCK_TIMEOUT = 2.0  # seconds that a hook waits; then it spools
+LOCK_TIMEOUT = 2.0  # seconds that a hook waits; then what it saw stays a note
 BLOCK = 1 << 20  # bytes read at once
 LINE = 1 << 12  # bytes that most lines have less than
 

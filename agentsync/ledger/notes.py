@@ -1,103 +1,219 @@
-"""Observations that could not be appended (a read-only `.git`, a full disk, a held lock) wait in files of their own.
+"""Notes: what the hook of a commit saw, and observations that could not be appended, each in a file of its own.
 
-They lie in `.agentsync/spool/` of the worktree that made them. Whoever can write next takes them in, compares them with
-what the ledger has come to know meanwhile, and only then gives them their place.
+They lie in `notes/` of the store, or in `.agentsync/notes/` of a worktree where the store cannot be written (a
+sandbox). The next look that can write takes them in, and removes them once the ledger has what came of them. One file
+is one JSON object on one line. sh cannot rename, so a file without its end is one that is still being written, or one
+whose writer died: it is left alone while it is young, and set aside later.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from agentsync.base import files, git, strict_json
-from agentsync.ledger.events import Attribution, Baseline, Change, DamagedError, Event, event_of, flatten, new_id, parse
+from agentsync.ledger.events import DamagedError, Event, event_of, flatten, new_id, parse
 from agentsync.ledger.log import crash
-from agentsync.observe.drafts import Drafts
 
-FOLDER = ".agentsync/spool"
+FOLDER = "notes"
+IN_WORKTREE = f".agentsync/{FOLDER}"
+TORN = "torn"  # the folder below for what broke off
+VERSION = 1
+YOUNG = 60.0  # seconds that a file without its end is left alone
+MOST = 4096  # files read in one look; the rest waits for the next
 
 
 @dataclass(frozen=True)
-class Spooled:
-    """Events waiting in a file, in the order in which they were observed."""
+class CommitNote:
+    """What the hook of a commit saw of the process that made it. `variables`: agents' variables that were set."""
+
+    path: str
+    commit: str
+    worktree: str
+    variables: Mapping[str, str]
+    tty: bool
+    has_devin_dir: bool
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Events that wait to be appended, in the order in which they were observed."""
 
     path: str
     events: tuple[Event, ...]
 
 
-def put(worktree: git.Worktree, events: Sequence[Event], now: float) -> str:
-    """Write the events where the next one that can append finds them; the file's path. Raises OSError."""
-    folder = f"{worktree.root}/{FOLDER}"
-    if os.path.islink(f"{worktree.root}/.agentsync") or os.path.islink(folder):
-        raise OSError(0, "a symbolic link stands where observations are kept", folder)
-    os.makedirs(folder, exist_ok=True)
-    crash("spool")
-    path = f"{folder}/{new_id(now)}.json"
-    files.replace_file(path, strict_json.dumps({"events": [flatten(event) for event in events]}).encode())
-    return path
+@dataclass(frozen=True)
+class Waiting:
+    """All notes of a clone. `young` and `torn`: paths of files that break off."""
+
+    commits: tuple[CommitNote, ...] = ()
+    observations: tuple[Observations, ...] = ()
+    young: tuple[str, ...] = ()
+    torn: tuple[str, ...] = ()
 
 
-def waiting(worktrees: Iterable[git.Worktree]) -> list[Spooled]:
-    """What waits in these worktrees, oldest first. A file that git tracks is somebody's data, not an observation."""
-    found = []
-    for worktree in worktrees:
-        folder = f"{worktree.root}/{FOLDER}"
-        if os.path.islink(f"{worktree.root}/.agentsync") or os.path.islink(folder) or not os.path.isdir(folder):
-            continue
-        names = [name for name in os.listdir(folder) if name.endswith(".json")]
-        tracked = (
-            set(git.run(["ls-files", "-z", "--", FOLDER], cwd=worktree.root).decode().split("\0")) if names else ()
-        )
-        for name in names:
-            if f"{FOLDER}/{name}" not in tracked:
-                found.extend(_read(worktree, name))
-    return sorted(found, key=lambda spooled: os.path.basename(spooled.path))
+def folders(clone: git.Clone, worktrees: Iterable[git.Worktree]) -> list[str]:
+    """Where notes of the clone may lie. The last two parts of each path may be no links."""
+    return [f"{clone.store}/{FOLDER}", *(f"{one.root}/{IN_WORKTREE}" for one in worktrees)]
 
 
-def _read(worktree: git.Worktree, name: str) -> list[Spooled]:
-    """One file, or nothing if it is none of ours; `doctor` names those."""
+def listed(clone: git.Clone, worktrees: Iterable[git.Worktree]) -> set[str]:
+    """The paths of all files that may be notes, unread."""
+    return {f"{folder}/{name}" for folder in folders(clone, worktrees) for name in _names(folder) if _may_be(name)}
+
+
+def waiting(clone: git.Clone, worktrees: Sequence[git.Worktree], now: float) -> Waiting:
+    """What waits, observations oldest first. A file that git tracks is somebody's data, not a note."""
+    every = sorted(listed(clone, worktrees))
+    tracked = set().union(*(_tracked(one, every) for one in worktrees))
+    read = [(path, _read(path)) for path in [path for path in every if path not in tracked][:MOST]]
+    broken = [path for path, note in read if note is None]
+    young = [path for path in broken if age(path, now) < YOUNG]
+    observations = [note for _, note in read if isinstance(note, Observations)]
+    return Waiting(
+        tuple(note for _, note in read if isinstance(note, CommitNote)),
+        tuple(sorted(observations, key=lambda note: os.path.basename(note.path))),
+        tuple(young),
+        tuple(path for path in broken if path not in young),
+    )
+
+
+def age(path: str, now: float) -> float:
+    """The seconds since a file was written; 0 where it is gone."""
+    found = git.signature(path)
+    return now - found[2] / 1e9 if found else 0.0
+
+
+def put(clone: git.Clone, worktree: git.Worktree | None, events: Sequence[Event], now: float) -> str:
+    """Keep events for the next one that can append, durable when this returns; the file's path. Raises OSError."""
+    flat = {"v": VERSION, "kind": "observations", "events": [flatten(event) for event in events]}
+    name, data = f"{new_id(now)}.json", strict_json.dumps(flat).encode() + b"\n"
+    there, *elsewhere = folders(clone, [worktree] if worktree else [])
     try:
-        data = files.read_document(worktree.root, f"{FOLDER}/{name}")
-        events = tuple(event_of(flat) for flat in parse(data or b"")["events"])
-    except (files.UnreadableError, DamagedError, KeyError, TypeError):
+        return _write(there, name, data)
+    except OSError:
+        if not elsewhere:
+            raise
+        return _write(elsewhere[0], name, data)
+
+
+def remove(paths: Iterable[str]) -> None:
+    """What came of these notes is in the ledger. A note that cannot be removed is recognised next time."""
+    for path in paths:
+        folder, name = os.path.split(path)
+        with suppress(OSError), files.opened_folder(*_parts(folder)) as fd:
+            os.unlink(name, dir_fd=fd)
+
+
+def set_aside(paths: Iterable[str]) -> None:
+    """Move what broke off to where nobody reads it again; `doctor` names it."""
+    for path in paths:
+        folder, name = os.path.split(path)
+        root, below = _parts(folder)
+        torn = files.opened_folder(root, f"{below}/{TORN}", make=True)
+        with suppress(OSError), files.opened_folder(root, below) as fd, torn as aside:
+            os.rename(name, name, src_dir_fd=fd, dst_dir_fd=aside)
+
+
+def others(clone: git.Clone, worktrees: Sequence[git.Worktree], known: Waiting) -> list[str]:
+    """What lies in the folders and is no note, and what was set aside."""
+    taken: tuple[CommitNote | Observations, ...] = (*known.commits, *known.observations)
+    notes = {*known.young, *(note.path for note in taken)}
+    found = []
+    for folder in folders(clone, worktrees):
+        beside = [f"{folder}/{name}" for name in _names(folder) if name != TORN]
+        aside = [f"{folder}/{TORN}/{name}" for name in _names(f"{folder}/{TORN}")]
+        found += [path for path in (*beside, *aside) if path not in notes]
+    return sorted(found)
+
+
+def _may_be(name: str) -> bool:
+    return name.endswith(".json")
+
+
+def _names(folder: str) -> list[str]:
+    """What lies in a folder; nothing where there is none, or a link on the way."""
+    try:
+        with files.opened_folder(*_parts(folder)) as fd:
+            return os.listdir(fd)
+    except OSError:
         return []
-    return [Spooled(f"{worktree.root}/{FOLDER}/{name}", events)]
 
 
-def take_in(waiting: Iterable[Spooled], drafts: Drafts) -> None:
-    """Draft what waits and is not known yet."""
-    for spooled in waiting:
-        for event in spooled.events:
-            if not drafts.find("id", event.id):
-                _take_in(event, drafts)
+def _parts(folder: str) -> tuple[str, str]:
+    """The folder that may be trusted, and the path below it that has to be made of folders."""
+    head, _, below = folder.rpartition(f"/{FOLDER}")
+    root, last = os.path.split(head)
+    return root, f"{last}/{FOLDER}{below}"
 
 
-def _take_in(event: Event, drafts: Drafts) -> None:
-    """An observation of a file is old by now: it may set what is known only if nothing has changed that meanwhile."""
-    if isinstance(event, (Change, Attribution)) and event.commit is not None:
-        if not drafts.find("commit", event.commit, event.file_path):
-            drafts.add(event)
-    elif isinstance(event, Baseline):
-        if _newer(event, drafts):
-            drafts.add(event)
-    elif isinstance(event, Change):
-        known = drafts.known(event.worktree or "", event.file_path)
-        if known and known.dirty and known.blob == event.new_blob:
-            return  # somebody else has seen the same
-        drafts.add(event)
-        if known and known.blob != event.old_blob:
-            drafts.restore(event, known)
+def _tracked(worktree: git.Worktree, paths: Iterable[str]) -> set[str]:
+    prefix = f"{worktree.root}/"
+    if not any(path.startswith(f"{prefix}{IN_WORKTREE}/") for path in paths):
+        return set()
+    out = git.run(["ls-files", "-z", "--", IN_WORKTREE], cwd=worktree.root)
+    return {prefix + name for name in out.decode("utf-8", "surrogateescape").split("\0")[:-1]}
 
 
-def _newer(event: Event, drafts: Drafts) -> bool:
-    """Whether the ledger has nothing younger than the event; a UUIDv7 begins with its milliseconds."""
-    return int(event.id.replace("-", "")[:12], 16) >= int(drafts.view.cursor.clock[:12], 16)
+def _read(path: str) -> CommitNote | Observations | str | None:
+    """A note. Text: a file that may be a newer version's, or cannot be read now. None: one that breaks off."""
+    folder, name = os.path.split(path)
+    root, below = _parts(folder)
+    try:
+        data = files.read_document(root, f"{below}/{name}")
+        if data is None:
+            return "taken in by somebody else"
+        flat = parse(data if data.endswith(b"}\n") else b"")
+        make = _KINDS.get(str(flat.get("kind")))
+        return make(path, flat) if make and flat.get("v") == VERSION else "of another version"
+    except files.UnreadableError as error:
+        return str(error)
+    except DamagedError:
+        return None
 
 
-def remove(waiting: Iterable[Spooled]) -> None:
-    """They are in the ledger; a file that cannot be removed is known by its ids next time."""
-    for spooled in waiting:
-        with suppress(OSError):
-            os.unlink(spooled.path)
+def _commit_note(path: str, flat: Mapping[str, Any]) -> CommitNote:
+    commit, worktree, variables = flat.get("commit"), flat.get("worktree"), flat.get("variables")
+    if not isinstance(commit, str) or len(commit) not in (40, 64) or set(commit) - set("0123456789abcdef"):
+        raise DamagedError("no commit")
+    if not isinstance(worktree, str) or not isinstance(variables, dict):
+        raise DamagedError("no worktree, or no variables")
+    if not all(isinstance(value, str) for value in variables.values()):
+        raise DamagedError("a variable that is no text")
+    return CommitNote(path, commit, worktree, variables, flat.get("tty") is True, flat.get("devin") is True)
+
+
+def _observations(path: str, flat: Mapping[str, Any]) -> Observations:
+    if not isinstance(flat.get("events"), list):
+        raise DamagedError("no events")
+    return Observations(path, tuple(event_of(event) for event in flat["events"]))
+
+
+_KINDS: dict[str, Callable[[str, Mapping[str, Any]], CommitNote | Observations]] = {
+    "commit": _commit_note,
+    "observations": _observations,
+}
+
+
+def _write(folder: str, name: str, data: bytes) -> str:
+    """Put a file there, whole and on the disk, or not at all."""
+    with files.opened_folder(*_parts(folder), make=True) as fd:
+        temporary = f"{name}.new"
+        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=fd)
+        try:
+            files.write_all(file, data)
+            os.fsync(file)
+            crash("note")
+            os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+            os.fsync(fd)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=fd)
+            raise
+        finally:
+            os.close(file)
+    return f"{folder}/{name}"

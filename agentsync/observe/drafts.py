@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from agentsync.ledger.events import Baseline, Change, Event
+from collections.abc import Iterable
+
+from agentsync.ledger.events import Attribution, Baseline, Change, Event
+from agentsync.ledger.notes import Observations
 from agentsync.ledger.state import Fold, Known, Shelved
 from agentsync.ledger.view import View, keys
 
@@ -51,6 +54,36 @@ class Drafts:
                 files={event.file_path: file},
             )
         )
+
+
+def take_in(observations: Iterable[Observations], drafts: Drafts) -> None:
+    """Draft what waits and is not known yet."""
+    for note in observations:
+        for event in note.events:
+            if not drafts.find("id", event.id):
+                _take_in(event, drafts)
+
+
+def _take_in(event: Event, drafts: Drafts) -> None:
+    """An observation of a file is old by now: it may set what is known only if nothing has changed that meanwhile."""
+    if isinstance(event, (Change, Attribution)) and event.commit is not None:
+        if not drafts.find("commit", event.commit, event.file_path):
+            drafts.add(event)
+    elif isinstance(event, Baseline):
+        if _newer(event, drafts):
+            drafts.add(event)
+    elif isinstance(event, Change):
+        known = drafts.known(event.worktree or "", event.file_path)
+        if known and known.dirty and known.blob == event.new_blob:
+            return  # somebody else has seen the same
+        drafts.add(event)
+        if known and known.blob != event.old_blob:
+            drafts.restore(event, known)
+
+
+def _newer(event: Event, drafts: Drafts) -> bool:
+    """Whether the ledger has nothing younger than the event; a UUIDv7 begins with its milliseconds."""
+    return int(event.id.replace("-", "")[:12], 16) >= int(drafts.view.cursor.clock[:12], 16)
 
 
 def _next_id(id_: str) -> str:

@@ -7,6 +7,7 @@ twenty looks at one edit give one record, and a slow look never records old cont
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from agentsync.ledger.view import View
 from agentsync.observe import commits, history, worktree
 from agentsync.observe.ancestry import NotAskedError, Ties
 from agentsync.observe.contents import Content, Contents, hex_length
-from agentsync.observe.drafts import Drafts
+from agentsync.observe.drafts import Drafts, take_in
 from agentsync.observe.merges import Merges
 from agentsync.observe.witness import Witness, agent_setting
 from agentsync.report.decide import Trigger, decide
@@ -69,7 +70,7 @@ class Seen:
 
 
 def look(request: Request) -> Seen:
-    """Look once. Raises LockedError, LedgerError; what could not be appended is in the spool then."""
+    """Look once. Raises LockedError, LedgerError; what could not be appended is kept as a note then."""
     ledger = Ledger(request.clone.store)
     view = View(ledger)
     if request.budget is not None and ledger.size() - view.cursor.offset > request.budget:
@@ -84,7 +85,7 @@ def look(request: Request) -> Seen:
             time.sleep(PAUSE)
             facts = Facts(request, view.catch_up())
         drafts = draft(request, facts, view)
-        if not drafts.events and not facts.waiting and trigger_of(request, drafts) is None:
+        if not drafts.events and not facts.waiting.observations and trigger_of(request, drafts) is None:
             facts.finish(view)
             return Seen(view, facts.scenes, (), None)
         try:
@@ -94,9 +95,9 @@ def look(request: Request) -> Seen:
             continue
         except (LockedError, OSError) as error:
             view.save_if_worth()  # else the next look would fold as much, and come as late
-            raise _spooled(request, drafts, facts, error) from error
+            raise _kept(request, drafts, facts, error) from error
         if seen:
-            notes.remove(facts.waiting)
+            notes.remove(note.path for note in facts.waiting.observations)
             facts.finish(view)
             return seen
     raise LedgerError("the files change faster than they can be looked at", hint="try again")
@@ -109,7 +110,7 @@ class Facts:
         self.every = every = git.worktrees(request.clone)
         specs = pathspecs(request.settings)
         self.request = request
-        self.waiting = notes.waiting(every)
+        self.waiting = notes.waiting(request.clone, every, request.now)
         self.seen_tips = history.Seen(view.ledger)
         self.remembered = self.seen_tips.read()
         seen = sorted({*view.state.tips, *self.remembered})
@@ -202,7 +203,7 @@ def draft(request: Request, facts: Facts, view: View, *, offline: bool = False) 
     if request.begin or view.state.since is None:
         _begin(request, facts, drafts)
         return drafts
-    notes.take_in(facts.waiting, drafts)
+    take_in(facts.waiting.observations, drafts)
     commits.judge(facts.commits, drafts, request.now)
 
     def brought(*asked: Any) -> bool:
@@ -295,18 +296,18 @@ def record(transaction: Transaction, view: View, events: Sequence[Event], now: f
     watermark.advance(view.ledger, cursor.offset, view.catch_up().cursor)
 
 
-def _spooled(request: Request, drafts: Drafts, facts: Facts, error: OSError | LockedError) -> LedgerError:
+def _kept(request: Request, drafts: Drafts, facts: Facts, error: OSError | LockedError) -> LedgerError:
     """Keep what could not be appended; the error to tell."""
-    already = {event.id for spooled in facts.waiting for event in spooled.events}
+    already = {event.id for note in facts.waiting.observations for event in note.events}
     new = [event for event in drafts.events if event.id not in already]
     here = request.clone.here or next(iter(request.worktrees), None)
     kept = ""
-    if new and here:
+    if new:
         try:
-            notes.put(here, new, request.now)
-            kept = f"; {len(new)} observation(s) kept in {notes.FOLDER}"
+            path = notes.put(request.clone, here, new, request.now)
+            kept = f"; {len(new)} observation(s) kept in {os.path.dirname(path)}"
         except OSError as second:
-            kept = f"; nor could they be kept in {notes.FOLDER}: {second.strerror}"
+            kept = f"; nor could they be kept as a note: {second.strerror}"
     if isinstance(error, LockedError):
         return LockedError(error.message + kept, cause=error.cause, hint=error.hint)
     return LedgerError(

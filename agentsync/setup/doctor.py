@@ -74,7 +74,7 @@ class Patient:
         return survey.survey(self.clone, self.view.state, settings, problem)
 
     def look(self) -> None:
-        """Observe once, which takes in what is spooled and pays what is owed."""
+        """Observe once, which takes in what waits and pays what is owed."""
         worktrees = git.worktrees(self.clone)
         sync(Request(self.clone, self.configuration[0], "scan", worktrees, time.time()))
 
@@ -172,7 +172,7 @@ def ledger(patient: Patient) -> Iterator[Result]:
         yield Result("ledger", False, f"its lock is held{_by_whom(patient.ledger.path)}", "wait, or end that process")
     except (AgentsyncError, OSError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        hint = "observations wait in .agentsync/spool until it can be written"
+        hint = "observations wait in .agentsync/notes until it can be written"
         yield Result("ledger", False, f"{patient.ledger.path} cannot be written: {why}", hint)
     else:
         records = patient.view.cursor.records
@@ -208,19 +208,15 @@ def _accept(patient: Patient) -> None:
         watermark.accept(patient.ledger, View(patient.ledger, with_index=False).catch_up().cursor)
 
 
-def spooled(patient: Patient) -> Iterator[Result]:
-    """Nothing waits to be appended, and nothing else lies there."""
+def noted(patient: Patient) -> Iterator[Result]:
+    """No note waits to be taken in, and nothing else lies there."""
     every = git.worktrees(patient.clone)
-    waiting = notes.waiting(every)
-    if waiting:
-        count = sum(len(one.events) for one in waiting)
-        yield Result("spool", False, f"{count} observation(s) not appended yet", "agentsync scan", patient.look)
-    ours = {one.path for one in waiting}
-    for worktree in every:
-        folder = f"{worktree.root}/{notes.FOLDER}"
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-            if f"{folder}/{name}" not in ours:
-                yield Result("spool", False, f"{folder}/{name} is no observation", "look at it, then remove it")
+    waiting = notes.waiting(patient.clone, every, time.time())
+    count = len(waiting.commits) + sum(len(one.events) for one in waiting.observations)
+    if count:
+        yield Result("notes", False, f"{count} observation(s) not appended yet", "agentsync scan", patient.look)
+    for path in notes.others(patient.clone, every, waiting):
+        yield Result("notes", False, f"{path} is no whole note", "look at it, then remove it")
 
 
 def owed(patient: Patient) -> Iterator[Result]:
@@ -365,7 +361,7 @@ CHECKS: tuple[Callable[[Patient], Iterator[Result]], ...] = (
     proof,
     ledger,
     ledger_content,
-    spooled,
+    noted,
     report_hidden,
     owed,
     paused,

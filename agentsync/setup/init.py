@@ -11,6 +11,7 @@ from agentsync.base import config, files, git, prepared
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone, Worktree
 from agentsync.base.settings import CONFIG_PATH, Report, Settings
+from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 from agentsync.observe.look import Request
@@ -227,9 +228,9 @@ def _empty_worktree(worktree: Worktree, *, purge: bool, dry_run: bool) -> Iterat
             yield _remove(f"{worktree.root}/{path}", dry_run=dry_run)
         elif path == CONFIG_PATH:
             yield Step("keep", f"{worktree.root}/{path}", "somebody has edited it; --purge removes it, too")
-    spool = f"{worktree.root}/.agentsync/spool"
-    if os.path.isdir(spool) and not os.path.islink(spool) and (purge or not os.listdir(spool)):
-        yield _remove(spool, dry_run=dry_run)
+    kept = f"{worktree.root}/{notes.IN_WORKTREE}"
+    if os.path.isdir(kept) and not os.path.islink(kept) and (purge or not os.listdir(kept)):
+        yield _remove(kept, dry_run=dry_run)
     keep = [".gitignore"] if ".agentsync/.gitignore" in tracked else []
     yield from local_files.remove_doors(worktree.root, dry_run=dry_run, keep=keep)
     for name in ("agentsync-report", "agentsync-agent"):

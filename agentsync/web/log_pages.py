@@ -8,7 +8,7 @@ from typing import Any
 
 from agentsync.ledger import events, history
 from agentsync.ledger.log import Ledger
-from agentsync.ledger.notes import Spooled
+from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
 from agentsync.report.consolidate import owner_of
 
@@ -20,13 +20,13 @@ class UnknownRecordError(Exception):
 
 
 def shown(entry: history.Entry) -> dict[str, Any]:
-    """A record as it stands in the ledger, or in a spool, with what is known of it today."""
-    flat: dict[str, Any] = entry.spooled or events.parse(entry.line or b"")
-    return {**flat, "known_owner": entry.known_owner, "spooled": entry.line is None}
+    """A record as it stands in the ledger, or in a note, with what is known of it today."""
+    flat: dict[str, Any] = entry.waiting or events.parse(entry.line or b"")
+    return {**flat, "known_owner": entry.known_owner, "waiting": entry.line is None}
 
 
 def page(
-    ledger: Ledger, waiting: tuple[Spooled, ...], asked: history.Filter, before: str | None, limit: int
+    ledger: Ledger, waiting: tuple[Observations, ...], asked: history.Filter, before: str | None, limit: int
 ) -> dict[str, Any]:
     """At most `limit` records older than the record `before`, or the newest. Raises UnknownRecordError, LedgerError."""
     every = history.newest(ledger, waiting, asked.since)

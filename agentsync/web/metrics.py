@@ -193,7 +193,7 @@ METRICS: tuple[Callable[[Reading], Metric], ...] = (
 
 
 def _pending(reading: Reading) -> float:
-    return len(reading.state.pending) + len(shown_now.spooled_changes(reading.state, reading.survey.waiting))
+    return len(reading.state.pending) + len(shown_now.waiting_changes(reading.state, reading.survey.waiting))
 
 
 def _last(reading: Reading) -> float | None:
@@ -229,7 +229,7 @@ GAUGES: tuple[tuple[str, str, Callable[[Reading], float | None]], ...] = (
     ("sync_paused_worktrees", "Worktrees not looked at while git is at work there.", lambda r: len(r.survey.paused)),
     ("sync_owed_reports", "Worktrees whose report is not up to date yet.", lambda r: len(r.survey.owed)),
     (
-        "sync_spooled_observations",
+        "sync_waiting_observations",
         "Observations that wait until the ledger can be written.",
         lambda r: sum(len(one.events) for one in r.survey.waiting),
     ),

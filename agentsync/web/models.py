@@ -24,7 +24,7 @@ class Paused(Answer):
     since: When
 
 
-class SpooledFile(Answer):
+class WaitingNote(Answer):
     """Observations that could not be appended yet."""
 
     path: str
@@ -68,7 +68,7 @@ class Status(Answer):
     branch: str | None
     records: int
     paused: list[Paused]
-    spooled: list[SpooledFile]
+    waiting: list[WaitingNote]
     owed: list[Owed]
     missing: list[str]
     problems: list[About]
@@ -87,7 +87,7 @@ class PendingChange(Answer):
     new_checksum: str | None
     agent_owner: Owner
     author: str | None
-    spooled: bool
+    waiting: bool
 
 
 class PendingChanges(Answer):
@@ -124,7 +124,7 @@ class Record(Answer):
     id: str
     timestamp: When
     known_owner: Owner = Field(description="Who did it as is known today: a later commit may have told")
-    spooled: bool = Field(description="Seen, and not in the ledger yet")
+    waiting: bool = Field(description="Seen, and not in the ledger yet")
 
 
 class Log(Answer):

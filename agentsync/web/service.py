@@ -232,7 +232,7 @@ class AutoSyncService:
             try:
                 done = sync(request)
             finally:
-                self._replay.expire()  # a report may have been written, a spool emptied
+                self._replay.expire()  # a report may have been written, notes taken in
             self.looks.looked(done, time.perf_counter() - began)
             self._reasons.update({one.name: "" for one in request.worktrees})
             self._reasons.update({paid.worktree: paid.reason for paid in done.payments})

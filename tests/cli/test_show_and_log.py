@@ -101,15 +101,14 @@ def test_an_owner_that_a_later_commit_names_is_shown(history: Repo) -> None:
     assert [one["commit"] for one in shown["commits"]] == [history.head()]
 
 
-def test_spooled_changes_come_first_and_are_marked(history: Repo) -> None:
+def test_waiting_changes_come_first_and_are_marked(history: Repo) -> None:
     change = history.view().events("id", history.changes()[0]["id"])[0]
-    here = history.clone().here
-    assert here
-    notes.put(here, [replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750")], history.time)
-    assert agentsync(history.root, "log").out.splitlines()[1].endswith("spooled")
-    assert agentsync(history.root, "log", "--json").records[0]["spooled"] is True
-    assert agentsync(history.root, "show", "--json", "6058b750").json["spooled"] is True
-    assert "spooled: not yet in the ledger" in agentsync(history.root, "show", "6058b750").out
+    clone = history.clone()
+    notes.put(clone, clone.here, [replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750")], history.time)
+    assert agentsync(history.root, "log").out.splitlines()[1].endswith("waiting")
+    assert agentsync(history.root, "log", "--json").records[0]["waiting"] is True
+    assert agentsync(history.root, "show", "--json", "6058b750").json["waiting"] is True
+    assert "waiting: not yet in the ledger" in agentsync(history.root, "show", "6058b750").out
 
 
 def test_damaged_lines_and_newer_kinds_do_not_stop_it(history: Repo) -> None:

@@ -148,19 +148,18 @@ def test_a_report_that_could_not_be_written_is_owed(ready: Repo) -> None:
     assert "AGENT_SYNC.md: line 1" in owed[0]["reason"]
 
 
-def test_spooled_changes_are_shown_at_once(ready: Repo) -> None:
+def test_waiting_changes_are_shown_at_once(ready: Repo) -> None:
     ready.commit("one\n")
     change = next(event for event in ready.look().seen.view.events("id", ready.changes()[0]["id"]))
-    here = ready.clone().here
-    assert here
+    clone = ready.clone()
     new = replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750", new_blob="0" * 40, commit=None)  # type: ignore[arg-type]
-    path = notes.put(here, [new], ready.time)
+    path = notes.put(clone, clone.here, [new], ready.time)
     shown = agentsync(ready.root, "status", "--json").json
     assert shown["pending_changes"] == 2
-    assert shown["spooled"] == [{"path": path, "observations": 1}]
+    assert shown["waiting"] == [{"path": path, "observations": 1}]
     pending = agentsync(ready.root, "pending", "--json").json["changes"]
-    assert [one["spooled"] for one in pending] == [False, True]
-    assert "spooled" in agentsync(ready.root, "pending").out
+    assert [one["waiting"] for one in pending] == [False, True]
+    assert "waiting" in agentsync(ready.root, "pending").out
 
 
 def test_a_damaged_line_is_a_problem(ready: Repo) -> None:

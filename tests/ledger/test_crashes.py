@@ -25,7 +25,7 @@ from lab.repo import QUIET, Repo
 from agentsync.ledger import notes
 
 EAGER = replace(QUIET, consolidation_threshold=5)
-POINTS = ("append", "consolidate", "write", "checkpoint", "spool")
+POINTS = ("append", "consolidate", "write", "checkpoint", "note")
 
 
 def in_child(act: Callable[[], Any], environ: dict[str, str] | None = None) -> tuple[int, Callable[[], Any]]:
@@ -181,7 +181,7 @@ def test_killed_at_a_named_point(repo: Repo, point: str) -> None:
     repo.begin()
     repo.write("x\n")
     store = Path(repo.clone().store)
-    limit = (store / "ledger.jsonl").stat().st_size if point == "spool" else -1  # nothing more can be appended
+    limit = (store / "ledger.jsonl").stat().st_size if point == "note" else -1  # nothing more can be appended
     script = (
         "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))\n"
@@ -192,8 +192,8 @@ def test_killed_at_a_named_point(repo: Repo, point: str) -> None:
     argv = [sys.executable, "-c", script, str(repo.root), str(Path(__file__).parent.parent), str(limit)]
     died = subprocess.run(argv, env={**os.environ, "AGENTSYNC_CRASH": point}, capture_output=True, text=True)
     assert died.returncode == -signal.SIGKILL, died
-    if point == "spool":
-        assert not list((repo.root / notes.FOLDER).iterdir())
+    if point == "note":
+        assert not list((store / notes.FOLDER).glob("*.json"))
     repo.look()
     repo.look()
     records = audit(store)

@@ -430,7 +430,7 @@ def test_a_clock_that_jumps_back_repeats_no_change(repo: Repo) -> None:
 
 
 def test_a_write_that_does_not_fit_leaves_the_ledger_as_it_was(repo: Repo) -> None:
-    """On a full disk a part is written and nothing is said; the record waits in the spool and gets its place later."""
+    """On a full disk a part is written and nothing is said; the record waits in a note and gets its place later."""
     repo.begin()
     for number in range(3):
         repo.write(f"{number}\n")
@@ -448,10 +448,10 @@ def test_a_write_that_does_not_fit_leaves_the_ledger_as_it_was(repo: Repo) -> No
     said = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert said.stdout.startswith("LedgerError cannot append to the ledger; 1 observation(s) kept"), said
     assert Path(repo.clone().store, "ledger.jsonl").read_bytes() == before
-    assert [w.events[0].kind for w in notes.waiting([w for w in [repo.clone().here] if w])] == ["change"]
+    assert [note.events[0].kind for note in waiting(repo).observations] == ["change"]
     repo.look()
     assert repo.count() == 4
-    assert not list((repo.root / notes.FOLDER).iterdir())
+    assert waiting(repo) == notes.Waiting()
     audit(Path(repo.clone().store))
 
 
@@ -459,15 +459,16 @@ def read_only(monkeypatch: pytest.MonkeyPatch, store: str) -> None:
     """Nothing below the store can be opened for writing, as in an agent's sandbox."""
     real = os.open
 
-    def refuse(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
-        if str(path).startswith(store) and flags & (os.O_WRONLY | os.O_RDWR):
+    def refuse(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        folder = os.readlink(f"/proc/self/fd/{dir_fd}") if dir_fd is not None else ""
+        if os.path.join(folder, path).startswith(store) and flags & (os.O_WRONLY | os.O_RDWR):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
-        return real(path, flags, *args, **kwargs)
+        return real(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refuse)
 
 
-def test_where_git_is_read_only_observations_wait_in_the_spool(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_git_is_read_only_observations_wait_in_notes(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one that can write takes them in, each once."""
     repo.begin()
     before = repo.lines()
@@ -478,7 +479,7 @@ def test_where_git_is_read_only_observations_wait_in_the_spool(repo: Repo, monke
             with pytest.raises(LedgerError, match=r"cannot append|kept"):
                 repo.look()
         assert repo.lines() == before
-        assert len(list((repo.root / notes.FOLDER).iterdir())) == 2
+        assert len(list((repo.root / notes.IN_WORKTREE).iterdir())) == 2
     repo.look()
     repo.look()
     assert [c["event_type"] for c in repo.changes()] == ["modified", "modified"]
@@ -486,57 +487,38 @@ def test_where_git_is_read_only_observations_wait_in_the_spool(repo: Repo, monke
     assert repo.view().state.known["main"]["doc.md"].blob == repo.changes()[1]["new_blob"]
 
 
-def test_what_the_spool_and_the_ledger_both_saw_counts_once(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sandboxed agent spools its edit, its commit, and somebody outside has seen both."""
+def test_what_a_note_and_the_ledger_both_saw_counts_once(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandboxed agent notes its edit, its commit, and somebody outside has seen both."""
     repo.begin()
     repo.write("x\n")
     with monkeypatch.context() as patch:
         read_only(patch, repo.clone().store)
         with pytest.raises(LedgerError):
             repo.look()
-    spooled = {path: path.read_bytes() for path in (repo.root / notes.FOLDER).iterdir()}
+    noted = {path: path.read_bytes() for path in (repo.root / notes.IN_WORKTREE).iterdir()}
     repo.look()
-    for path, data in spooled.items():
+    for path, data in noted.items():
         path.write_bytes(data)  # it could not be removed
     repo.commit(message="x")
     repo.look()
     assert repo.count() == 1
     repo.write("y\n")
     repo.look()
-    for path, data in spooled.items():
+    for path, data in noted.items():
         path.write_bytes(data)
     repo.look()
     assert repo.count() == 2
     audit(Path(repo.clone().store))
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b'{"events":[1]}', b'{"events":"ab"}', b'{"events":[{"kind":[]}]}', b'{"events":null}']
-)
-def test_a_spool_file_that_is_none_of_ours_harms_nobody(repo: Repo, data: bytes) -> None:
-    """An agent can write there; nobody else may suffer from it."""
-    repo.begin()
-    folder = repo.root / notes.FOLDER
-    folder.mkdir(parents=True)
-    (folder / "odd.json").write_bytes(data)
-    repo.write("x\n")
-    repo.look()
-    assert repo.count() == 1
-    assert (folder / "odd.json").read_bytes() == data
-
-
-def test_a_spooled_event_with_an_id_that_is_none_is_left(repo: Repo) -> None:
-    repo.begin()
-    folder = repo.root / notes.FOLDER
-    folder.mkdir(parents=True)
-    flat = {"kind": "change", **vars(change(1)), "id": "../../x", "commit": None}
-    (folder / "odd.json").write_text(json.dumps({"events": [flat]}))
-    repo.look()
-    assert repo.count() == 0
+def waiting(repo: Repo, now: float = 0.0) -> notes.Waiting:
+    """The notes of a clone."""
+    clone = repo.clone()
+    return notes.waiting(clone, [clone.here] if clone.here else [], now)
 
 
 def test_a_held_lock_is_not_waited_for_for_ever(ledger: Ledger) -> None:
-    """A hook gives up and spools; the lock is the kernel's, so it never outlives its holder."""
+    """A hook gives up and leaves a note; the lock is the kernel's, so it never outlives its holder."""
     ten(ledger)
     with ledger.transaction(), pytest.raises(LockedError), ledger.transaction(timeout=0.05):
         pass

@@ -143,7 +143,7 @@ def test_a_store_that_cannot_be_written_is_found(clinic: Repo) -> None:
 
 
 def test_a_full_disk_keeps_the_commit_and_loses_nothing(clinic: Repo) -> None:
-    """Files may grow to a limit, as on a full disk: the observation waits in the spool, and --fix appends it."""
+    """Files may grow to a limit, as on a full disk: the observation waits in a note, and --fix appends it."""
     clinic.write("edited\n")
     clinic.git("add", "doc.md")
     size = (store(clinic) / "ledger.jsonl").stat().st_size
@@ -156,7 +156,7 @@ def test_a_full_disk_keeps_the_commit_and_loses_nothing(clinic: Repo) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=clinic.root, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert clinic.count() == 0
-    assert len(list((clinic.root / ".agentsync" / "spool").glob("*.json"))) == 1
+    assert len(list((store(clinic) / "notes").glob("*.json"))) == 1
     assert (store(clinic) / "ledger.jsonl").stat().st_size == size
     agentsync(clinic.root, "doctor", "--fix", code=None)
     assert clinic.count() == 1
@@ -191,8 +191,8 @@ def test_a_shortened_ledger_is_found_until_somebody_accepts_it(clinic: Repo) -> 
     assert findings(clinic) == []
 
 
-def test_spooled_observations_are_found_and_appended(clinic: Repo) -> None:
-    """What else lies in the spool is named and left alone."""
+def test_notes_are_found_and_appended(clinic: Repo) -> None:
+    """What else lies there is named and left alone."""
     ledger = store(clinic) / "ledger.jsonl"
     clinic.write("edited\n")
     fd = os.open(ledger, os.O_RDWR)
@@ -201,13 +201,13 @@ def test_spooled_observations_are_found_and_appended(clinic: Repo) -> None:
         agentsync(clinic.root, "scan", code=4)
     finally:
         os.close(fd)
-    spool = clinic.root / ".agentsync" / "spool"
-    (spool / "notes.txt").write_text("mine")
-    assert ("spool", "1 observation(s) not appended yet") in told(clinic)
-    assert ("spool", f"{spool}/notes.txt is no observation") in told(clinic)
+    folder = store(clinic) / "notes"
+    (folder / "notes.txt").write_text("mine")
+    assert ("notes", "1 observation(s) not appended yet") in told(clinic)
+    assert ("notes", f"{folder}/notes.txt is no whole note") in told(clinic)
     agentsync(clinic.root, "doctor", "--fix", code=3)
     assert clinic.count() == 1
-    assert told(clinic) == [("spool", f"{spool}/notes.txt is no observation")]
+    assert told(clinic) == [("notes", f"{folder}/notes.txt is no whole note")]
 
 
 def test_an_owed_report_is_found_with_its_reason(clinic: Repo) -> None:

@@ -121,7 +121,7 @@ def test_lines_that_others_add_to_the_exclude_file_stay(lab: Lab) -> None:
 )
 def test_git_sees_of_the_folder_only_what_is_shared(lab: Lab, local: bool, seen: list[str]) -> None:
     lab.install(local=local)
-    for name in (".gitignore", "config.toml", "ledger.jsonl", "spool/1"):
+    for name in (".gitignore", "config.toml", "ledger.jsonl", "notes/1"):
         lab.write(f".agentsync/{name}", "")
     assert lab.git("status", "--porcelain", "-uall").stdout.splitlines() == seen
 

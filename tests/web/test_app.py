@@ -248,8 +248,8 @@ class TestLog:
                     page = (await client.get("/api/sync/log", params=query)).json()
                     assert page["count"] == len(page["records"]) <= limit
                     records, before, pages = records + page["records"], page["next"], pages + 1
-                assert [{**one, "known_owner": 0, "spooled": 0} for one in records] == [
-                    {**one, "known_owner": 0, "spooled": 0} for one in printed
+                assert [{**one, "known_owner": 0, "waiting": 0} for one in records] == [
+                    {**one, "known_owner": 0, "waiting": 0} for one in printed
                 ]
 
         with_client(busy, act)
@@ -314,15 +314,15 @@ class TestLog:
 
         with_client(busy, act)
 
-    def test_what_waits_in_a_spool_is_on_the_first_pages(self, busy: Repo) -> None:
+    def test_what_waits_in_a_note_is_on_the_first_pages(self, busy: Repo) -> None:
         """And says so; a page after it can be asked for."""
-        spooled(busy)
+        noted(busy)
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             page = (await client.get("/api/sync/log?limit=1")).json()
-            assert [one["spooled"] for one in page["records"]] == [True]
+            assert [one["waiting"] for one in page["records"]] == [True]
             second = (await client.get("/api/sync/log", params={"limit": "1", "before": page["next"]})).json()
-            assert [one["spooled"] for one in second["records"]] == [False]
+            assert [one["waiting"] for one in second["records"]] == [False]
 
         with_client(busy, act, start=False)
 
@@ -342,12 +342,12 @@ class TestLog:
         with_client(busy, act)
 
 
-def spooled(repo: Repo) -> None:
-    """Put an observation into the spool, as one who could not append."""
-    here = repo.clone().here
+def noted(repo: Repo) -> None:
+    """Keep an observation as a note, as one who could not append."""
+    clone = repo.clone()
     (change,) = repo.view().events("id", repo.changes()[-1]["id"])
-    assert here
-    notes.put(here, [replace(change, id="01a2033e-91c5-77fa-a0dd-2a5358d43ed3", new_blob="0" * 40)], repo.time)  # type: ignore[arg-type]
+    noted = replace(change, id="01a2033e-91c5-77fa-a0dd-2a5358d43ed3", new_blob="0" * 40)  # type: ignore[arg-type]
+    notes.put(clone, clone.here, [noted], repo.time)
 
 
 class TestConsolidate:
@@ -376,7 +376,7 @@ class TestConsolidate:
         with_client(busy, act)
 
     def test_a_held_lock_is_503_with_a_time_to_wait(self, busy: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-        """And nothing is lost: what was seen is in the spool."""
+        """And nothing is lost: what was seen is in a note."""
         monkeypatch.setattr("agentsync.ledger.log.LOCK_TIMEOUT", 0.05)
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:

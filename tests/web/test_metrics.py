@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agentsync.base.settings import Settings, Watch
 from agentsync.ledger.events import Event, from_rfc3339, new_id
-from agentsync.ledger.notes import Spooled
+from agentsync.ledger.notes import Observations
 from agentsync.ledger.state import State, replay
 from agentsync.ledger.view import Cursor
 from agentsync.observe.agents import KNOWN_AGENTS
@@ -193,13 +193,13 @@ class TestStatus:
 class TestGauges:
     def test_what_waits_and_what_is_wrong(self) -> None:
         """Each of them by its number."""
-        spooled = Spooled("x.json", tuple(change(IDS[n], blob=f"{n:040x}") for n in (1, 2)))
+        waiting = Observations("x.json", tuple(change(IDS[n], blob=f"{n:040x}") for n in (1, 2)))
         measured = reading(
             change(IDS[0]),
             cursor=Cursor(offset=4321, records=17, damaged=(5, 9), unknown=3),
             running=True,
             paused=(Paused("main", "rebase", "2025-10-10T12:00:00Z"),),
-            waiting=(spooled,),
+            waiting=(waiting,),
             owed={"main": "", "other": ""},
             missing=("doc.md",),
             unreadable={"other.md": "a directory"},
@@ -215,7 +215,7 @@ class TestGauges:
             "sync_poller_running": 1,
             "sync_paused_worktrees": 1,
             "sync_owed_reports": 2,
-            "sync_spooled_observations": 2,
+            "sync_waiting_observations": 2,
             "sync_configuration_valid": 0,
             "sync_consolidation_threshold": 5,
             "sync_consolidation_interval_seconds": 3600,

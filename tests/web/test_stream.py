@@ -80,7 +80,7 @@ class TestOne:
             lines = repo.lines()[-2:]
             assert [(id_, kind) for id_, kind, _ in found] == [(line["id"], line["kind"]) for line in lines]
             assert [data for _, _, data in found] == [
-                {**line, "known_owner": line.get("agent_owner"), "spooled": False} for line in lines
+                {**line, "known_owner": line.get("agent_owner"), "waiting": False} for line in lines
             ]
 
         with_streams(repo, act)

@@ -99,13 +99,13 @@ function lastTile({ last_consolidation: last, watching_since: since }) {
   );
 }
 
-function attention({ paused, spooled, owed, problems }) {
+function attention({ paused, waiting, owed, problems }) {
   return [
     ...problems.map((each) => word("problem", each)),
     ...paused.map(({ worktree, operation, since }) =>
       phrase("paused", { worktree, operation, since, time: time(since) }),
     ),
-    ...spooled.map((each) => word("spooled", { count: each.observations, path: each.path })),
+    ...waiting.map((each) => word("noted", { count: each.observations, path: each.path })),
     ...owed.map((each) => word(each.reason ? "owed_why" : "owed", each)),
   ];
 }
@@ -126,7 +126,7 @@ function showPending({ count, changes }) {
       [
         badge(change.event_type, KINDS[change.event_type]),
         " ",
-        change.spooled ? element("span", { class: "tag" }, word("waits")) : null,
+        change.waiting ? element("span", { class: "tag" }, word("waits")) : null,
       ],
       time(change.timestamp),
       agent(change.agent_owner, change.author),

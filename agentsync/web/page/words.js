@@ -64,7 +64,7 @@ const WORDS = {
     last_never_note: "watching since {time}",
 
     paused: "{worktree}: a {operation} is going on since {time}; its files are not looked at",
-    spooled: {
+    noted: {
       one: "{count} observation waits in {path}: the ledger could not be written",
       other: "{count} observations wait in {path}: the ledger could not be written",
     },
@@ -100,7 +100,7 @@ const WORDS = {
     old_to_new: "from {old} to {new}",
     unknown: "unknown",
     never: "none seen",
-    waits: "spooled",
+    waits: "waiting",
     uncommitted: "not committed",
 
     created: "created",
@@ -190,7 +190,7 @@ const WORDS = {
     last_never_note: "surveillance depuis {time}",
 
     paused: "{worktree} : {operation} en cours depuis {time} ; ses fichiers ne sont pas vérifiés",
-    spooled: {
+    noted: {
       one: "{count} observation attend dans {path} : le journal n’a pas pu être écrit",
       other: "{count} observations attendent dans {path} : le journal n’a pas pu être écrit",
     },
