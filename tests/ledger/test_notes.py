@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
+from lab.ledgers import change
 from lab.repo import NOON, Repo
-from test_log import change
 
 from agentsync.base.git import Worktree
 from agentsync.ledger import notes
