@@ -25,7 +25,7 @@ def verify(as_json: bool) -> int:
     Example:
       agentsync verify
     """
-    from agentsync.ledger.verify import verify as verify_ledger  # late: msgspec
+    from agentsync.ledger.verify import verify as verify_ledger  # late: only this command needs it
 
     found = verify_ledger(Ledger(Session().clone.store))
     if as_json:

@@ -7,18 +7,16 @@ object; `docs/ledger-format.md` describes every field. Nothing here reads a cloc
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from agentsync.base import strict_json
 from agentsync.base.times import from_rfc3339 as from_rfc3339
 from agentsync.base.times import is_time as is_time
 from agentsync.base.times import to_rfc3339 as to_rfc3339
-
-# Of each field: its name, its types, what must hold besides, and both in words.
-Plan = tuple[tuple[str, tuple[type, ...], Callable[[Any], bool] | None, str], ...]
-
 
 VERSION = 1
 
@@ -136,21 +134,19 @@ def event_type(old_blob: str | None, new_blob: str | None) -> str:
     return "deleted" if new_blob is None else "modified"
 
 
+@lru_cache(1024)  # nearly all records are of one writer
 def is_writer(name: str) -> bool:
-    """Whether a text may name a writer: `[a-z0-9][a-z0-9-]{0,62}`."""
-    return _is_name(name, 63, _ALNUM | {"-"})
+    """Whether a text may name a writer."""
+    return _WRITER(name) is not None
 
 
 def is_agent(name: str) -> bool:
-    """Whether a text may name an agent: `[a-z0-9][a-z0-9._-]{0,63}`."""
-    return _is_name(name, 64, _ALNUM | set("._-"))
+    """Whether a text may name an agent."""
+    return _AGENT(name) is not None
 
 
-_ALNUM = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
-
-
-def _is_name(name: str, longest: int, letters: frozenset[str]) -> bool:
-    return 0 < len(name) <= longest and name[0] in _ALNUM and letters.issuperset(name)
+_WRITER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}").fullmatch
+_AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}").fullmatch
 
 
 class DamagedError(ValueError):
@@ -173,23 +169,26 @@ def decode(line: bytes) -> tuple[Stamp, Event | None]:
 
     Raises DamagedError.
     """
-    flat = parse(line)
-    check_fields(flat, _STAMP_PLAN)
-    stamp = Stamp(flat["writer"], flat["seq"], flat["prev"], flat["clock"])
-    if flat["kind"] not in BY_KIND:
+    return record_of(parse(line))
+
+
+def record_of(flat: Mapping[str, Any]) -> tuple[Stamp, Event | None]:
+    """The record in a flat JSON object. Raises DamagedError."""
+    _, kind, _, *place = _STAMP.values(flat)
+    stamp = Stamp(*place)
+    if kind not in BY_KIND:
         return stamp, None
-    check_fields(flat, _TIME_PLAN)
-    return stamp, event_of(flat)
+    _TIMES.values(flat)
+    return stamp, BY_KIND[kind](*_EVENTS[kind].values(flat))
 
 
 def event_of(flat: Mapping[str, Any]) -> Event:
-    """The event in a flat record; unknown fields are left out, missing ones are None. Raises DamagedError."""
+    """The event in a flat JSON object without a stamp; unknown fields are left out. Raises DamagedError."""
     cls = BY_KIND.get(str(flat.get("kind"))) if isinstance(flat, dict) else None
     if cls is None:
         raise DamagedError("no kind of event")
-    check_fields(flat, _EVENT_PLANS[cls.kind])
-    values: list[Any] = [flat.get(name) for name in _FIELDS[cls.kind]]
-    return cls(*values)
+    _ID.values(flat)
+    return cls(*_EVENTS[cls.kind].values(flat))
 
 
 def parse(line: bytes) -> dict[str, Any]:
@@ -203,14 +202,6 @@ def parse(line: bytes) -> dict[str, Any]:
     if not isinstance(flat, dict):
         raise DamagedError("not a JSON object")
     return flat
-
-
-def check_fields(flat: Mapping[str, Any], plan: Plan) -> None:
-    """Raise DamagedError for the first field that has not its form."""
-    for name, types, holds, text in plan:
-        value = flat.get(name)
-        if type(value) not in types or (holds is not None and value is not None and not holds(value)):
-            raise DamagedError(f"field {name!r} is not {text}: {value!r:.60}")
 
 
 def new_id(now: float) -> str:
@@ -241,33 +232,32 @@ def _fields(value: Any) -> dict[str, object]:
     return dict(vars(value))
 
 
+_ID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_CLOCK_FORM = re.compile(r"[0-9a-f]{12}\.[0-9a-f]{4}").fullmatch
+
+
 def _is_id(value: str) -> bool:
-    return len(value) == 36 and value[8:24:5] == "----" and _is_hex(value.replace("-", "", 4))
+    return _ID_FORM(value) is not None
 
 
 def _is_clock(value: str) -> bool:
-    return len(value) == 17 and value[12] == "." and _is_hex(value.replace(".", "", 1))
-
-
-def _is_hex(text: str) -> bool:
-    return not text.strip("0123456789abcdef") and text.isalnum()
+    return _CLOCK_FORM(value) is not None
 
 
 def _is_count(value: int) -> bool:
     return value > 0
 
 
-def _is_texts(value: list[object]) -> bool:
-    return all(type(text) is str for text in value)
+def _is_texts(value: Iterable[object]) -> bool:
+    return {str}.issuperset(map(type, value))
 
 
 def _is_evidence(value: list[object]) -> bool:
-    return all(isinstance(reason, dict) and _is_texts(list(reason.values())) for reason in value)
+    return all(type(reason) is dict and _is_texts(reason.values()) for reason in value)
 
 
-def is_files(value: object) -> bool:
-    """Whether a value is what a baseline says of its files."""
-    return isinstance(value, dict) and all(
+def _is_files(value: dict[str, object]) -> bool:
+    return all(
         isinstance(file, dict)
         and type(file.get("blob")) in _TEXT_OR_NULL
         and type(file.get("checksum")) in _TEXT_OR_NULL
@@ -292,7 +282,7 @@ _FORMS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool] | None]] = {
     "list[str]": ((list,), _is_texts),
     "list[str] | None": ((list, _NULL), _is_texts),
     "list[dict[str, str]]": ((list,), _is_evidence),
-    "dict[str, dict[str, Any]]": ((dict,), is_files),
+    "dict[str, dict[str, Any]]": ((dict,), _is_files),
     "dict[str, int]": ((dict,), _is_counts),
     "a UUID": ((str,), _is_id),
     "a writer's name": ((str,), is_writer),
@@ -302,12 +292,36 @@ _FORMS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool] | None]] = {
 }
 
 
-def _plan(forms: Mapping[str, str]) -> Plan:
-    return tuple((name, *_FORMS[text], text) for name, text in forms.items())
+class _Schema:
+    """Fields and their forms. A field that is missing is null."""
+
+    def __init__(self, forms: Mapping[str, str]) -> None:
+        self.forms = [(name, *_FORMS[text], text) for name, text in forms.items()]
+        self.names = tuple(forms)
+        self.tests = [(at, holds) for at, (_, _, holds, _) in enumerate(self.forms) if holds]
+        self.types: set[tuple[type, ...]] = set()  # of the records so far: nearly all are of a few sorts
+
+    def values(self, flat: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The fields of a record. Raises DamagedError for the first that has not its form."""
+        values = tuple(map(flat.get, self.names))
+        types = tuple(map(type, values))
+        if types not in self.types:
+            self._check(values)
+            self.types.add(types)
+        for at, holds in self.tests:
+            value = values[at]
+            if value is not None and not holds(value):
+                self._check(values)
+        return values
+
+    def _check(self, values: tuple[Any, ...]) -> None:
+        for value, (name, types, holds, text) in zip(values, self.forms, strict=True):
+            if type(value) not in types or (holds and value is not None and not holds(value)):
+                raise DamagedError(f"field {name!r} is not {text}: {value!r:.60}")
 
 
-_FIELDS: dict[str, tuple[str, ...]] = {cls.kind: tuple(field.name for field in fields(cls)) for cls in KINDS}
-_STAMP_PLAN = _plan(
+_ID = _Schema({"id": "a UUID"})
+_STAMP = _Schema(
     {
         "v": "int",
         "kind": "str",
@@ -318,8 +332,5 @@ _STAMP_PLAN = _plan(
         "clock": "a clock",
     }
 )
-_TIME_PLAN = _plan(dict.fromkeys(("timestamp", "recorded"), "a time as RFC 3339 in UTC"))
-_EVENT_PLANS = {
-    cls.kind: _plan({**{name: cls.__annotations__[name] for name in _FIELDS[cls.kind]}, "id": "a UUID"})
-    for cls in KINDS
-}
+_TIMES = _Schema(dict.fromkeys(("timestamp", "recorded"), "a time as RFC 3339 in UTC"))
+_EVENTS = {cls.kind: _Schema({field.name: cls.__annotations__[field.name] for field in fields(cls)}) for cls in KINDS}

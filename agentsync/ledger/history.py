@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-import msgspec
-
-from agentsync.base import strict_json
 from agentsync.base.errors import AgentsyncError
 from agentsync.ledger.backwards import newest_lines
-from agentsync.ledger.events import CLOCK_ZERO, Attribution, Consolidation, Event, decode, flatten, from_rfc3339
+from agentsync.ledger.events import (
+    CLOCK_ZERO,
+    Attribution,
+    Baseline,
+    Consolidation,
+    DamagedError,
+    Event,
+    decode,
+    flatten,
+    from_rfc3339,
+    parse,
+    record_of,
+)
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
@@ -18,7 +28,8 @@ from agentsync.ledger.view import View
 SHOWS_IDS = "agentsync log --all shows how ids end; give as much of one as makes it the only one"
 
 
-class Entry(msgspec.Struct):
+@dataclass
+class Entry:
     """What a list shows of one record, of whatever kind.
 
     `line` is the record as it stands in the ledger, without newline. One that waits in a note has none; it is
@@ -38,11 +49,11 @@ class Entry(msgspec.Struct):
     author: str | None = None
     reason: str | None = None
     trigger_type: str | None = None
-    event_ids: list[str] = []
-    files: dict[str, msgspec.Raw] = {}
-    known_owner: str | None = msgspec.field(default=None, name="-owner")
-    line: bytes | None = msgspec.field(default=None, name="-line")
-    waiting: dict[str, object] | None = msgspec.field(default=None, name="-waiting")
+    event_ids: list[str] = field(default_factory=list)
+    files: dict[str, Any] = field(default_factory=dict)
+    known_owner: str | None = None
+    line: bytes | None = None
+    waiting: dict[str, object] | None = None
 
     @property
     def recorded_at(self) -> float:
@@ -56,6 +67,9 @@ class Entry(msgspec.Struct):
             return from_rfc3339(self.timestamp)
         except ValueError:
             return self.recorded_at
+
+
+_SHOWN = ("timestamp", "file_path", "file_type", "event_type", "agent_owner", "author", "reason", "trigger_type")
 
 
 @dataclass(frozen=True)
@@ -98,9 +112,7 @@ def newest(
     last: dict[str, int] = {}
     for event in reversed([event for one in waiting for event in one.events]):
         flat = flatten(event)
-        entry = msgspec.convert({**flat, "files": {}}, Entry)
-        entry.waiting, entry.known_owner = {**flat, "waiting": True}, entry.agent_owner
-        yield entry
+        yield _entry(flat, event, waiting={**flat, "waiting": True})
     for _, line in newest_lines(ledger, end):
         found = entry_of(line)
         if found is None or found.seq >= last.get(found.writer, found.seq + 1):
@@ -115,15 +127,21 @@ def newest(
 def entry_of(line: bytes) -> Entry | None:
     """A line of the ledger; None if it is damaged."""
     try:
-        entry = _decoder.decode(line)
-        entry.recorded_at  # noqa: B018, a clock that is none
-    except ValueError:
+        flat = parse(line)
+        stamp, event = record_of(flat)
+    except DamagedError:
         return None
-    entry.line, entry.known_owner = line, entry.agent_owner
-    return entry
+    return _entry(flat, event, writer=stamp.writer, seq=stamp.seq, clock=stamp.clock, line=line)
 
 
-_decoder = msgspec.json.Decoder(Entry)
+def _entry(flat: dict[str, Any], event: Event | None, **more: Any) -> Entry:
+    """Of a kind that is not known here only texts are believed."""
+    shown = {name: flat[name] for name in _SHOWN if isinstance(flat.get(name), str)}
+    if isinstance(event, (Attribution, Consolidation)):
+        more["event_ids"] = event.event_ids
+    if isinstance(event, Baseline):
+        more["files"] = event.files
+    return Entry(flat["kind"], flat["id"], **shown, known_owner=shown.get("agent_owner"), **more)
 
 
 def _learn(entry: Entry, told: dict[str, str]) -> None:
@@ -164,8 +182,9 @@ def _matching(ledger: Ledger, part: str) -> dict[str, Event | None]:
 
 def _keep(line: bytes, part: str, found: dict[str, Event | None]) -> None:
     try:
-        id_, event = strict_json.loads(line.decode())["id"], decode(line)[1]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        flat = parse(line)
+        id_, event = flat["id"], record_of(flat)[1]
+    except (DamagedError, KeyError):
         return
     if id_.startswith(part) or id_.endswith(part):
         found.setdefault(id_, event)

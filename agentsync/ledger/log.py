@@ -14,6 +14,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 from agentsync.base import files, strict_json
+from agentsync.base.crash import crash
 from agentsync.base.errors import LedgerError
 from agentsync.ledger.events import is_writer
 
@@ -190,9 +191,3 @@ def unreadable(path: str, error: OSError) -> LedgerError:
 
 def _sync(fd: int) -> None:
     getattr(os, "fdatasync", os.fsync)(fd)
-
-
-def crash(point: str) -> None:
-    """A named point at which tests kill the process: AGENTSYNC_CRASH=append is a SIGKILL between write and sync."""
-    if os.environ.get("AGENTSYNC_CRASH") == point:
-        os.kill(os.getpid(), 9)

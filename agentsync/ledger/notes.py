@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentsync.base import files, git, strict_json
+from agentsync.base.crash import crash
 from agentsync.ledger.events import DamagedError, Event, event_of, flatten, new_id, parse
-from agentsync.ledger.log import crash
 
 FOLDER = "notes"
 IN_WORKTREE = f".agentsync/{FOLDER}"

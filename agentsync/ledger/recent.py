@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from agentsync.ledger import bulk, timeline
+from agentsync.ledger import timeline
 from agentsync.ledger.events import DamagedError, decode
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import Cursor, Tally
@@ -29,13 +29,10 @@ class Recent:
             self.inode, self.timeline = inode, timeline.Timeline()
             self.cursor = replace(Cursor(), offset=offset_at(self.ledger, now - timeline.HOURS * timeline.HOUR))
         tally = Tally(self.cursor)
-        with bulk.uncollected():
-            for offset, block in self.ledger.blocks(self.cursor.offset, bulk.BLOCK):
-                for start, piece, records in bulk.pieces(offset, block):
-                    if records:
-                        tally.add_many(start, piece, records, self.timeline)  # type: ignore[arg-type]  # folds as well
-                    elif event := tally.add(start, piece):
-                        self.timeline.add(event)
+        for at, line in self.ledger.lines(self.cursor.offset):
+            event = tally.add(at, line)
+            if event:
+                self.timeline.add(event)
         self.cursor = tally.cursor()
         return self
 

@@ -1,21 +1,23 @@
 """State is a fold of the ledger: `apply(event, state)`, `replay(events, state)`. Pure.
 
 What grows with the number of records (which edit is known from which commit, where a record lies) is not state but an
-index (`checkpoint.py`), so that a hook costs the same at 100 and at 1,000,000 records.
+index (`index.py`), so that a hook costs the same at 100 and at 1,000,000 records.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event
 
 EDITS = 256  # of one uncommitted content that are kept by id; of a file that is never committed, the newest
 UNOWNED = 128  # changes without an owner that are remembered until a commit names one: the newest
-LONG = 4096  # of them, until the old ones are let go while a long ledger is replayed
 SHELF = 64  # contents kept per worktree and path; a stash older than that many others counts as a new edit
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -107,82 +109,61 @@ def replay(events: Iterable[Event], state: State) -> State:
 
 
 class Fold:
-    """A state under construction: its own copies of the maps, changed in place.
-
-    A change itself lies in `pending` and `latest` until somebody asks for the state: of a long ledger's changes all but
-    a few are consolidated or followed by others before that.
-    """
+    """A state under construction: its own copies of the maps, changed in place."""
 
     def __init__(self, state: State) -> None:
-        self.fixed = state
-        self.known = {worktree: dict(paths) for worktree, paths in state.known.items()}
-        self.shelf = {worktree: dict(paths) for worktree, paths in state.shelf.items()}
-        self.pending: dict[str, Pending | Change] = dict(state.pending)
-        self.latest: dict[str, Latest | Change] = dict(state.latest)
-        self.last: Consolidated | Consolidation | None = state.last
-        self.counted: dict[tuple[str, str | None, str], int] = {}  # changes by file type, owner and source
-        self.attributed = {file_type: dict(owners) for file_type, owners in state.attributed.items()}
+        self.fixed = state  # what is not copied below
+        self.known = _copied(state.known)
+        self.shelf = _copied(state.shelf)
+        self.pending = dict(state.pending)
+        self.latest = dict(state.latest)
+        self.last = state.last
+        self.changes = _copied(state.changes)
+        self.attributed = _copied(state.attributed)
         self.unowned = dict(state.unowned)
         self.consolidations = dict(state.consolidations)
+        self.sources = dict(state.sources)
 
     def add(self, event: Event) -> None:
         """Take one event in."""
         FOLDS[event.kind](self, event)
 
-    def add_all(self, events: Iterable[Any]) -> None:
-        """Take many events in: the same, with the commonest case in the loop, because a long ledger has a million."""
-        pending, latest, counted, known = self.pending, self.latest, self.counted, self.known
-        unowned = self.unowned
-        for event in events:
-            if event.kind != "change":
-                FOLDS[event.kind](self, event)
-                continue
-            path, worktree = event.file_path, event.worktree
-            before = known[worktree].get(path) if worktree in known else None
-            if before is None or before.dirty or event.commit is None:
-                self.change(event)
-                continue
-            pending[event.id] = latest[path] = event
-            key = (event.file_type, event.agent_owner, event.source)
-            counted[key] = counted.get(key, 0) + 1
-            if event.agent_owner is None:
-                unowned[event.id] = event.file_type
-                if len(unowned) > LONG:
-                    self._forget_unowned()
-            known[worktree][path] = Known(event.new_blob, event.new_checksum, False, ())
-
     def state(self) -> State:
         """What has come of it."""
-        self._forget_unowned()
-        changes = {file_type: dict(owners) for file_type, owners in self.fixed.changes.items()}
-        sources = dict(self.fixed.sources)
-        for (file_type, owner, source), count in self.counted.items():
-            _count(changes.setdefault(file_type, {}), owner or "", count)
-            _count(sources, source, count)
         return replace(
             self.fixed,
-            known={worktree: dict(paths) for worktree, paths in self.known.items()},
-            shelf={worktree: dict(paths) for worktree, paths in self.shelf.items()},
-            pending={id_: _pending(value) for id_, value in self.pending.items()},
-            latest={path: _latest(value) for path, value in self.latest.items()},
-            last=_consolidated(self.last),
-            changes=changes,
-            attributed={file_type: dict(owners) for file_type, owners in self.attributed.items()},
+            known=_copied(self.known),
+            shelf=_copied(self.shelf),
+            pending=dict(self.pending),
+            latest=dict(self.latest),
+            last=self.last,
+            changes=_copied(self.changes),
+            attributed=_copied(self.attributed),
             unowned=dict(self.unowned),
             consolidations=dict(self.consolidations),
-            sources=sources,
+            sources=dict(self.sources),
         )
 
     def change(self, event: Change) -> None:
         """Somebody's edit: pending from now on, and the content of its worktree is known."""
         path, worktree = event.file_path, event.worktree
-        self.pending[event.id] = self.latest[path] = event
-        counted = (event.file_type, event.agent_owner, event.source)
-        self.counted[counted] = self.counted.get(counted, 0) + 1
+        self.pending[event.id] = Pending(
+            path,
+            event.file_type,
+            event.event_type,
+            event.timestamp,
+            event.old_checksum,
+            event.new_checksum,
+            event.agent_owner,
+            event.author,
+        )
+        self.latest[path] = Latest(event.id, event.timestamp, event.event_type, event.agent_owner, event.author)
+        _count(self.changes.setdefault(event.file_type, {}), event.agent_owner or "")
+        _count(self.sources, event.source)
         if event.agent_owner is None:
             self.unowned[event.id] = event.file_type
-            if len(self.unowned) > LONG:
-                self._forget_unowned()
+            if len(self.unowned) > UNOWNED:
+                del self.unowned[next(iter(self.unowned))]
         if worktree is None:
             return
         if event.commit is None:
@@ -202,17 +183,16 @@ class Fold:
                 self._unshelve(event.worktree, event.file_path, event.new_blob)
         if event.agent_owner is None:
             return
-        self._forget_unowned()
         for id_ in event.event_ids:
             file_type = self.unowned.pop(id_, None)
             if file_type is not None:
                 _count(self.attributed.setdefault(file_type, {}), event.agent_owner)
             pending = self.pending.get(id_)
             if pending and pending.agent_owner is None:
-                self.pending[id_] = replace(_pending(pending), agent_owner=event.agent_owner)
+                self.pending[id_] = replace(pending, agent_owner=event.agent_owner)
             latest = self.latest.get(event.file_path)
             if latest and latest.id == id_ and latest.agent_owner is None:
-                self.latest[event.file_path] = replace(_latest(latest), agent_owner=event.agent_owner)
+                self.latest[event.file_path] = replace(latest, agent_owner=event.agent_owner)
 
     def baseline(self, event: Baseline) -> None:
         """Known content, by nobody's edit."""
@@ -232,12 +212,7 @@ class Fold:
         for id_ in event.event_ids:
             self.pending.pop(id_, None)
         _count(self.consolidations, event.trigger_type)
-        self.last = event
-
-    def _forget_unowned(self) -> None:
-        """Keep the newest. To let go of one with each that comes would cost a long replay more."""
-        for id_ in list(self.unowned)[:-UNOWNED]:
-            del self.unowned[id_]
+        self.last = Consolidated(event.id, event.timestamp, event.recorded, event.trigger_type, len(event.event_ids))
 
     def _known(self, worktree: str, path: str) -> Known | None:
         return self.known.get(worktree, {}).get(path)
@@ -274,32 +249,9 @@ FOLDS: dict[str, Callable[[Fold, Any], None]] = {
 }
 
 
-def _count(counts: dict[str, int], key: str, more: int = 1) -> None:
-    counts[key] = counts.get(key, 0) + more
+def _count(counts: dict[str, int], key: str) -> None:
+    counts[key] = counts.get(key, 0) + 1
 
 
-def _pending(value: Pending | Change) -> Pending:
-    if isinstance(value, Pending):
-        return value
-    return Pending(
-        value.file_path,
-        value.file_type,
-        value.event_type,
-        value.timestamp,
-        value.old_checksum,
-        value.new_checksum,
-        value.agent_owner,
-        value.author,
-    )
-
-
-def _latest(value: Latest | Change) -> Latest:
-    if isinstance(value, Latest):
-        return value
-    return Latest(value.id, value.timestamp, value.event_type, value.agent_owner, value.author)
-
-
-def _consolidated(value: Consolidated | Consolidation | None) -> Consolidated | None:
-    if value is None or isinstance(value, Consolidated):
-        return value
-    return Consolidated(value.id, value.timestamp, value.recorded, value.trigger_type, len(value.event_ids))
+def _copied(maps: dict[str, dict[str, T]]) -> dict[str, dict[str, T]]:
+    return {key: dict(inner) for key, inner in maps.items()}

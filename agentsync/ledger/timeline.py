@@ -39,11 +39,6 @@ class Timeline:
         if fold:
             fold(self, event)
 
-    def add_all(self, events: Iterable[Any]) -> None:
-        """Take many events in."""
-        for event in events:
-            self.add(event)
-
     def change(self, event: Change) -> None:
         """Counted in the hour in which it was made, as far as its author's clock is to be believed."""
         hour = min(event.timestamp, event.recorded)[:AN_HOUR]

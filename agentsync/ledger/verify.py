@@ -5,17 +5,14 @@ Whoever can write the file can forge a ledger in which all this is right; what i
 
 from __future__ import annotations
 
-import hashlib
 import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from agentsync.ledger import bulk, watermark
-from agentsync.ledger.events import CLOCK_ZERO, DamagedError, Event, Stamp
-from agentsync.ledger.events import decode as decode_line
-from agentsync.ledger.log import NO_LINE, Ledger
+from agentsync.ledger import watermark
+from agentsync.ledger.events import CLOCK_ZERO, DamagedError, Event, Stamp, decode
+from agentsync.ledger.log import NO_LINE, Ledger, line_hash
 
 KEPT = 1000  # findings; of more, the number is told
 
@@ -53,10 +50,8 @@ class Verified:
 def verify(ledger: Ledger) -> Verified:
     """Check every line. Raises LedgerError if the file cannot be read."""
     audit = _Audit(Verified(ledger.path))
-    with bulk.uncollected():
-        for offset, block in ledger.blocks(0, bulk.BLOCK):
-            for start, piece, records in bulk.pieces(offset, block):
-                audit.take(start, piece, records)
+    for offset, line in ledger.lines():
+        audit.take(offset, line)
     if audit.doubled():
         _name_doubled(ledger, audit.verified)
     _look_at_end(ledger, audit.verified)
@@ -74,59 +69,25 @@ class _Audit:
         self.clocks: dict[str, str] = {}
         self.ids = array("q")  # hashes of all ids: a million texts would be 100 MB
 
-    def take(self, offset: int, piece: bytes, records: list[Any]) -> None:
-        """Check a piece as `bulk.pieces` gives it."""
-        if not records:
-            self._one(offset, piece)
-            return
-        lines = piece.split(b"\n")[:-1]
-        hashes = [hashlib.sha256(line).hexdigest() for line in lines]
-        self.ids.extend(map(hash, [record.id for record in records]))
-        if self._as_expected(hashes, records):
-            last = records[-1]
-            self.verified.lines += len(lines)
-            self.verified.records += len(lines)
-            self.verified.writers[last.writer], self.clocks[last.writer] = last.seq, last.clock
-        else:
-            for line, digest, record in zip(lines, hashes, records, strict=True):
-                self._record(offset, record, self.prev)
-                self.prev = digest
-                offset += len(line) + 1
-        self.prev = hashes[-1]
-
-    def _as_expected(self, hashes: list[str], records: list[Any]) -> bool:
-        """Whether one writer wrote all these, each after the one before: nearly all pieces are so."""
-        writer = records[0].writer
-        seq = self.verified.writers.get(writer, 0)
-        clocks = [self.clocks.get(writer, CLOCK_ZERO), *[record.clock for record in records]]
-        return (
-            [record.prev for record in records] == [self.prev, *hashes[:-1]]
-            and [record.seq for record in records] == list(range(seq + 1, seq + 1 + len(records)))
-            and {record.writer for record in records} == {writer}
-            and len(set(clocks)) == len(clocks)
-            and clocks == sorted(clocks)
-        )
-
-    def _one(self, offset: int, line: bytes) -> None:
-        """A line that is damaged, of another form, or of a later version."""
+    def take(self, offset: int, line: bytes) -> None:
+        """Check one line."""
+        self.verified.lines += 1
         try:
-            stamp, event = decode_line(line)
+            stamp, event = decode(line)
         except DamagedError as error:
-            self.verified.lines += 1
             self.verified.found(self.verified.lines, offset, f"damaged: {error}")
         else:
-            self._record(offset, stamp, self.prev)
+            self._record(offset, stamp)
             if event:
                 self.ids.append(hash(event.id))
             self.verified.unknown += event is None
-        self.prev = hashlib.sha256(line).hexdigest()
+        self.prev = line_hash(line)
 
-    def _record(self, offset: int, stamp: Stamp, prev: str) -> None:
+    def _record(self, offset: int, stamp: Stamp) -> None:
         verified, writer = self.verified, stamp.writer
-        verified.lines += 1
         verified.records += 1
         for what in (
-            _wrong_chain(stamp, prev),
+            _wrong_chain(stamp, self.prev),
             _wrong_sequence(stamp, verified.writers.get(writer, 0)),
             _wrong_clock(stamp, self.clocks.get(writer, CLOCK_ZERO)),
         ):
@@ -171,7 +132,7 @@ def _name_doubled(ledger: Ledger, verified: Verified) -> None:
 def _events(ledger: Ledger) -> Iterator[tuple[int, int, Event]]:
     for number, (offset, line) in enumerate(ledger.lines(), 1):
         try:
-            event = decode_line(line)[1]
+            event = decode(line)[1]
         except DamagedError:
             continue
         if event:

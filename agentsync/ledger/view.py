@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentsync.base import files, strict_json
+from agentsync.base.crash import crash
 from agentsync.base.errors import LockedError
 from agentsync.ledger.events import CLOCK_ZERO, Attribution, Change, Consolidation, DamagedError, Event, decode
-from agentsync.ledger.log import NO_LINE, Ledger, crash, line_hash
+from agentsync.ledger.log import NO_LINE, Ledger, line_hash
 from agentsync.ledger.positions import Positions, SpoiltError, add, hash_of, reach_of
 from agentsync.ledger.state import Consolidated, Fold, Known, Latest, Pending, Shelved, State
 
@@ -25,7 +26,6 @@ RECENT = 64  # consolidations that are found without reading the ledger
 LOCK = "checkpoint.lock"
 STRIDE = 32  # records after which a checkpoint is worth writing
 CHUNK = 50_000  # records between two checkpoints of a long catching up
-LONG = 4 << 20  # bytes still to be folded from which on the import of msgspec pays
 PROBLEMS = 20  # damaged lines kept by offset; `verify` lists them all
 
 
@@ -64,28 +64,9 @@ class View:
         if inode != self.inode or self.ledger.size() < self.cursor.offset:
             self.inode = inode
             self._begin_anew()
-        if self.index is None and self.ledger.size() - self.cursor.offset > LONG and self._fold_in_bulk():
-            return self
         while self._fold(self.ledger.lines(self.cursor.offset)) == CHUNK:
             self.save()
         return self
-
-    def _fold_in_bulk(self) -> bool:
-        """The same, several times as fast. False where msgspec is not there."""
-        try:
-            from agentsync.ledger import bulk  # late: its import costs more than a hook
-        except ImportError:
-            return False
-        fold, tally = Fold(self.state), Tally(self.cursor)
-        with bulk.uncollected():
-            for offset, block in self.ledger.blocks(self.cursor.offset, bulk.BLOCK):
-                for start, piece, records in bulk.pieces(offset, block):
-                    if records:
-                        tally.add_many(start, piece, records, fold)
-                    elif event := tally.add(start, piece):
-                        fold.add(event)
-        self.cursor, self.state = tally.cursor(), fold.state()
-        return True
 
     def _begin_anew(self) -> None:
         self.cursor, self.state, self.saved = Cursor(), State(), Cursor()
@@ -211,20 +192,6 @@ class Tally:
             self.consolidations = (*self.consolidations, offset)[-RECENT:]
         return event
 
-    def add_many(self, offset: int, piece: bytes, records: list[Any], fold: Fold) -> None:
-        """Take in whole lines and the records in them, and fold those that have not been there."""
-        self.offset, self.last = offset + len(piece), piece[piece.rfind(b"\n", 0, -1) + 1 : -1]
-        writers = self.writers
-        new = []
-        for record in records:
-            if record.seq > writers.get(record.writer, 0):
-                writers[record.writer] = record.seq
-                new.append(record)
-        self.clock = max(self.clock, max([record.clock for record in records]))
-        self.records += len(new)
-        self.consolidations = (*self.consolidations, *_consolidations(offset, piece))[-RECENT:]
-        fold.add_all(new)
-
     def cursor(self) -> Cursor:
         """How far it has come."""
         if self.offset == self.start.offset:
@@ -243,17 +210,6 @@ class Tally:
 
 
 MARK = b'"kind":"consolidation"'
-
-
-def _consolidations(offset: int, piece: bytes) -> list[int]:
-    """Where the newest consolidations begin in whole lines that lie at `offset`."""
-    found: list[int] = []
-    at = piece.rfind(MARK)
-    while at >= 0 and len(found) < RECENT:
-        begin = piece.rfind(b"\n", 0, at) + 1
-        found.insert(0, offset + begin)
-        at = piece.rfind(MARK, 0, begin)
-    return found
 
 
 def keys(event: Event) -> list[tuple[str, ...]]:

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentsync.base import git
+from agentsync.base.crash import crash
 from agentsync.base.errors import LedgerError, LockedError
 from agentsync.base.settings import Settings, pathspecs
 from agentsync.ledger import notes, watermark
 from agentsync.ledger.events import Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339
-from agentsync.ledger.log import LOCK_TIMEOUT, Ledger, ReplacedError, Transaction, crash, line_hash
+from agentsync.ledger.log import LOCK_TIMEOUT, Ledger, ReplacedError, Transaction, line_hash
 from agentsync.ledger.view import View
 from agentsync.observe import commits, history, worktree
 from agentsync.observe.ancestry import NotAskedError, Ties

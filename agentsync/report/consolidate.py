@@ -10,10 +10,10 @@ import os
 from dataclasses import dataclass
 
 from agentsync.base import files, git
+from agentsync.base.crash import crash
 from agentsync.base.errors import LockedError
 from agentsync.base.settings import Settings
 from agentsync.ledger.events import Attribution, Change, Consolidation
-from agentsync.ledger.log import crash
 from agentsync.ledger.view import View
 from agentsync.report import git_filter, git_index, paid, region
 from agentsync.report.git_filter import Way

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agentsync.base import files, git
+from agentsync.base.crash import crash
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone, Worktree
 from agentsync.base.settings import Settings
-from agentsync.ledger.log import crash
 from agentsync.ledger.view import View
 from agentsync.report import consolidate, git_index, paid, region
 from agentsync.report.commit_hooks import CommitHooks

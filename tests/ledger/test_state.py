@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lab.events import IDS, TIME, WORKTREES, attribution, baseline, change, consolidation, events, histories
 
 from agentsync.ledger.events import Baseline, Change, Consolidation, Event, new_id
-from agentsync.ledger.state import LONG, SHELF, UNOWNED, Fold, Known, Shelved, State, apply, replay
+from agentsync.ledger.state import SHELF, UNOWNED, Known, Shelved, State, apply, replay
 
 
 @given(histories, histories)
@@ -150,12 +150,10 @@ def test_not_more_owners_are_found_than_were_unknown(history: list[Event]) -> No
 @pytest.mark.parametrize("committed", [True, False])
 def test_changes_without_an_owner_are_remembered_for_a_while(committed: bool) -> None:
     """Of very many the newest; it does not matter whether they come in one replay or in several."""
-    ids_ = [new_id(number) for number in range(LONG + UNOWNED)]
+    ids_ = [new_id(number) for number in range(4000)]
     commit = "d" * 40 if committed else None
     history: list[Event] = [baseline("a" * 40), *(change(id_, commit=commit) for id_ in ids_)]
-    fold = Fold(State())
-    fold.add_all(history)
-    state = fold.state()
+    state = replay(history, State())
     assert list(state.unowned) == ids_[-UNOWNED:]
     assert list(replay(history[3000:], replay(history[:3000], State())).unowned) == ids_[-UNOWNED:]
     old, new = (attribution([id_], agent_owner="human") for id_ in (ids_[-UNOWNED - 1], ids_[-UNOWNED]))

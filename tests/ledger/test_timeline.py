@@ -35,7 +35,8 @@ def consolidated(at: float, changes: int = 5, trigger: str = "threshold") -> Con
 def shown(*events: Event, now: float = NOON) -> Any:
     """What comes of events."""
     fold = Timeline()
-    fold.add_all(events)
+    for event in events:
+        fold.add(event)
     return to_json(fold, now)
 
 
