@@ -1,4 +1,4 @@
-"""The one script that git starts: `hook NAME ARGS...`, `clean PATH` as its filter, `merge BASE OURS THEIRS SIZE`.
+"""The one script that git starts: `hook NAME ARGS...` and `look STORE`, `clean PATH`, `merge BASE OURS THEIRS SIZE`.
 
 So small because Python compiles a main script anew each time. What each mode needs is imported there and nowhere else.
 """
@@ -9,10 +9,17 @@ import sys
 
 
 def hook(*arguments: str) -> None:
-    """Look now. Whatever goes wrong, git goes on."""
+    """Look now; the hook's sh has left a note, if it was a commit."""
     from agentsync.hook import main
 
-    main([*arguments])
+    main([*arguments], noted=True)
+
+
+def look(*arguments: str) -> None:
+    """The look that a commit's hook starts in the background."""
+    from agentsync.background import main
+
+    main(*arguments)
 
 
 def clean(*arguments: str) -> None:
@@ -41,7 +48,7 @@ def merge(*arguments: str) -> None:
     os.execvp("git", ["git", "merge-file", f"--marker-size={size}", *labels, ours, base, theirs])
 
 
-MODES = {"hook": hook, "clean": clean, "merge": merge}
+MODES = {"hook": hook, "look": look, "clean": clean, "merge": merge}
 
 gc.disable()  # it ends before there is anything to collect
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 
 from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.prepared import current
+from agentsync.base.settings import Settings
 from agentsync.ledger.events import to_rfc3339
 from agentsync.observe.look import Request
 from agentsync.sync import Synced, sync
@@ -26,8 +28,8 @@ DAY = 86_400  # seconds
 BUDGET = 16 << 20  # bytes of ledger that a hook replays: about a second's work
 
 
-def main(argv: list[str]) -> int:
-    """`NAME ARGS...` as git calls the hook NAME. Always 0."""
+def main(argv: list[str], *, noted: bool = False) -> int:
+    """`NAME ARGS...` as git calls the hook NAME. `noted`: its sh has left a note, if it was a commit. Always 0."""
     if os.environ.get("AGENTSYNC") == "0":
         return 0
     try:
@@ -35,7 +37,7 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         pass
     except Exception as error:
-        _note(argv, error, time.time())
+        _write_down(os.getcwd(), argv[0] if argv else "?", error, time.time())
     return 0
 
 
@@ -43,7 +45,6 @@ def run(name: str, args: list[str], now: float) -> Synced:
     """Look, and write the report if one is owed."""
     clone = git.locate(os.getcwd())
     here = clone.here
-    settings = current(f"{here.root if here else clone.common_dir}/.agentsync/config.toml", clone.store)[0]
     ending = ENDING.get(name, ())
     rewritten: dict[str, list[str]] = {}
     if name == "post-rewrite" and args[:1] == ["rebase"]:
@@ -53,7 +54,7 @@ def run(name: str, args: list[str], now: float) -> Synced:
     bare = os.environ.get("PRE_COMMIT") == "1"  # its stash is no edit, and a file changed under it fails the commit
     request = Request(
         clone=clone,
-        settings=settings,
+        settings=_settings(clone),
         source="hook",
         worktrees=[here] if here and not bare else [],
         now=now,
@@ -63,6 +64,38 @@ def run(name: str, args: list[str], now: float) -> Synced:
         budget=BUDGET,
     )
     return sync(request, pay=not bare)
+
+
+def take_in(start: str, done: set[str]) -> None:
+    """Look, seen from the folder `start`, until no note waits that is not `done`; write no report."""
+    while new := waiting(start) - done:
+        done |= new
+        try:
+            clone = git.locate(start)
+            bare = clone.here is None or os.environ.get("PRE_COMMIT") == "1"
+            worktrees = [clone.here] if clone.here and not bare else []
+            sync(Request(clone, _settings(clone), "hook", worktrees, time.time()), pay=False)
+        except Exception as error:
+            _write_down(start, "look", error, time.time())
+
+
+def waiting(start: str) -> set[str]:
+    """The notes of the clone around a folder, by their paths; nothing where the clone is gone."""
+    try:
+        clone = git.locate(start)
+        folders = [clone.store, *(f"{one.root}/.agentsync" for one in git.worktrees(clone))]
+    except (AgentsyncError, OSError):
+        return set()
+    found = set()
+    for folder in folders:
+        with suppress(OSError):
+            found |= {f"{folder}/notes/{name}" for name in os.listdir(f"{folder}/notes") if name.endswith(".json")}
+    return found
+
+
+def _settings(clone: git.Clone) -> Settings:
+    root = clone.here.root if clone.here else clone.common_dir
+    return current(f"{root}/.agentsync/config.toml", clone.store)[0]
 
 
 def _picking(worktree: git.Worktree) -> bool:
@@ -79,18 +112,18 @@ def _pairs(text: str) -> dict[str, list[str]]:
     return pairs
 
 
-def _note(argv: list[str], error: Exception, now: float) -> None:
+def _write_down(start: str, name: str, error: Exception, now: float) -> None:
     """Write down what went wrong, where `doctor` finds it; say so once a day."""
     message = f"{error}" if isinstance(error, AgentsyncError) else f"{type(error).__name__}: {error}"
     cause = getattr(error, "cause", "")
-    line = f"{to_rfc3339(now)} {argv[0] if argv else '?'}: {message}" + (f" ({cause})" if cause else "")
+    line = f"{to_rfc3339(now)} {name}: {message}" + (f" ({cause})" if cause else "")
     line = "".join(char if char.isprintable() else "?" for char in line)[:1000]
     if os.environ.get("AGENTSYNC_TRACE", "0") != "0":
         import traceback
 
         traceback.print_exc()
     try:
-        store = git.locate(os.getcwd()).store
+        store = git.locate(start).store
         told = f"{store}/hook-errors.told"
         with open(f"{store}/hook-errors.log", "a", encoding="utf-8") as file:
             file.write(line + "\n")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agentsync.observe.look import Request, Seen, look
-from agentsync.report import paid
+from agentsync.report import consolidate, due, paid
 from agentsync.report.consolidate import Payment
 
 
@@ -20,23 +21,24 @@ class Synced:
 def sync(request: Request, *, pay: bool = True) -> Synced:
     """Look, decide, append, and render into the worktrees of the request. Raises LockedError, LedgerError."""
     seen = look(request)
-    state = seen.view.state
-    if not pay or not (request.asked or any(paid.is_owed(one, state, request.settings) for one in request.worktrees)):
-        return Synced(seen)
-    from agentsync.report import consolidate  # late: most commits do not consolidate
+    payments = tuple(_pay(request, seen)) if pay else ()
+    tried = any(payment.status == "owed" for payment in payments)
+    due.tell(request.clone.store, seen.view.state, request.settings, tried=tried)
+    return Synced(seen, payments)
 
-    payments = []
+
+def _pay(request: Request, seen: Seen) -> Iterator[Payment]:
+    """Write the reports that are owed in the worktrees of the request."""
+    state = seen.view.state
+    if not request.asked and not any(paid.is_owed(one, state, request.settings) for one in request.worktrees):
+        return
     for worktree in request.worktrees:
-        ending = request.ending if worktree == request.clone.here else ()
-        payments.append(
-            consolidate.pay(
-                request.clone,
-                worktree,
-                seen.view,
-                request.settings,
-                asked=request.asked,
-                ending=ending,
-                within=request.source == "hook",
-            )
+        yield consolidate.pay(
+            request.clone,
+            worktree,
+            seen.view,
+            request.settings,
+            asked=request.asked,
+            ending=request.ending if worktree == request.clone.here else (),
+            within=request.source == "hook",
         )
-    return Synced(seen, tuple(payments))

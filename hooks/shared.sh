@@ -36,41 +36,45 @@ list_is_current() {
         [ -e .agentsync/config.toml ] || return 0
         [ "$agentsync_common/agentsync/pathspecs" -nt .agentsync/config.toml ] && return 0
     fi
-    trace "the list of watched paths is missing, or not newer than the configuration: looking"
+    trace "the list of watched paths is missing, or not newer than the configuration"
     return 1
 }
 
-# ask COMMAND...: what git says of the watched paths. `read`, because a path may contain anything that sh would expand.
+# ask COMMAND...: become the git that says something of the watched paths; for a `$(...)`, which then is one process.
+# `read`, because a path may contain anything that sh would expand.
 ask() {
     set -- "$@" --
     while IFS= read -r agentsync_line || [ -n "$agentsync_line" ]; do
         set -- "$@" "$agentsync_line"
     done <"$agentsync_common/agentsync/pathspecs"
-    GIT_NO_LAZY_FETCH=1 git --no-replace-objects --no-literal-pathspecs "$@" 2>/dev/null
+    GIT_NO_LAZY_FETCH=1
+    export GIT_NO_LAZY_FETCH
+    exec git --no-replace-objects --no-literal-pathspecs "$@" 2>/dev/null
 }
 
-# differs OLD NEW: is a watched path another in NEW? Whatever goes wrong means yes, here and below.
-differs() {
-    list_is_current || return 0
-    ask diff-tree --quiet -r "$1" "$2"
-    answer $?
-}
-
-# touched REVISION...: does one of these commits touch a watched path? Dearer than `differs`, by 1 ms and by the walk.
+# touched COMMAND...: does git name a watched path? Whatever goes wrong means yes. What it said is in agentsync_said.
 touched() {
+    agentsync_said=
     list_is_current || return 0
-    agentsync_found=$(ask rev-list -1 --full-history "$@") && [ -z "$agentsync_found" ]
-    answer $?
+    if ! agentsync_said=$(ask "$@"); then
+        agentsync_said=
+        trace "git could not tell what was touched"
+    elif [ -z "$agentsync_said" ]; then
+        trace "no watched path was touched"
+        return 1
+    else
+        trace "a watched path was touched"
+    fi
 }
 
-answer() {
-    case $1 in
-        0) trace "no watched path was touched" && return 1 ;;
-        1) trace "a watched path was touched: looking" ;;
-        *) trace "git could not tell what was touched: looking" ;;
-    esac
+# The same question as git.rebasing in Python: `git am` uses the second folder, too, and may have left it behind.
+agentsync_git_dir=${GIT_DIR:-.git}
+rebasing() {
+    [ -d "$agentsync_git_dir/rebase-merge" ] ||
+        { [ -d "$agentsync_git_dir/rebase-apply" ] && ! [ -e "$agentsync_git_dir/rebase-apply/applying" ]; }
 }
 
 look() {
+    trace "looking"
     "$agentsync_python" -I -S "$agentsync_entry" hook "$agentsync_name" "$@" || trace "looking ended with status $?"
 }

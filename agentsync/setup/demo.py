@@ -236,6 +236,7 @@ def environment(home: str) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TERMINAL_PROMPT": "0",
+        "AGENTSYNC_FOREGROUND": "1",  # the story goes on when git returns
     }
 
 

@@ -8,6 +8,7 @@ import shlex
 from dataclasses import dataclass
 
 from agentsync import __version__
+from agentsync.observe.agent_variables import VARIABLES, Variable
 
 NAMES = ("post-commit", "post-merge", "post-checkout", "post-rewrite", "post-applypatch")
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -24,6 +25,7 @@ agentsync_entry={entry}
 agentsync_common=${{0%/*}}/{up}
 agentsync_saved=${{0%/*}}/{name}.agentsync-saved
 """
+_NOTED = ("post-commit",)  # the hooks that leave a note
 _OURS = re.compile(rb"\A#!/bin/sh\n# agentsync-hook (\S+)\n")
 _CALLS = re.compile(rb"^agentsync_python=(.*?)\nagentsync_entry=(.*?)\nagentsync_common=", re.DOTALL | re.MULTILINE)
 
@@ -59,7 +61,18 @@ def compose(name: str, python: str, folder: str, common_dir: str) -> bytes:
         entry=shlex.quote(ENTRY),
         up=os.path.relpath(os.path.realpath(common_dir), os.path.realpath(folder)),
     )
-    return os.fsencode("\n".join((head, template("shared.sh"), template(name))))
+    noted = [_note()] if name in _NOTED else []
+    return os.fsencode("\n".join((head, template("shared.sh"), *noted, template(name))))
+
+
+def _note() -> str:
+    lines = "\n".join(f"    {_tell(variable)}" for variable in VARIABLES)
+    return template("note.sh").replace("@variables@", lines)
+
+
+def _tell(variable: Variable) -> str:
+    wanted = f" {shlex.quote(variable.wanted)}" if variable.wanted else ""
+    return f'tell_{variable.kind} {variable.name} "${{{variable.name}-}}"{wanted}'
 
 
 def read_script(data: bytes) -> Script | None:
@@ -85,4 +98,4 @@ def template(name: str) -> str:
     shipped = os.path.join(package, "_hooks")  # in a wheel; an editable install has them where people look for them
     folder = shipped if os.path.isdir(shipped) else os.path.join(os.path.dirname(package), "hooks")
     with open(os.path.join(folder, name), encoding="utf-8") as file:
-        return "".join(line for line in file if not line.startswith("# shellcheck"))
+        return "".join(line for line in file if not line.lstrip().startswith("# shellcheck"))

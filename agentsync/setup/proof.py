@@ -42,6 +42,7 @@ class Scratch:
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG") if name in os.environ}
         who = {f"GIT_{role}_{part}": "proof" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
         sealed = {"HOME": root, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "AGENTSYNC_TRACE": "1"}
+        sealed["AGENTSYNC_FOREGROUND"] = "1"
         self.env = {**kept, **who, **sealed}
 
     def begin(self, hook: str, folder: str) -> None:

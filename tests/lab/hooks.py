@@ -161,6 +161,7 @@ def make_lab(folder: Path, name: str = "repo") -> Lab:
         "LC_ALL": "C",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
+        "AGENTSYNC_FOREGROUND": "1",
         **who,
         **when,
     }

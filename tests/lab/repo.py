@@ -49,6 +49,7 @@ def seal(home: Path) -> dict[str, str]:
         "GIT_MERGE_AUTOEDIT": "no",
         "GIT_TERMINAL_PROMPT": "0",
         "TZ": "UTC",
+        "AGENTSYNC_FOREGROUND": "1",  # what a commit leaves is in the ledger when git returns
     }
 
 
