@@ -16,10 +16,15 @@ def hook(*arguments: str) -> None:
 
 
 def look(*arguments: str) -> None:
-    """The look that a commit's hook starts in the background."""
-    from agentsync.background import main
+    """The look that a commit's hook starts in the background: nobody waits for it."""
+    start, store = os.getcwd(), os.path.abspath(arguments[0])
+    from agentsync.base import background
 
-    main(*arguments)
+    background.detach()
+    if lock := background.try_lock(store):
+        from agentsync.hook import in_background
+
+        in_background(start, store, lock)
 
 
 def clean(*arguments: str) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import suppress
 
 from agentsync.base import git
+from agentsync.base.background import try_lock
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.prepared import current
 from agentsync.base.settings import Settings
+from agentsync.ledger import notes
 from agentsync.ledger.events import to_rfc3339
 from agentsync.observe.look import Request
 from agentsync.sync import Synced, sync
@@ -66,8 +67,23 @@ def run(name: str, args: list[str], now: float) -> Synced:
     return sync(request, pay=not bare)
 
 
-def take_in(start: str, done: set[str]) -> None:
-    """Look, seen from the folder `start`, until no note waits that is not `done`; write no report."""
+def in_background(start: str, store: str, lock: int | None) -> None:
+    """Take in the notes of the clone around the folder `start`, and those that come meanwhile.
+
+    A note waits until somebody looks, so this may be killed at any time. `lock`: a descriptor, which is closed.
+    """
+    done: set[str] = set()
+    while lock is not None:
+        try:
+            _take_in(start, done)
+        finally:
+            os.close(lock)
+        # Who has left a note in the last moment found the lock held, and relies on us.
+        lock = try_lock(store) if waiting(start) - done else None
+
+
+def _take_in(start: str, done: set[str]) -> None:
+    """Look until no note waits that is not `done`; write no report."""
     while new := waiting(start) - done:
         done |= new
         try:
@@ -80,17 +96,12 @@ def take_in(start: str, done: set[str]) -> None:
 
 
 def waiting(start: str) -> set[str]:
-    """The notes of the clone around a folder, by their paths; nothing where the clone is gone."""
+    """The notes of the clone around a folder, by their paths; none where the clone is gone."""
     try:
         clone = git.locate(start)
-        folders = [clone.store, *(f"{one.root}/.agentsync" for one in git.worktrees(clone))]
+        return notes.listed(clone, git.worktrees(clone))
     except (AgentsyncError, OSError):
         return set()
-    found = set()
-    for folder in folders:
-        with suppress(OSError):
-            found |= {f"{folder}/notes/{name}" for name in os.listdir(f"{folder}/notes") if name.endswith(".json")}
-    return found
 
 
 def _settings(clone: git.Clone) -> Settings:

@@ -22,7 +22,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("setup",),
     ("cli",),
 )
-DOORS = {"__init__", "__main__", "_entry", "background"}  # they start everything, late
+DOORS = {"__init__", "__main__", "_entry"}  # they start everything, late
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 # What must do no more than compute: `now` and everything else are arguments.
 PURE = (
