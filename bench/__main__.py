@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench import append, beside, commit, filter, history, live, many_files, replay, startup, watch
+from bench import append, beside, commit, filter, history, live, many_files, replay, show, startup, watch
 from bench.harness import Benchmark, race
 from bench.lab import CHECKOUT, Lab, Stolen, machine
 from bench.report import markdown, rewrite, terminal
@@ -17,6 +17,7 @@ from bench.report import markdown, rewrite, terminal
 BENCHMARKS = (
     commit.BENCHMARK,
     startup.BENCHMARK,
+    show.BENCHMARK,
     filter.BENCHMARK,
     beside.BENCHMARK,
     replay.BENCHMARK,

@@ -75,7 +75,7 @@ BENCHMARK = Benchmark(
     "agentsync also reads what the others appended and chains to it.",
     contestants=(
         Contestant("SQLite, WAL, synchronous FULL", writers("sqlite")),
-        Contestant("agentsync", writers("agentsync"), target=1.0),
+        Contestant("agentsync", writers("agentsync"), target=3.0),
         Contestant("agentsync, finished lines", writers("line_only")),
         Contestant("SQLite, one process", writers("sqlite", 1)),
         Contestant("agentsync, one process", writers("agentsync", 1)),

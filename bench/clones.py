@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sys
 import time
 from functools import lru_cache
@@ -11,7 +12,10 @@ from agentsync.base import git, prepared
 from agentsync.base.settings import CONFIG_PATH
 from agentsync.observe.look import Request
 from agentsync.sync import sync
+from bench.harness import MissingError
 from bench.lab import Lab
+
+PATIENCE = 30.0  # seconds
 
 
 def watched(lab: Lab, name: str, records: int = 0) -> Path:
@@ -50,6 +54,27 @@ def prepare(lab: Lab, root: Path, records: int = 0, toml: str = "") -> None:
     lab.run(root, lab.agentsync, "init")
     if records:
         lab.run(lab.folder, *lab.module("bench.clones", str(root)))
+
+
+def settle(root: Path) -> None:
+    """Wait until no note waits and no look runs in the background, so that it slows down nobody's turn."""
+    store = root / ".git" / "agentsync"
+    deadline = time.monotonic() + PATIENCE
+    while store.exists() and (any((store / "notes").glob("*.json")) or _locked(store / "look.lock")):
+        if time.monotonic() > deadline:
+            raise MissingError(f"failed: what git noted was not taken in within {PATIENCE:g} s")
+        time.sleep(0.005)
+
+
+def _locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _begin(root: str) -> None:

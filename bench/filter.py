@@ -59,8 +59,8 @@ BENCHMARK = Benchmark(
     "Where the interpreter is gone, awk does it.",
     contestants=(
         Contestant("`python -I -S -c pass`", isolated),
-        Contestant("agentsync, a file with a report", with_report, target=2.5),
-        Contestant("agentsync, a file without one", without_report, target=2.5),
+        Contestant("agentsync, a file with a report", with_report, target=3.5),
+        Contestant("agentsync, a file without one", without_report, target=3.5),
         Contestant("agentsync, its interpreter gone", without_python),
     ),
     rounds=40,

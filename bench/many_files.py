@@ -59,7 +59,7 @@ BENCHMARK = Benchmark(
         Contestant("a bare stat loop", stat_loop),
         Contestant("`git status`", git_status),
         Contestant("agentsync, a poller's glance", glance, target=1.3),
-        Contestant("agentsync, a poller's whole look", look, target=1.3),
+        Contestant("agentsync, a poller's whole look", look, target=3.0),
         Contestant("`agentsync scan`, whole process", scan),
     ),
     rounds=5,

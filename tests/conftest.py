@@ -9,9 +9,9 @@ import hypothesis
 import pytest
 from lab.repo import Repo, new_repo, seal_off
 
-hypothesis.settings.register_profile("default", deadline=None)  # speed is measured in bench/
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000)
+# The same examples in every run; speed is measured in bench/.
+hypothesis.settings.register_profile("default", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("random", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

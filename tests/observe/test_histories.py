@@ -1,7 +1,4 @@
-"""Whatever people, agents and git do in whatever order: each edit is counted once at the most, and all of it is known.
-
-`HYPOTHESIS_PROFILE=long` tries many more histories.
-"""
+"""Whatever people, agents and git do in whatever order: each edit is counted at most once, and all of it is known."""
 
 from __future__ import annotations
 
@@ -351,15 +348,20 @@ def clean_blob(root: Path, path: str) -> str | None:
     return Repo(root).git("hash-object", "--stdin", stdin=text).strip()
 
 
-@pytest.mark.parametrize(("machine", "share"), [(Histories, 1.0), (Hooked, 0.1)])
-def test_any_history(repo: Repo, machine: type[Histories], share: float) -> None:
+LONG = [(Histories, 300), (Hooked, 30)]
+
+
+@pytest.mark.parametrize(
+    ("machine", "histories"),
+    [(Histories, 20), (Hooked, 3), *(pytest.param(*each, marks=pytest.mark.long) for each in LONG)],
+)
+def test_any_history(repo: Repo, machine: type[Histories], histories: int) -> None:
     """Nothing is counted twice, nothing is missed, and nothing but the report's region is touched."""
     machine.template = repo.root
-    budget = int((settings.default or settings()).max_examples * share)
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=budget,
+            max_examples=histories,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

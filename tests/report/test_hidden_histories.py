@@ -1,7 +1,4 @@
-"""Whatever people, agents and git do in whatever order: git does not see the reports, and nobody's text is lost.
-
-`HYPOTHESIS_PROFILE=long` tries many more histories.
-"""
+"""Whatever people, agents and git do in whatever order: git does not see the reports, and nobody's text is lost."""
 
 from __future__ import annotations
 
@@ -751,13 +748,14 @@ def test_a_history_that_is_hard_to_come_by(tmp_path: Path, history: str) -> None
     machine.teardown()
 
 
-def test_any_history(tmp_path: Path) -> None:
+@pytest.mark.parametrize("histories", [5, pytest.param(50, marks=pytest.mark.long)])
+def test_any_history(tmp_path: Path, histories: int) -> None:
     """git shows nothing of ours, commits nothing of ours, conflicts in nothing of ours, and loses nobody's line."""
     Hidden.templates = tmp_path
     run_state_machine_as_test(
         Hidden,
         settings=settings(
-            max_examples=max(1, (settings.default or settings()).max_examples // 10),
+            max_examples=histories,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
