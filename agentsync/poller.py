@@ -21,8 +21,8 @@ from agentsync.base.settings import Settings, is_glob
 from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.state import State
+from agentsync.observe.glance import FRESH
 from agentsync.observe.look import Request
-from agentsync.observe.worktree import FRESH
 from agentsync.report import paid
 from agentsync.report.decide import decide
 from agentsync.survey import WATCH_LOCK as LOCK

@@ -19,7 +19,7 @@ from agentsync import poller
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone
 from agentsync.ledger import notes
-from agentsync.observe.worktree import FRESH
+from agentsync.observe.glance import FRESH
 from agentsync.poller import Watcher
 from agentsync.sync import Synced
 

@@ -28,9 +28,30 @@ def read_document(root: str, path: str) -> bytes | None:
     nothing outside the repository is ever read, whatever the repository holds.
     """
     try:
-        fd = _open_below(root, path)
+        with _opened_document(root, path) as fd:
+            return read_all(fd, MAX_DOCUMENT + 1)
     except FileNotFoundError:
         return None
+
+
+def why_unreadable(root: str, path: str) -> str:
+    """Why `read_document` would not look into a path; "" if it would, or if nothing is there."""
+    try:
+        with _opened_document(root, path):
+            return ""
+    except FileNotFoundError:
+        return ""
+    except UnreadableError as error:
+        return str(error)
+
+
+@contextmanager
+def _opened_document(root: str, path: str) -> Iterator[int]:
+    """A descriptor of a document. Raises FileNotFoundError, UnreadableError."""
+    try:
+        fd = _open_below(root, path)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise UnreadableError(_WHY.get(error.errno or 0, os.strerror(error.errno or 0))) from None
     try:
@@ -39,7 +60,7 @@ def read_document(root: str, path: str) -> bytes | None:
             raise UnreadableError("a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file")
         if status.st_size > MAX_DOCUMENT:
             raise UnreadableError(f"larger than {MAX_DOCUMENT >> 20} MiB")
-        return read_all(fd, MAX_DOCUMENT + 1)
+        yield fd
     finally:
         os.close(fd)
 

@@ -23,8 +23,9 @@ from agentsync.ledger.log import LOCK_TIMEOUT, Ledger, ReplacedError, Transactio
 from agentsync.ledger.view import View
 from agentsync.observe import commits, history, worktree
 from agentsync.observe.ancestry import NotAskedError, Ties
-from agentsync.observe.contents import Content, Contents, hex_length
+from agentsync.observe.contents import NOTHING, Content, Contents, hex_length
 from agentsync.observe.drafts import Drafts, take_in
+from agentsync.observe.glance import Looks
 from agentsync.observe.merges import Merges
 from agentsync.observe.witness import Witness, agent_setting
 from agentsync.report.decide import Trigger, decide
@@ -119,7 +120,7 @@ class Facts:
         self.contents = Contents(
             request.clone.common_dir, request.settings.report.path, hex_length(request.clone.common_dir)
         )
-        self.looks = worktree.Looks(request.clone.store)
+        self.looks = Looks(request.clone.store)
         self.scanner = worktree.Scanner(request.clone, request.settings, self.contents, self.looks)
         self.scenes = self._scan(view)
         new = [] if request.begin else [c for c in self.walk.commits if not _recorded(view, c)]
@@ -173,6 +174,9 @@ class Facts:
 
     def finish(self, view: View) -> None:
         """Remember how far this has come, for the next look."""
+        for name, scene in self.scenes.items():
+            for path, signature in scene.around.items():
+                self.looks.remember(name, path, signature, NOTHING)
         self.looks.save()
         tips = history.prune(self.request.clone.common_dir, self.walk)
         if tips != self.remembered:

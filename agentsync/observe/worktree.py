@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from agentsync.base import files, git, strict_json
+from agentsync.base import files, git
 from agentsync.base.settings import Settings, Watch, is_glob, literal, pathspecs, type_of
 from agentsync.ledger.events import Baseline, Change, event_type, new_id, to_rfc3339
 from agentsync.ledger.state import Known
@@ -16,6 +13,7 @@ from agentsync.observe.agents import attribute
 from agentsync.observe.ancestry import NotAskedError
 from agentsync.observe.contents import NOTHING, Content, Contents, of_file
 from agentsync.observe.drafts import Drafts
+from agentsync.observe.glance import Looks, Signature, around
 from agentsync.observe.witness import Witness
 
 Brought = Callable[[str, Content, Content, str], bool]
@@ -23,7 +21,6 @@ Brought = Callable[[str, Content, Content, str], bool]
 
 MATCHES = 200_000  # files that globs may match in one worktree; what is beyond is reported
 ARGUMENTS = 1000  # paths given to git one by one; of more, it is asked for the whole tree
-FRESH = 50_000_000  # ns within which two writes can leave the same times behind; such a stat proves nothing
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,7 @@ class Scene:
     signatures: dict[str, tuple[int, ...] | None]
     problems: dict[str, str]
     at_head: dict[str, Content]
+    around: dict[str, Signature] = field(default_factory=dict)
 
     def still_true(self, common_dir: str) -> bool:
         """Whether HEAD and every file are the ones that were read."""
@@ -51,41 +49,6 @@ class Scene:
 def unread(worktree: git.Worktree, head: str | None) -> Scene:
     """A worktree none of whose files was looked at."""
     return Scene(worktree, head, git.branch_of(worktree.git_dir), (), None, {}, {}, {}, {})
-
-
-class Looks:
-    """Stat and content of files read before, per worktree, so that unchanged ones are not read again."""
-
-    def __init__(self, store: str) -> None:
-        self.path = f"{store}/looks.json"
-        self._by_worktree: dict[str, dict[str, list[Any]]] = _json_object(self.path)
-        self._changed = False
-
-    def content(self, worktree: str, path: str, signature: tuple[int, ...]) -> Content | None:
-        """What the file held when it had this signature."""
-        found = self._by_worktree.get(worktree, {}).get(path)
-        return Content(found[1], found[2]) if found and found[0] == list(signature) else None
-
-    def remember(self, worktree: str, path: str, signature: tuple[int, ...], content: Content) -> None:
-        """Keep what a file held, unless it is so young that a further write could leave the same signature."""
-        if time.time_ns() - signature[-1] > FRESH:
-            self._by_worktree.setdefault(worktree, {})[path] = [list(signature), content.blob, content.checksum]
-            self._changed = True
-
-    def save(self) -> None:
-        """Keep them for the next process."""
-        if self._changed:
-            with suppress(OSError):
-                files.rewrite_cache(self.path, strict_json.dumps(self._by_worktree).encode())
-            self._changed = False
-
-
-def _json_object(path: str) -> dict[str, Any]:
-    try:
-        said = strict_json.load(path)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 class Scanner:
@@ -117,6 +80,7 @@ class Scanner:
         if paused:
             return scene
         known = known or {}
+        scene.around.update(around(worktree, self.clone, self.settings, known))
         for path in self._paths(worktree, known, scene.problems):
             self._read(scene, path, [*probable.get(path, ()), *_contents_of(known.get(path))])
         self._leave_out_sparse(scene, known)

@@ -1,0 +1,131 @@
+"""What differs from the last look, as far as stat tells: no document is read, and git is not started.
+
+A look remembers the stat of each document with what it held, and the stat of what else would make it look again: the
+worktree's HEAD, and the folders in which a glob may find a new document.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import md5
+from typing import Any
+
+from agentsync.base import files, git, strict_json
+from agentsync.base.settings import Settings, is_glob, type_of, watched
+from agentsync.ledger.events import event_type
+from agentsync.ledger.state import Known, State
+from agentsync.observe.contents import Content
+
+Signature = tuple[int, ...]
+
+FRESH = 50_000_000  # ns within which two writes can leave the same times behind; such a stat proves nothing
+HEAD = "/HEAD"  # no document is called so: paths begin at the worktree's root
+
+
+class Looks:
+    """Stat and content of files read before, per worktree, so that unchanged ones are not read again."""
+
+    def __init__(self, store: str) -> None:
+        self.path = f"{store}/looks.json"
+        self._by_worktree: dict[str, dict[str, list[Any]]] = _json_object(self.path)
+        self._changed = False
+
+    def content(self, worktree: str, path: str, signature: Signature) -> Content | None:
+        """What the file held when it had this signature."""
+        found = self._by_worktree.get(worktree, {}).get(path)
+        return Content(found[1], found[2]) if found and found[0] == list(signature) else None
+
+    def remember(self, worktree: str, path: str, signature: Signature, content: Content) -> None:
+        """Keep what a file held, unless it is so young that a further write could leave the same signature."""
+        if time.time_ns() - signature[-1] > FRESH and self.content(worktree, path, signature) != content:
+            self._by_worktree.setdefault(worktree, {})[path] = [list(signature), content.blob, content.checksum]
+            self._changed = True
+
+    def save(self) -> None:
+        """Keep them for the next process."""
+        if self._changed:
+            with suppress(OSError):
+                files.rewrite_cache(self.path, strict_json.dumps(self._by_worktree).encode())
+            self._changed = False
+
+
+def _json_object(path: str) -> dict[str, Any]:
+    try:
+        said = strict_json.load(path)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a glance at one worktree showed.
+
+    `edited`: documents that are not as they are known, with the type of the event that a look will make of them.
+    `missing`: named in the configuration, not there, and not known either. `problems`: not to be looked into, and why.
+    `moved`: something else differs, so that a look may find more.
+    """
+
+    edited: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
+    moved: bool = False
+
+
+def glance(worktree: git.Worktree, clone: git.Clone, settings: Settings, state: State, looks: Looks) -> Glance:
+    """Compare a worktree's files with what is known of them."""
+    name, known = worktree.name, state.known.get(worktree.name)
+    named = watched(settings).names
+    edited: dict[str, str] = {}
+    missing: list[str] = []
+    problems: dict[str, str] = {}
+    for path in dict.fromkeys((*named, *(one for one in known or () if type_of(settings, one)))):
+        before = known.get(path, NOWHERE) if known else NOWHERE
+        signature = git.signature(f"{worktree.root}/{path}")
+        if signature is None:
+            if before.blob is not None:
+                edited[path] = event_type(before.blob, None)
+            elif path in named:
+                missing.append(path)
+            continue
+        seen = looks.content(name, path, signature)
+        if seen and before is not NOWHERE and seen.blob == before.blob:
+            continue
+        if why := files.why_unreadable(worktree.root, path):
+            problems[path] = why
+        else:
+            edited[path] = event_type(before.blob, "some content")
+    return Glance(
+        edited, tuple(missing), problems, known is None or _has_moved(worktree, clone, settings, state, looks)
+    )
+
+
+NOWHERE = Known(None, None, False, ())
+
+
+def _has_moved(worktree: git.Worktree, clone: git.Clone, settings: Settings, state: State, looks: Looks) -> bool:
+    if any(watch.path not in state.watch for watch in settings.watch):
+        return True
+    now = around(worktree, clone, settings, state.known.get(worktree.name, ()))
+    return any(looks.content(worktree.name, path, signature) is None for path, signature in now.items())
+
+
+def around(worktree: git.Worktree, clone: git.Clone, settings: Settings, known: Iterable[str]) -> dict[str, Signature]:
+    """The stat of HEAD and, where there are globs, of the known documents' folders, as `Looks` is to remember them."""
+    found = {HEAD: _head(worktree, clone.common_dir)}
+    if any(is_glob(watch.path) for watch in settings.watch):
+        for folder in {os.path.dirname(path) for path in known}:
+            found[f"{folder}/"] = git.signature(f"{worktree.root}/{folder}") or (0, 0, 0, 0)
+    return found
+
+
+def _head(worktree: git.Worktree, common_dir: str) -> Signature:
+    """What `git.head_signature` says, in the shape of a file's signature: the newest of the times comes last."""
+    branch, *stats = git.head_signature(worktree, common_dir)
+    newest = max((stat[-1] for stat in stats if isinstance(stat, tuple)), default=0)
+    digest = md5(repr((branch, stats)).encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()
+    return (int(digest[:15], 16), 0, 0, newest)
