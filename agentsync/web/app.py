@@ -42,7 +42,7 @@ def build(service: AutoSyncService, access: Access) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.streams = streams
-    service.listen(streams.take)
+    service.listen(streams.changed)
     problems.install(app)
     app.include_router(routes(service, streams))
     app.add_middleware(Guard, access=access)

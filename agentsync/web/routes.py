@@ -11,7 +11,7 @@ import time
 from collections import deque
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from agentsync import status
@@ -149,20 +149,16 @@ def _events(router: APIRouter, service: AutoSyncService, streams: Streams) -> No
     @router.get(
         "/api/sync/events",
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {}}}, **documented(422)},
+        responses={200: {"content": {"text/event-stream": {}}}},
     )
-    async def events(
-        last_event_id: Annotated[str | None, Header(max_length=LONGEST)] = None,
-        last_event_id_query: Annotated[str | None, Query(alias="last_event_id", max_length=LONGEST)] = None,
-    ) -> Response:
-        """Each record as it is appended, as a server-sent event; after Last-Event-ID, all that came since."""
+    async def events() -> Response:
+        """A server-sent event now and after each change of the ledger: `changed`, with its size as `offset`."""
         if not service.running or streams.closed:
             return problem(503, "the service does not watch", {"retry-after": "5"})
         if streams.count >= MOST:
             return problem(503, f"{MOST} listeners are connected already", {"retry-after": "30"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        stream = streams.listen(last_event_id or last_event_id_query)
-        return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
+        return StreamingResponse(streams.listen(), headers=headers, media_type="text/event-stream")
 
 
 def _acts(router: APIRouter, service: AutoSyncService) -> None:

@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -37,9 +37,6 @@ from agentsync.survey import survey, why_owed
 from agentsync.sync import Synced, sync
 from agentsync.web.durations import Looks
 from agentsync.web.snapshots import Snapshot, Snapshots
-
-Listener = Callable[[Sequence[tuple[int, bytes]] | None], None]
-
 
 PAUSE = 0.2  # seconds between two looks at the ledger's end
 RETRY = 5.0  # seconds after a poller has failed in a way that nobody foresaw
@@ -72,7 +69,7 @@ class AutoSyncService:
         self.failure = ""  # why the last look failed; "" if it did not
         self.looks = Looks()
         self._callbacks: list[Callable[[Consolidation], Any]] = []
-        self._listeners: list[Listener] = []
+        self._listeners: list[Callable[[], None]] = []
         self._looking = threading.Lock()  # two looks of one process would share names of temporary files
         self._replay = Snapshots(self.ledger, self.look_around)
         self._lock: WatchLock | None = None
@@ -149,8 +146,8 @@ class AutoSyncService:
         """
         self._callbacks.append(callback)
 
-    def listen(self, listener: Listener) -> None:
-        """Give `listener` the lines as they are appended, in the event loop; None if the ledger was replaced."""
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener()` in the event loop whenever the ledger has grown, or was replaced."""
         self._listeners.append(listener)
 
     async def trigger_manual_consolidation(self) -> dict[str, Any]:
@@ -282,7 +279,7 @@ class AutoSyncService:
         lines = self._tail.new() if self._tail else []
         if lines or lines is None:
             for listener in self._listeners:
-                listener(lines)
+                listener()
         made = [event for _, line in lines or () if MARK in line and (event := _consolidation(line))]
         if made and self._watcher:
             self._watcher.look_soon()  # what others have consolidated is owed in these worktrees

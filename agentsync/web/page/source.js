@@ -31,7 +31,6 @@ class Server {
   constructor() {
     this.token = takeToken();
     this.known = {}; // what was answered last, with its ETag
-    this.lastId = null;
   }
 
   // Somebody has put a token at the end of the address; that alone loads no page anew.
@@ -67,7 +66,7 @@ class Server {
     );
   }
 
-  // Calls `heard` for every event, and `listening(true or false)`. While the page is hidden nothing is asked for: a
+  // Calls `heard` when something has changed, and `listening(true or false)`. While the page is hidden nothing is asked for: a
   // browser opens six connections to a server, and six pages in the background would leave none.
   async listen(heard, listening) {
     for (let failures = 0; ; failures += 1) {
@@ -90,8 +89,7 @@ class Server {
   }
 
   async stream(signal, heard, opened) {
-    const last = this.lastId === null ? {} : { "Last-Event-ID": this.lastId };
-    const headers = this.headers({ Accept: "text/event-stream", ...last });
+    const headers = this.headers({ Accept: "text/event-stream" });
     const answer = await fetch("api/sync/events", { headers, signal, cache: "no-store" });
     if (!answer.ok) throw new Failed(String(answer.status));
     opened();
@@ -100,15 +98,8 @@ class Server {
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
       const events = (rest + piece.value).replaceAll("\r\n", "\n").split("\n\n");
       rest = events.pop();
-      for (const event of events) this.take(event, heard);
+      if (events.some((event) => event.startsWith("event: changed"))) heard();
     }
-  }
-
-  take(event, heard) {
-    const lines = event.split("\n");
-    const id = lines.find((line) => line.startsWith("id:"));
-    if (id) this.lastId = id.slice(3).trim();
-    if (lines.some((line) => line.startsWith("data:"))) heard();
   }
 }
 
