@@ -9,11 +9,9 @@ import os
 import sys
 import time
 
-from agentsync.base import git
+from agentsync.base import config, git
 from agentsync.base.background import try_lock
 from agentsync.base.errors import AgentsyncError
-from agentsync.base.prepared import current
-from agentsync.base.settings import Settings
 from agentsync.ledger import notes
 from agentsync.ledger.events import to_rfc3339
 from agentsync.observe.look import Request
@@ -55,7 +53,7 @@ def run(name: str, args: list[str], now: float) -> Synced:
     bare = os.environ.get("PRE_COMMIT") == "1"  # its stash is no edit, and a file changed under it fails the commit
     request = Request(
         clone=clone,
-        settings=_settings(clone),
+        settings=config.in_force(clone, clone.here).settings,
         source="hook",
         worktrees=[here] if here and not bare else [],
         now=now,
@@ -90,7 +88,7 @@ def _take_in(start: str, done: set[str]) -> None:
             clone = git.locate(start)
             bare = clone.here is None or os.environ.get("PRE_COMMIT") == "1"
             worktrees = [clone.here] if clone.here and not bare else []
-            sync(Request(clone, _settings(clone), "hook", worktrees, time.time()), pay=False)
+            sync(Request(clone, config.in_force(clone, clone.here).settings, "hook", worktrees, time.time()), pay=False)
         except Exception as error:
             _write_down(start, "look", error, time.time())
 
@@ -102,11 +100,6 @@ def waiting(start: str) -> set[str]:
         return notes.listed(clone, git.worktrees(clone))
     except (AgentsyncError, OSError):
         return set()
-
-
-def _settings(clone: git.Clone) -> Settings:
-    root = clone.here.root if clone.here else clone.common_dir
-    return current(f"{root}/.agentsync/config.toml", clone.store)[0]
 
 
 def _picking(worktree: git.Worktree) -> bool:

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from agentsync.base import files, git
+from agentsync.base import config, files, git
 from agentsync.base.errors import AgentsyncError, LockedError
-from agentsync.base.prepared import current
-from agentsync.base.settings import Settings, is_glob
+from agentsync.base.globs import is_glob
+from agentsync.base.settings import Settings
 from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.state import State
@@ -192,7 +192,7 @@ class Watcher:
             worktree.git_dir,
             self.clone.common_dir,
             _branch_file(seen, self.clone),
-            f"{root}/.agentsync/config.toml",
+            config.config_path(self.clone, worktree),
         )
         touched = tuple(git.signature(path) for path in folders)
         if touched != self._touched.get(worktree.name):
@@ -225,7 +225,7 @@ class Watcher:
 
 def settings_of(worktree: git.Worktree, clone: git.Clone) -> Settings:
     """What is in force in a worktree: each branch may configure itself."""
-    return current(f"{worktree.root}/.agentsync/config.toml", clone.store)[0]
+    return config.in_force(clone, worktree).settings
 
 
 def held(store: str) -> WatchLock:
@@ -286,7 +286,7 @@ def _state(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:
         head = git.head_signature(worktree, clone.common_dir)
     except OSError:
         head = ()  # the worktree is being removed
-    return head, git.operation(worktree.git_dir), git.signature(f"{worktree.root}/.agentsync/config.toml")
+    return head, git.operation(worktree.git_dir), git.signature(config.config_path(clone, worktree))
 
 
 def _folders(

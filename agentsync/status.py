@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentsync.base.settings import Settings, is_glob, literal, type_of
+from agentsync.base.globs import is_glob, literal
+from agentsync.base.settings import Settings, type_of
 from agentsync.ledger.events import Attribution, Change, Consolidation, Event, flatten
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.state import Known, State

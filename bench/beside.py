@@ -10,9 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentsync.base import git, prepared
+from agentsync.base import config, git
 from agentsync.base.errors import AgentsyncError
-from agentsync.base.settings import CONFIG_PATH
 from agentsync.observe.look import Request
 from agentsync.sync import sync
 from bench.clones import watched
@@ -133,7 +132,7 @@ def beside(lab: Lab) -> Step:
 def consolidate(root: str, desk: str) -> None:
     """Edit a document on the desk and consolidate, again and again, until there is no more input."""
     clone = git.locate(root)
-    settings, _ = prepared.current(f"{root}/{CONFIG_PATH}", clone.store)
+    settings = config.in_force(clone, clone.here).settings
     print("ready", flush=True)
     counts: dict[str, int] = {}
     number = 0

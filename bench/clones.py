@@ -8,7 +8,7 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-from agentsync.base import git, prepared
+from agentsync.base import config, git
 from agentsync.base.settings import CONFIG_PATH
 from agentsync.observe.look import Request
 from agentsync.sync import sync
@@ -81,7 +81,7 @@ def _begin(root: str) -> None:
     """A further baseline, so that what is known is what the repository has, whatever was written before."""
     clone = git.locate(root)
     assert clone.here
-    settings, _ = prepared.current(f"{root}/{CONFIG_PATH}", clone.store)
+    settings = config.in_force(clone, clone.here).settings
     request = Request(clone, settings, "init", [clone.here], time.time(), begin=True, timeout=60.0)
     view = sync(request, pay=False).seen.view
     assert not view.cursor.damaged

@@ -8,8 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from agentsync.base import git, prepared
-from agentsync.base.settings import CONFIG_PATH
+from agentsync.base import config, git
 from agentsync.observe.look import Request
 from agentsync.poller import Watcher
 from agentsync.sync import sync
@@ -43,7 +42,7 @@ def look(root: str) -> Callable[[], object]:
     assert clone.here
 
     def once() -> object:
-        settings, _ = prepared.current(f"{root}/{CONFIG_PATH}", clone.store)
+        settings = config.in_force(clone, clone.here).settings
         return sync(Request(clone, settings, "poller", [clone.here] if clone.here else [], time.time()))
 
     return once

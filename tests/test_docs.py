@@ -13,7 +13,7 @@ import pytest
 from lab.repo import Repo
 
 from agentsync.base import settings
-from agentsync.base.config import names_of
+from agentsync.base.config_text import names_of
 from agentsync.cli import COMMANDS
 from agentsync.ledger import events
 from agentsync.ledger.log import Ledger

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 import stat
 import time
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from typing import Any
 
 from agentsync.base.errors import LockedError
 
-_SIGURG = 23  # on Linux; `signal` is an import too
 MAX_DOCUMENT = 16 << 20  # bytes; a larger "document" is reported, not read
 
 
@@ -271,7 +271,7 @@ def _has_writer(fd: int) -> bool:
         return False
     try:
         # Whoever opens the file before the lease is given back makes the kernel send a signal: one that does nothing.
-        fcntl.fcntl(fd, fcntl.F_SETSIG, _SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
+
+from agentsync.base.globs import compiled, is_glob, literal, on_one_line
 
 CONFIG_PATH = ".agentsync/config.toml"
 
@@ -61,15 +64,12 @@ class Settings:
 
 def to_json(settings: Settings) -> dict[str, Any]:
     """The settings as JSON objects and arrays."""
-    flat = dict(vars(settings))
-    flat["report"] = dict(vars(settings.report))
-    flat["watch"] = [[w.path, w.type] for w in settings.watch]
-    return flat
+    return asdict(settings)
 
 
 def from_json(flat: dict[str, Any]) -> Settings:
     """The inverse of `to_json`."""
-    watch = tuple(Watch(path, type_) for path, type_ in flat["watch"])
+    watch = tuple(Watch(**one) for one in flat["watch"])
     return Settings(**{**flat, "report": Report(**flat["report"]), "watch": watch})
 
 
@@ -100,24 +100,6 @@ def type_of(settings: Settings, path: str) -> str | None:
     return _watched(settings.watch).type_of(path)
 
 
-def is_glob(path: str) -> bool:
-    """Whether a watched path has a `*`, `?` or `[` without a backslash before it."""
-    escaped = False
-    for char in path:
-        if char in "*?[" and not escaped:
-            return True
-        escaped = char == "\\" and not escaped
-    return False
-
-
-def literal(path: str) -> str:
-    """The name that a watched path without wildcards stands for: a backslash only says that the next is no wildcard."""
-    if "\\" not in path:
-        return path
-    parts = path.split("\\\\")
-    return "\\".join(part.replace("\\", "") for part in parts)
-
-
 def pathspecs(settings: Settings) -> list[str]:
     """What is watched, for git; what git finds may be more (a folder where a document was): ask `type_of`."""
     return [
@@ -134,26 +116,13 @@ def shell_pathspecs(settings: Settings) -> list[str]:
     return [f":(top,literal){CONFIG_PATH}", *map(_on_one_line, pathspecs(settings))]
 
 
-_MADE: dict[tuple[Watch, ...], Watched] = {}
-
-
+@lru_cache(maxsize=64)
 def _watched(watch: tuple[Watch, ...]) -> Watched:
-    if watch not in _MADE:
-        _MADE[watch] = _make(watch)
-    return _MADE[watch]
-
-
-def _make(watch: tuple[Watch, ...]) -> Watched:
     names: dict[str, str] = {}
-    globs = []
     for one in watch:
-        if is_glob(one.path):
-            from agentsync.base.globs import compiled  # late: the seed's eight documents need none
-
-            globs.append((compiled(one.path), one.path, one.type))
-        else:
+        if not is_glob(one.path):
             names.setdefault(literal(one.path), one.type)
-    return Watched(names, tuple(globs))
+    return Watched(names, tuple((compiled(one.path), one.path, one.type) for one in watch if is_glob(one.path)))
 
 
 def _is_reserved(path: str) -> bool:
@@ -164,9 +133,7 @@ def _is_reserved(path: str) -> bool:
 def _on_one_line(pathspec: str) -> str:
     if "\n" not in pathspec:
         return pathspec
-    from agentsync.base.globs import on_one_line  # late: hardly anybody has such a name
-
     magic, _, path = pathspec.partition(")")
     if magic.endswith("literal"):
-        path = "".join("\\" + char if char in "*?[\\" else char for char in path)
+        path = re.sub(r"([*?\[\\])", r"\\\1", path)
     return ":(top,glob)" + on_one_line(path)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from agentsync.base import git
+from agentsync.base import config, git
 from agentsync.base.errors import AgentsyncError, not_set_up
-from agentsync.base.prepared import current
-from agentsync.base.settings import CONFIG_PATH, Settings
+from agentsync.base.settings import Settings
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 
@@ -28,15 +27,11 @@ class Session:
         return self.clone.here
 
     @property
-    def config_path(self) -> str:
-        """The configuration file of the worktree asked from."""
-        return f"{self.here.root if self.here else self.clone.common_dir}/{CONFIG_PATH}"
-
-    @property
     def settings(self) -> Settings:
         """The settings in force; where the file is wrong these are the last valid ones, and `problem` says so."""
         if self._settings is None:
-            self._settings, self.problem = current(self.config_path, self.clone.store)
+            found = config.in_force(self.clone, self.here)
+            self._settings, self.problem = found.settings, found.problem
         return self._settings
 
     def valid_settings(self) -> Settings:
@@ -48,9 +43,7 @@ class Session:
     def check_config(self) -> None:
         """Raise ConfigError if the configuration that was used has a mistake."""
         if self.problem:
-            from agentsync.base.config import load  # late: TOML, and only to tell of a mistake
-
-            load(self.config_path)
+            config.load(config.config_path(self.clone, self.here))
 
     def view(self, *, with_index: bool = False) -> View:
         """The ledger, replayed. Raises AgentsyncError where nothing was set up."""

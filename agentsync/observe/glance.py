@@ -15,7 +15,8 @@ from hashlib import md5
 from typing import Any
 
 from agentsync.base import files, git, strict_json
-from agentsync.base.settings import Settings, is_glob, type_of, watched
+from agentsync.base.globs import is_glob
+from agentsync.base.settings import Settings, type_of, watched
 from agentsync.ledger.events import event_type
 from agentsync.ledger.state import Known, State
 from agentsync.observe.contents import Content

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from agentsync.base import files, git
-from agentsync.base.settings import Settings, Watch, is_glob, literal, pathspecs, type_of
+from agentsync.base.globs import is_glob, literal
+from agentsync.base.settings import Settings, Watch, pathspecs, type_of
 from agentsync.ledger.events import Baseline, Change, event_type, new_id, to_rfc3339
 from agentsync.ledger.state import Known
 from agentsync.observe.agents import attribute

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from agentsync.base import config, files
 from agentsync.base.errors import AgentsyncError, ConfigError
 from agentsync.base.git import Clone, Worktree
-from agentsync.base.settings import CONFIG_PATH, Settings, is_glob, literal
+from agentsync.base.globs import is_glob, literal
+from agentsync.base.settings import CONFIG_PATH, Settings
 from agentsync.ledger.log import Ledger
 from agentsync.report import region
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from agentsync import survey
-from agentsync.base import files, git, prepared
+from agentsync.base import config, files, git
 from agentsync.base.errors import AgentsyncError, LockedError
 from agentsync.base.git import Clone, Worktree
-from agentsync.base.settings import CONFIG_PATH, Settings
+from agentsync.base.settings import CONFIG_PATH
 from agentsync.ledger import notes, watermark
 from agentsync.ledger.events import to_rfc3339
 from agentsync.ledger.log import Ledger
@@ -58,9 +58,9 @@ class Patient:
         return repository.facts(self.here.root)
 
     @cached_property
-    def configuration(self) -> tuple[Settings, str | None]:
+    def configuration(self) -> config.Configuration:
         """The settings in force, and what is wrong with the file."""
-        return prepared.current(f"{self.here.root}/{CONFIG_PATH}", self.clone.store)
+        return config.in_force(self.clone, self.here)
 
     @cached_property
     def view(self) -> View:
@@ -70,13 +70,13 @@ class Patient:
     @cached_property
     def survey(self) -> Survey:
         """What lies around the ledger."""
-        settings, problem = self.configuration
-        return survey.survey(self.clone, self.view.state, settings, problem)
+        found = self.configuration
+        return survey.survey(self.clone, self.view.state, found.settings, found.problem)
 
     def look(self) -> None:
         """Observe once, which takes in what waits and pays what is owed."""
         worktrees = git.worktrees(self.clone)
-        sync(Request(self.clone, self.configuration[0], "scan", worktrees, time.time()))
+        sync(Request(self.clone, self.configuration.settings, "scan", worktrees, time.time()))
 
 
 def examine(patient: Patient) -> list[Result]:
@@ -119,7 +119,7 @@ def git_version(patient: Patient) -> Iterator[Result]:
 
 def configuration(patient: Patient) -> Iterator[Result]:
     """The configuration is valid; where it is not, the last valid one goes on."""
-    problem = patient.configuration[1]
+    problem = patient.configuration.problem
     if problem:
         yield Result("configuration", False, f"{problem}; the last valid configuration goes on", f"edit {CONFIG_PATH}")
     elif not os.path.exists(f"{patient.here.root}/{CONFIG_PATH}"):
@@ -229,7 +229,7 @@ def owed(patient: Patient) -> Iterator[Result]:
 
 def report_hidden(patient: Patient) -> Iterator[Result]:
     """git does not see the reports, where the configuration says so."""
-    settings = patient.configuration[0]
+    settings = patient.configuration.settings
     path = settings.report.path
     if settings.report.commit != "agentsync":
         return

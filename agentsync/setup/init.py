@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agentsync.base import config, files, git, prepared
+from agentsync.base import config, config_text, files, git
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone, Worktree
 from agentsync.base.settings import CONFIG_PATH, Report, Settings
@@ -67,7 +67,7 @@ def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], n
         *_write_report(here, settings, local=local, dry_run=wish.dry_run),
     ]
     if not wish.dry_run:
-        prepared.current(f"{here.root}/{CONFIG_PATH}", clone.store)
+        config.in_force(clone, here)
     if began:
         steps.append(Step("write", f"{clone.store}/ledger.jsonl", "the ledger, with what the documents hold now"))
         if not wish.dry_run:
@@ -117,8 +117,8 @@ def _settings(clone: Clone, here: Worktree, wish: Wish, environ: Mapping[str, st
                 hint=f'write language = "{wish.language}" there',
             )
         return settings, CONFIG_PATH
-    earlier = prepared.prepared(clone.store)
-    settings = earlier[0].settings if earlier else Settings()
+    earlier = config.last_valid(clone)
+    settings = earlier or Settings()
     language, source = wish.language, "--language"
     if language is None and earlier:
         language, source = settings.report.language, "the configuration of this clone's other branches"
@@ -147,7 +147,7 @@ def _language(here: Worktree, path: str, environ: Mapping[str, str]) -> tuple[st
 
 def _write_config(here: Worktree, settings: Settings, *, dry_run: bool) -> Iterator[Step]:
     if not os.path.lexists(f"{here.root}/{CONFIG_PATH}"):
-        yield _create(here, CONFIG_PATH, config.default_text(settings).encode(), "", dry_run=dry_run)
+        yield _create(here, CONFIG_PATH, config_text.default_text(settings).encode(), "", dry_run=dry_run)
 
 
 def _write_report(here: Worktree, settings: Settings, *, local: bool, dry_run: bool) -> Iterator[Step]:
@@ -254,7 +254,7 @@ def _as_written(path: str, purge: bool) -> bool:
     """Whether a configuration is what `init` wrote."""
     try:
         with open(path, encoding="utf-8") as file:
-            return purge or file.read() == config.default_text(config.load(path))
+            return purge or file.read() == config_text.default_text(config.load(path))
     except (OSError, ValueError, AgentsyncError):
         return purge
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 
-from agentsync.base import config, files, git, prepared
+from agentsync.base import config, config_text, files, git
 from agentsync.base.settings import CONFIG_PATH, Settings, Watch
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
@@ -49,10 +49,10 @@ class Scratch:
         """One commit, a baseline, and the hook in the same place as where it came from."""
         self.git("init", "-q", "--template=", ".")
         settings = Settings(watch=(Watch(DOCUMENT, "docs"),))
-        files.create(self.root, CONFIG_PATH, config.default_text(settings).encode())
+        files.create(self.root, CONFIG_PATH, config_text.default_text(settings).encode())
         self.commit("first\n")
         clone = git.Clone(f"{self.root}/.git", git.Worktree("main", self.root, f"{self.root}/.git"))
-        prepared.current(f"{self.root}/{CONFIG_PATH}", clone.store)
+        config.in_force(clone, clone.here)
         sync(Request(clone, settings, "init", git.worktrees(clone), 0, begin=True))
         os.makedirs(f"{self.root}/.git/{folder}", exist_ok=True)
         with open(hook, "rb") as file:

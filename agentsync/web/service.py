@@ -20,11 +20,11 @@ from typing import Any
 
 from agentsync import status
 from agentsync.base import git
-from agentsync.base.config import RANGES
+from agentsync.base.config import in_force
+from agentsync.base.config_keys import RANGES
 from agentsync.base.errors import AgentsyncError, not_set_up
 from agentsync.base.git import Worktree
-from agentsync.base.prepared import current
-from agentsync.base.settings import CONFIG_PATH, Settings
+from agentsync.base.settings import Settings
 from agentsync.ledger.events import Consolidation, DamagedError, decode
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.state import Pending, State
@@ -204,9 +204,8 @@ class AutoSyncService:
         return self._reasons.get(worktree.name, "")
 
     def _configured(self) -> tuple[Settings, str | None]:
-        root = self.clone.here.root if self.clone.here else self.clone.common_dir
-        settings, problem = current(f"{root}/{CONFIG_PATH}", self.clone.store)
-        return self._adjusted(settings), problem
+        found = in_force(self.clone, self.clone.here)
+        return self._adjusted(found.settings), found.problem
 
     def _adjusted(self, settings: Settings) -> Settings:
         return replace(settings, **self.overrides) if self.overrides else settings  # type: ignore[arg-type]

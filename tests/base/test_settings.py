@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from agentsync.base.globs import path_problem
+from agentsync.base.globs import is_glob, literal, path_problem
 from agentsync.base.settings import (
     Report,
     Settings,
     Watch,
     from_json,
-    is_glob,
-    literal,
     pathspecs,
     shell_pathspecs,
     to_json,
@@ -69,33 +67,13 @@ GLOBS = [
     "a**",
     "a**c",
     "ab**/f.md",
-    "[a]**/c.md",
-    "docs/[a-z].md",
-    "docs/[!a-z].md",
-    "docs/[^x].md",
-    "docs/[[:digit:]]*",
-    "docs/[[:nosuch:]]*",
-    "docs/[[:digit]*",
-    "docs/[]a]*",
-    "docs/[a-]b.md",
-    "docs/[z-a]b.md",
-    "docs/[\\a]b.md",
-    "docs/[a",
     "docs/a\\*b.md",
     "docs/a\\?b.*",
     "docs/a\\[b\\].*",
-    "docs/a[b].md",
-    "docs/a[*?]b.md",
-    "docs/*\\",
     "docs/back\\\\slash.*",
     "docs/new?line.md",
-    "docs/[!/]*.md",
     "docs?x.md",
-    "docs[/]x.md",
-    "**\\/x.md",
     "docs/\\.hidden.*",
-    "[[:alpha:]]*/b",
-    "[a-b]*",
 ]
 
 
@@ -151,7 +129,7 @@ def test_the_shells_lines_find_all_that_is_watched(repository: Path, path: str) 
 
 
 def test_a_newline_beside_wildcard_characters_stays_found_by_the_shell(repository: Path) -> None:
-    for path in ("docs/new\nline.md", "docs/new[\n]line.*", "docs/new[!a\n]lin*", "docs/new\\\nline.*"):
+    for path in ("docs/new\nline.md", "docs/new\nlin*", "docs/new\\\nline.*"):
         lines = shell_pathspecs(settings(path))
         assert len(lines) == 2
         assert "docs/new\nline.md" in found_by_git(repository, lines)
@@ -170,7 +148,7 @@ def test_a_name_goes_before_globs_and_globs_go_in_order() -> None:
 
 def test_neither_gits_nor_agentsyncs_own_files_are_ever_watched_by_a_glob() -> None:
     for path in (".git/config", ".GIT/x", "sub/.git/x", ".agentsync/config.toml", ".Agentsync/x"):
-        assert type_of(settings("**", "*/*", "**/*.toml", ".[g]it/*"), path) is None
+        assert type_of(settings("**", "*/*", "**/*.toml", ".?it/*"), path) is None
     assert type_of(settings("**"), ".github/x.yml") == "docs"
 
 
@@ -184,6 +162,7 @@ def test_a_name_that_is_no_utf_8_can_be_asked_for() -> None:
         ("**/" * 20 + "*a*a*a*a*b", "a/" * 300 + "a" * 250),
         ("*a" * 30 + "b", "a" * 250),
         ("**/*a*" * 10 + "/b", ("a" * 60 + "/") * 60),
+        ("**/" * 8 + "b", "a/" * 2000),
     ],
 )
 def test_no_glob_takes_for_ever(glob: str, path: str) -> None:
@@ -195,7 +174,8 @@ def test_no_glob_takes_for_ever(glob: str, path: str) -> None:
     "path",
     [
         *("", "/etc/passwd", "../x", "a/../x", "a//b", "a/", "./a", "a/.", ".git/config", "a/.GIT/x", ".agentsync/x"),
-        *("a\0b", "docs\\x.md", "a\\/b", "\\.\\./x", "a\\", "docs/[a", "*\n", "a" * 1001, ".AGENTSYNC", ".git"),
+        *("a\0b", "docs\\x.md", "a\\/b", "\\.\\./x", "a\\", "docs/[a", "docs/[ab].md", "*\n", "a" * 1001),
+        *(".AGENTSYNC", ".git"),
     ],
 )
 def test_a_path_that_cannot_be_watched_is_told_with_what_to_write(path: str) -> None:
@@ -205,7 +185,20 @@ def test_a_path_that_cannot_be_watched_is_told_with_what_to_write(path: str) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["AGENT_SYNC.md", "docs/**/*.md", "a\nb", "a b", "é", "a\\*b", "a\\\\b", "...", ".github/x"]
+    "path",
+    [
+        "AGENT_SYNC.md",
+        "docs/**/*.md",
+        "docs/\\[a].md",
+        "docs/a]",
+        "a\nb",
+        "a b",
+        "é",
+        "a\\*b",
+        "a\\\\b",
+        "...",
+        ".github/x",
+    ],
 )
 def test_a_path_that_can_be_watched_is_fine(path: str) -> None:
     assert path_problem(path) is None
@@ -214,17 +207,3 @@ def test_a_path_that_can_be_watched_is_fine(path: str) -> None:
 def test_settings_survive_json() -> None:
     one = Settings(7, 8, 9, False, Report("R.md", "en", 0), (Watch("a", "b"), Watch("**", "c")))
     assert from_json(json.loads(json.dumps(to_json(one)))) == one
-
-
-CLASSES = ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"]
-
-
-@pytest.mark.parametrize("name", CLASSES)
-def test_a_named_class_has_the_characters_that_git_gives_it(tmp_path: Path, name: str) -> None:
-    git(tmp_path, "init", "-q")
-    blob = git(tmp_path, "hash-object", "-w", "--stdin").strip()
-    names = [f"p{chr(code)}q" for code in range(1, 128) if chr(code) != "/"]
-    git(tmp_path, "update-index", "-z", "--index-info", stdin="".join(f"100644 {blob}\t{one}\0" for one in names))
-    for glob in (f"p[[:{name}:]]q", f"p[![:{name}:]]q"):
-        found = {one for one in names if type_of(settings(glob), one)}
-        assert found == found_by_git(tmp_path, [f":(top,glob){glob}"])

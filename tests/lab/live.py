@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agentsync.base import prepared
+from agentsync.base import config
 from agentsync.web import Access, create_app
 from agentsync.web.service import AutoSyncService
 from lab.repo import Repo, new_repo, seal_off
@@ -50,7 +50,8 @@ def ready(repo: Repo) -> Repo:
 def quiet(repo: Repo) -> Repo:
     """The same without hooks: only looks that somebody asks for find changes."""
     repo.begin()
-    assert prepared.current(str(repo.configure()), repo.clone().store) == (repo.settings, None)
+    repo.configure()
+    assert config.in_force(repo.clone(), repo.clone().here).settings == repo.settings
     return repo
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agentsync.base import config, git, prepared
+from agentsync.base import config, config_text, git
 from agentsync.base.git import Clone
 from agentsync.base.settings import Report, Settings, Watch
 from agentsync.ledger.events import Event, from_rfc3339
@@ -125,7 +125,7 @@ class Repo:
 
     def configure(self) -> Path:
         """Write the settings into the worktree's configuration; its path."""
-        self.write(config.default_text(self.settings), ".agentsync/config.toml")
+        self.write(config_text.default_text(self.settings), ".agentsync/config.toml")
         return self.root / ".agentsync/config.toml"
 
     def begin(self) -> None:
@@ -138,8 +138,8 @@ class Repo:
         assert clone.here
         hooks.install(clone.here.root, clone.here.git_dir, clone.common_dir, python=sys.executable)
         local_files.make_doors(clone.here.root, clone.here.git_dir, clone.common_dir)
-        config_path = self.configure()
-        assert prepared.current(str(config_path), clone.store) == (self.settings, None)
+        self.configure()
+        assert config.in_force(clone, clone.here) == config.Configuration(self.settings)
 
     def view(self) -> View:
         """The ledger, replayed."""

@@ -16,7 +16,7 @@ import pytest
 from lab.audit import audit
 from lab.repo import DOCS, QUIET, Repo
 
-from agentsync.base import config
+from agentsync.base import config_text
 from agentsync.base import git as plumbing
 from agentsync.base.settings import Settings, Watch
 from agentsync.ledger.events import new_id
@@ -726,7 +726,7 @@ def test_pre_commit_alone_begins_a_ledger(repo: Repo, monkeypatch: pytest.Monkey
     monkeypatch.chdir(repo.root)
     monkeypatch.setenv("PRE_COMMIT", "1")
     (repo.root / ".agentsync").mkdir()
-    (repo.root / ".agentsync" / "config.toml").write_text(config.default_text(QUIET))
+    (repo.root / ".agentsync" / "config.toml").write_text(config_text.default_text(QUIET))
     assert hook.main(["post-commit"]) == 0
     assert [line["kind"] for line in repo.lines()] == ["baseline"]
     repo.commit("x\n")

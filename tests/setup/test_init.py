@@ -10,7 +10,7 @@ import pytest
 from lab.commands import agentsync
 from lab.repo import DOCS, NOON, Repo, snapshot
 
-from agentsync.base import config, git
+from agentsync.base import config, config_text, git
 from agentsync.base.errors import AgentsyncError, ConfigError
 from agentsync.base.settings import Settings
 from agentsync.setup import init as setup
@@ -30,7 +30,7 @@ def test_a_commit_after_init_is_recorded(repo: Repo) -> None:
     """The whole way: init on the command line, commit, and the change is there, by a hook."""
     agentsync(repo.root, "init")
     (repo.root / ".agentsync" / "config.toml").write_text(
-        config.default_text(Settings()).replace("ROADMAP.md", "doc.md")
+        config_text.default_text(Settings()).replace("ROADMAP.md", "doc.md")
     )
     repo.commit("edited\n")
     assert [(change["file_path"], change["source"]) for change in repo.changes()] == [("doc.md", "hook")]
