@@ -1,9 +1,8 @@
 """agentsync: who changed the documents that agents and people share in a git repository."""
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # type checkers know the name; to import `typing` for it, git's filter would wait too long
 if TYPE_CHECKING:
     from agentsync.web.service import AutoSyncService, get_auto_sync_service
 

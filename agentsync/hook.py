@@ -62,7 +62,7 @@ def run(name: str, args: list[str], now: float) -> Synced:
         environ=os.environ if makes else None,
         budget=BUDGET,
     )
-    return sync(request, pay=not bare)
+    return sync(request, write=not bare)
 
 
 def in_background(start: str, store: str, lock: int | None) -> None:

@@ -198,7 +198,9 @@ def outcome(done: Synced) -> dict[str, Any]:
     scenes = done.seen.scenes
     return {
         "consolidation": done.seen.consolidation.id if done.seen.consolidation else None,
-        "reports": [{"worktree": one.worktree, "status": one.status, "reason": one.reason} for one in done.payments],
+        "reports": [
+            {"worktree": name, "status": one.kind.value, "reason": one.why} for name, one in done.reports.items()
+        ],
         "paused": [{"worktree": name, "operation": s.paused.name} for name, s in scenes.items() if s.paused],
         "problems": [{"about": path, "problem": why} for s in scenes.values() for path, why in s.problems.items()],
     }

@@ -19,29 +19,14 @@ from agentsync.status import Paused, Survey, names
 
 Why = Callable[[git.Worktree, git.Worktree | None, Settings], str]
 
-
 WATCH_LOCK = "watch.lock"  # in the store; the poller holds it
 
 
 def why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Settings) -> str:
     """The reason that a person can do something about; of other worktrees only what is seen from outside."""
-    found = git.operation(worktree.git_dir)
-    if found:
-        return f"a {found.name} is going on"
-    if worktree != here:
-        return ""
-    path = settings.report.path
-    try:
-        data = files.read_document(worktree.root, path)
-    except files.UnreadableError as error:
-        return f"{path}: {error}"
-    if data is None:
-        return _why_not_hidden(worktree, settings) or f"{path} is missing; `agentsync consolidate` makes it"
-    if _looks_broken(data):
-        return _why_broken(path, data)
-    if files.is_open_for_writing(worktree.root, path):
-        return f"{path} is open for writing in another program"
-    return _why_not_hidden(worktree, settings)
+    from agentsync.report import obstacle  # late: a report is hardly ever owed
+
+    return obstacle.why_not_written(worktree, settings) if worktree == here else obstacle.in_progress(worktree)
 
 
 def survey(
@@ -89,31 +74,6 @@ def is_held(path: str) -> bool:
 def _paused(worktrees: list[git.Worktree]) -> list[Paused]:
     going_on = ((one.name, git.operation(one.git_dir)) for one in worktrees)
     return [Paused(name, found.name, to_rfc3339(found.since)) for name, found in going_on if found]
-
-
-def _why_not_hidden(worktree: git.Worktree, settings: Settings) -> str:
-    from agentsync.report import git_filter, git_index  # late: a report is hardly ever owed
-
-    if settings.report.commit != "agentsync":
-        return ""
-    if not git_filter.is_installed(git.locate(worktree.root)):
-        return git_filter.NOT_INSTALLED
-    return git_index.obstacle(worktree, settings.report.path)
-
-
-def _looks_broken(data: bytes) -> bool:
-    begins, ends = data.count(b"<!-- agentsync:begin"), data.count(b"<!-- agentsync:end")
-    return b"<<<<<<<" in data or begins != ends or begins > 1
-
-
-def _why_broken(path: str, data: bytes) -> str:
-    from agentsync.report import region  # late: it costs as much as all the rest of `status`
-
-    try:
-        region.find(data)
-    except region.BrokenRegionError as error:
-        return f"{path}: {error}"
-    return ""
 
 
 def _documents(

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentsync.observe.look import Request, Seen, look
 from agentsync.report import consolidate, due, paid
-from agentsync.report.consolidate import Payment
+from agentsync.report.outcome import Kind, Outcome
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What was seen, and what became of each worktree's report; no payments where none was owed."""
+    """What was seen, and what became of each worktree's report, by name; nothing where none was owed."""
 
     seen: Seen
-    payments: tuple[Payment, ...] = ()
+    reports: dict[str, Outcome] = field(default_factory=dict)
 
 
-def sync(request: Request, *, pay: bool = True) -> Synced:
+def sync(request: Request, *, write: bool = True) -> Synced:
     """Look, decide, append, and render into the worktrees of the request. Raises LockedError, LedgerError."""
     seen = look(request)
-    payments = tuple(_pay(request, seen)) if pay else ()
-    tried = any(payment.status == "owed" for payment in payments)
+    reports = _write(request, seen) if write else {}
+    tried = any(report.kind is Kind.OWED for report in reports.values())
     due.tell(request.clone.store, seen.view.state, request.settings, tried=tried)
-    return Synced(seen, payments)
+    return Synced(seen, reports)
 
 
-def _pay(request: Request, seen: Seen) -> Iterator[Payment]:
+def _write(request: Request, seen: Seen) -> dict[str, Outcome]:
     """Write the reports that are owed in the worktrees of the request."""
     state = seen.view.state
     if not request.asked and not any(paid.is_owed(one, state, request.settings) for one in request.worktrees):
-        return
-    for worktree in request.worktrees:
-        yield consolidate.pay(
+        return {}
+    return {
+        worktree.name: consolidate.write(
             request.clone,
             worktree,
             seen.view,
@@ -42,3 +41,5 @@ def _pay(request: Request, seen: Seen) -> Iterator[Payment]:
             ending=request.ending if worktree == request.clone.here else (),
             within=request.source == "hook",
         )
+        for worktree in request.worktrees
+    }

@@ -144,10 +144,9 @@ def consolidate(root: str, desk: str) -> None:
         except AgentsyncError as error:  # looked too often at what never came to rest: the next one does it
             counts[error.message] = counts.get(error.message, 0) + 1
             continue
-        for payment in done.payments:
-            if payment.worktree == "main":
-                what = f"reports {payment.status}{payment.reason and f' ({payment.reason})'}"
-                counts[what] = counts.get(what, 0) + 1
+        if report := done.reports.get("main"):
+            what = f"reports {report.kind.value}{report.why and f' ({report.why})'}"
+            counts[what] = counts.get(what, 0) + 1
     print(", ".join(f"{what}: {counts[what]}" for what in sorted(counts, reverse=True)))
 
 

@@ -83,7 +83,7 @@ def _begin(root: str) -> None:
     assert clone.here
     settings = config.in_force(clone, clone.here).settings
     request = Request(clone, settings, "init", [clone.here], time.time(), begin=True, timeout=60.0)
-    view = sync(request, pay=False).seen.view
+    view = sync(request, write=False).seen.view
     assert not view.cursor.damaged
 
 

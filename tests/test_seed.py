@@ -16,7 +16,8 @@ from lab.repo import Repo, from_rfc3339
 from agentsync.base import files
 from agentsync.base.settings import SEED_WATCH, Report, Settings
 from agentsync.observe.witness import set_agent
-from agentsync.report import consolidate, region
+from agentsync.report import pages, region
+from agentsync.report.outcome import WRITTEN
 from agentsync.report.phrases import PHRASES
 
 SEED = Settings(report=Report(commit="with-work"))  # the region as plain text; test_hidden_*.py have the other way
@@ -92,7 +93,7 @@ def test_the_timeline_from_15_00_to_15_11(office: Office) -> None:
             assert office.pending == number
             assert office.reports == 0 and office.repo.read("AGENT_SYNC.md") == before
     synced = office.look()
-    assert [payment.status for payment in synced.payments] == ["written"]
+    assert list(synced.reports.values()) == [WRITTEN]
     assert office.pending == 0
     assert (
         office.repo.read("AGENT_SYNC.md")
@@ -198,9 +199,9 @@ def test_a_missing_report_file_drops_no_event(office: Office) -> None:
     for path in ("AGENTS.md", "ROADMAP.md", "CODEV_PROTOCOL.md", "docs/passation.md"):
         office.edit(path)
     synced = office.look()
-    assert [(p.status, p.reason[:24]) for p in synced.payments] == [("owed", "AGENT_SYNC.md is missing")]
+    assert [one.why[:24] for one in synced.reports.values()] == ["AGENT_SYNC.md is missing"]
     assert not (office.repo.root / "AGENT_SYNC.md").exists()
-    assert [p.status for p in office.look(asked=True).payments] == ["written"]
+    assert list(office.look(asked=True).reports.values()) == [WRITTEN]
     assert office.reports == 1
     assert "5 événements sur 5 fichiers" in office.repo.read("AGENT_SYNC.md")
     office.look()
@@ -359,4 +360,4 @@ def test_a_report_is_rendered_from_the_ledger_alone(office: Office) -> None:
     (office.repo.root / "AGENT_SYNC.md").write_text("# AGENT_SYNC.md\n")
     office.look(asked=True)
     assert office.repo.read("AGENT_SYNC.md") == written
-    assert consolidate.newest(office.repo.view(), 0)[0].count == 1
+    assert pages.newest(office.repo.view(), 0)[0].count == 1

@@ -83,13 +83,6 @@ def blob(name: str, *, cwd: str) -> bytes:
     return b"" if status else out
 
 
-def as_called(args: list[str], *, timeout: float) -> bytes | None:
-    """What `git ARGS` prints for the git that called us: in its repository, with its index. None if it could not."""
-    env = {**os.environ, **_FIXED}
-    status, out, _ = _spawn(["git", "--no-replace-objects", "--literal-pathspecs", *args], b"", env, timeout)
-    return None if status else out
-
-
 def without_local(environ: Mapping[str, str]) -> dict[str, str]:
     """An environment without what ties git to the repository that somebody's hook runs in."""
     return {name: value for name, value in environ.items() if name not in _LOCAL}

@@ -19,6 +19,7 @@ from agentsync.cli.words import count, moment, who
 from agentsync.ledger.events import Change, flatten
 from agentsync.observe.look import Request
 from agentsync.report import paid
+from agentsync.report.outcome import Kind, Outcome
 from agentsync.report.publish import Published
 from agentsync.sync import Synced, sync
 
@@ -44,8 +45,7 @@ def scan(as_json: bool) -> int:
         return OK
     _changes(found)
     _tell_consolidation(done)
-    for payment in done.payments:
-        _tell_payment(session, payment.worktree, payment.status, payment.reason)
+    _tell_reports(session, done.reports)
     for name, scene in done.seen.scenes.items():
         if scene.paused:
             say(f"paused: {clean(name)}: a {scene.paused.name} is going on, so its files were not looked at")
@@ -84,16 +84,15 @@ def consolidate(if_due: bool, commit: bool, as_json: bool) -> int:
             _changes(found)
         _tell_consolidation(done, nothing="no rule fires yet" if if_due else "nothing is pending")
     unpaid = {one.name for one in here if paid.is_owed(one, done.seen.view.state, session.settings)}
-    owed = [payment for payment in done.payments if payment.worktree in unpaid and payment.status == "owed"]
-    for payment in done.payments:
-        if not as_json and payment.status != "owed":
-            _tell_payment(session, payment.worktree, payment.status, payment.reason)
+    owed = {name: one.why for name, one in done.reports.items() if name in unpaid and one.kind is Kind.OWED}
+    if not as_json:
+        _tell_reports(session, {name: one for name, one in done.reports.items() if one.kind is not Kind.OWED})
     if published and not as_json:
         tell_published(published)
     if owed:
         raise AgentsyncError(
-            "the report could not be written; it is owed",
-            cause="; ".join(f"{payment.worktree}: {payment.reason}" for payment in owed),
+            "the report is not yet written",
+            cause="; ".join(f"{name}: {why}" for name, why in owed.items()),
             hint="nothing is lost: the next hook, command or poll after that is mended writes it",
         )
     return OK
@@ -111,7 +110,7 @@ def report(number: int | None, as_json: bool) -> int:
       agentsync report -n 0 > reports.md
       agentsync report --json
     """
-    from agentsync.report.consolidate import newest
+    from agentsync.report.pages import newest
     from agentsync.report.render import render
 
     session = Session()
@@ -173,9 +172,10 @@ def _tell_consolidation(done: Synced, nothing: str = "") -> None:
         say(nothing)
 
 
-def _tell_payment(session: Session, worktree: str, status: str, reason: str) -> None:
+def _tell_reports(session: Session, reports: dict[str, Outcome]) -> None:
     path = clean(session.settings.report.path)
-    if status == "written":
-        say(f"report written: {path} in {clean(worktree)}")
-    elif status == "owed":
-        say(f"report owed: {path} in {clean(worktree)}: {clean(reason)}")
+    for worktree, report in reports.items():
+        if report.kind is Kind.WRITTEN:
+            say(f"report written: {path} in {clean(worktree)}")
+        elif report.kind is Kind.OWED:
+            say(f"report not yet written: {path} in {clean(worktree)}: {clean(report.why)}")

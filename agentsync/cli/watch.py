@@ -13,6 +13,7 @@ from agentsync.cli.context import Session
 from agentsync.cli.output import clean, say, warn
 from agentsync.cli.words import count, who
 from agentsync.ledger.events import Change
+from agentsync.report.outcome import WRITTEN
 from agentsync.sync import Synced
 
 
@@ -57,9 +58,9 @@ def _tell(done: Synced) -> None:
     if done.seen.consolidation:
         made = done.seen.consolidation
         _say(f"{made.timestamp}  {count(len(made.event_ids), 'change')} consolidated ({made.trigger_type})")
-    for payment in done.payments:
-        if payment.status == "written":
-            _say(f"report written in {clean(payment.worktree)}")
+    for worktree, report in done.reports.items():
+        if report == WRITTEN:
+            _say(f"report written in {clean(worktree)}")
 
 
 def _complain(error: AgentsyncError) -> None:

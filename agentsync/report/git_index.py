@@ -19,12 +19,11 @@ from dataclasses import dataclass
 
 from agentsync.base import files, git, processes
 from agentsync.report import git_index_bytes, region
+from agentsync.report.outcome import NOTED, RACED, WRITTEN, Outcome, owed
 
 TRIES = 8
 PAUSE = 0.01  # seconds, a little more with each try
-SPARSE = "is left out by a sparse checkout"
-ASSUMED = "is assumed to be unchanged (git update-index)"
-LOCKED = "another git command holds index.lock"
+AT_WORK = owed("another git command is at work here, or git's index cannot be written")
 _INTENT_TO_ADD = 1 << 29
 
 
@@ -76,42 +75,31 @@ def is_intended(worktree: git.Worktree, path: str) -> bool:
     return b"flags:" in out and bool(int(out[out.index(b"flags:") + 1], 16) & _INTENT_TO_ADD)
 
 
-def obstacle(worktree: git.Worktree, path: str) -> str:
-    """Why the entry must not be touched now; "" if it may be, or there is none."""
-    entry = find(worktree, path)
-    if entry is not None and not entry.merged:
-        return f"{path} is unmerged"
-    _clear(worktree)
-    if os.path.lexists(f"{worktree.git_dir}/index.lock"):
-        return LOCKED
-    return "" if entry is None or entry.tag == "H" else f"{path} {_TAGS.get(entry.tag, 'is marked in the index')}"
-
-
-_TAGS = {"S": SPARSE, "h": ASSUMED}
-
-
 def exchange(
     worktree: git.Worktree, path: str, file: files.Staged, before: bytes, stored: bytes, *, within: bool
-) -> str:
-    """Put a new region into the file that holds `before`, and its stat into the index, while no git can see it between.
+) -> Outcome:
+    """Put a new region into the file that holds `before`, so that git sees at no moment that its size is another one.
 
-    `stored`: the blob that the index is believed to have. "noted"; "forgotten", where nothing proves that the file was
-    as the index has it, so that git has to compare; "raced" if the file or the index has changed; "locked" by another
-    git command (but for that in whose hook this runs `within`); "unknown" if the index is not understood. Raises
-    OSError.
+    `stored`: the blob that the index is believed to have. NOTED; WRITTEN, where git has to compare contents; RACED if
+    the file or the index has changed; or owed, while another git command is at work (but for that in whose hook this
+    runs `within`). Raises OSError.
     """
+    entry = find(worktree, path)
+    if entry is None or (entry.empty and is_intended(worktree, path)):
+        return _exchanged(file, before)  # git knows nothing of it, or no size
     index = f"{worktree.git_dir}/index"
     copy = f"{index}.agentsync.{os.getpid()}"
-    _clear(worktree)
+    clear(worktree)
     split = any(name.startswith("sharedindex.") for name in os.listdir(worktree.git_dir))
     try:
         for indexed in _unlocked(index):
             data = _copy(index, copy)
             place = None if split else git_index_bytes.find(data, os.fsencode(path))
-            if place is None:
-                return "unknown"
+            if place is None:  # an index that is not understood
+                return _exchanged(file, before) if forget_stat(worktree, path) else AT_WORK
             signature, status = git.signature(file.path), os.lstat(file.path)
             same = git_index_bytes.is_blob(place, stored) and _as_stored(before, stored) == stored
+            # Else nothing proves that the file was as the index has it.
             clean = same or git_index_bytes.matches(data, place, status, indexed[2])
             mtime = indexed[2] if git_index_bytes.is_racy(data, place, indexed[2]) else None
             steps = _Steps(index, copy, data, place, mtime, file, before)
@@ -121,12 +109,16 @@ def exchange(
             if not processes.at_work(worktree.root, within=within):
                 taken = steps.take(indexed, signature, clean)
             if taken is not None:
-                return ("noted" if clean else "forgotten") if taken else "raced"
-        return "locked"
+                return (NOTED if clean else WRITTEN) if taken else RACED
+        return AT_WORK
     finally:
         for name in (copy, f"{copy}.new"):
             with suppress(OSError):
                 os.unlink(name)
+
+
+def _exchanged(file: files.Staged, before: bytes) -> Outcome:
+    return WRITTEN if file.exchange(before) else RACED
 
 
 @dataclass(frozen=True)
@@ -224,7 +216,7 @@ def _change(
     """Let git change a copy of the index, then put it in the index's place. `commands` None: it must not be changed."""
     index = f"{worktree.git_dir}/index"
     copy = f"{index}.agentsync.{os.getpid()}"
-    _clear(worktree)
+    clear(worktree)
     try:
         for indexed in _unlocked(index):
             _copy(index, copy)
@@ -294,7 +286,7 @@ def _unlock(copy: str, lock: str) -> None:
             os.unlink(lock)
 
 
-def _clear(worktree: git.Worktree) -> None:
+def clear(worktree: git.Worktree) -> None:
     """Take away what an agentsync that was killed has left: its copy, and the lock that is the same file."""
     lock = f"{worktree.git_dir}/index.lock"
     for name in os.listdir(worktree.git_dir):

@@ -9,10 +9,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha1, sha256
+from struct import Struct
 
-_HEADER = 12  # bytes: DIRC, version, number of entries
-_STAT = 40  # bytes: ctime, mtime, device, inode, mode, user, group, size
-_MODE = slice(24, 28)  # of these, the mode, which is not the file's but git's
+_HEADER = Struct(">4sII")  # DIRC, version, number of entries
+_STAT = Struct(">10I")  # ctime and mtime in s and ns, device, inode, mode, user, group, size
+_MTIME, _MODE = 2, 6  # of these; the mode is not the file's but git's
+_FLAGS = Struct(">H")
 _EXTENDED, _ASSUMED, _STAGE, _LENGTH = 0x4000, 0x8000, 0x3000, 0x0FFF
 
 
@@ -31,7 +33,7 @@ def find(data: bytes, path: bytes) -> Place | None:
     for at, flags, name in _entries(data, hashed):
         if name == path:
             plain = not flags & (_EXTENDED | _ASSUMED | _STAGE)
-            return Place(at, data[at + _STAT : at + _STAT + hashed], hashed) if plain else None
+            return Place(at, data[at + _STAT.size :][:hashed], hashed) if plain else None
         if name > path:
             break
     return None
@@ -39,12 +41,13 @@ def find(data: bytes, path: bytes) -> Place | None:
 
 def _entries(data: bytes, hashed: int) -> Iterator[tuple[int, int, bytes]]:
     """Where each entry begins, its flags and its name."""
-    if not hashed or data[:4] != b"DIRC" or (version := _number(data, 4)) not in (2, 3, 4):
+    signature, version, count = _HEADER.unpack_from(data) if hashed else (b"", 0, 0)
+    if signature != b"DIRC" or version not in (2, 3, 4):
         return
-    at, name = _HEADER, b""
-    for _ in range(_number(data, 8)):
-        flags = int.from_bytes(data[at + _STAT + hashed : at + _STAT + hashed + 2])
-        begin = at + _STAT + hashed + (4 if flags & _EXTENDED else 2)
+    at, name = _HEADER.size, b""
+    for _ in range(count):
+        (flags,) = _FLAGS.unpack_from(data, at + _STAT.size + hashed)
+        begin = at + _STAT.size + hashed + _FLAGS.size * (2 if flags & _EXTENDED else 1)
         if version == 4:
             strip, begin = _varint(data, begin)
             end = data.index(b"\0", begin)
@@ -67,7 +70,7 @@ def is_racy(data: bytes, place: Place, mtime: int) -> bool:
     """
     second = mtime // 10**9  # some builds of git know whole seconds only
     entries = _entries(data, place.hashed)
-    return any(_number(data, at + 8) >= second for at, _, _ in entries if at != place.at)
+    return any(_STAT.unpack_from(data, at)[_MTIME] >= second for at, _, _ in entries if at != place.at)
 
 
 def is_blob(place: Place, content: bytes) -> bool:
@@ -77,32 +80,24 @@ def is_blob(place: Place, content: bytes) -> bool:
 
 def matches(data: bytes, place: Place, status: os.stat_result, index_mtime: int) -> bool:
     """Whether the entry's stat is this one, and proves anything: no file as young as the index (its mtime in ns)."""
-    known, wanted = data[place.at : place.at + _STAT], _stat(data, place, status)
-    return known == wanted and status.st_mtime_ns < index_mtime
+    return _STAT.unpack_from(data, place.at) == _numbers(data, place, status) and status.st_mtime_ns < index_mtime
 
 
 def with_stat(data: bytes, place: Place, status: os.stat_result | None) -> bytes:
     """The index with this stat for the entry; None: with no stat, so that git compares contents."""
-    new = _stat(data, place, status)
-    body = data[: place.at] + new + data[place.at + _STAT : -place.hashed]
-    return body + _hash(body, place.hashed)
+    changed = bytearray(data[: -place.hashed])
+    _STAT.pack_into(changed, place.at, *_numbers(data, place, status))
+    return bytes(changed) + _hash(changed, place.hashed)
 
 
-def _stat(data: bytes, place: Place, status: os.stat_result | None) -> bytes:
-    mode = data[place.at : place.at + _STAT][_MODE]
+def _numbers(data: bytes, place: Place, status: os.stat_result | None) -> tuple[int, ...]:
+    """What an entry says of its file."""
+    mode = _STAT.unpack_from(data, place.at)[_MODE]
     if status is None:
-        return bytes(24) + mode + bytes(12)
-    before = (*divmod(status.st_ctime_ns, 10**9), *divmod(status.st_mtime_ns, 10**9), status.st_dev, status.st_ino)
-    after = (status.st_uid, status.st_gid, status.st_size)
-    return b"".join(map(_four, before)) + mode + b"".join(map(_four, after))
-
-
-def _four(number: int) -> bytes:
-    return (number & 0xFFFFFFFF).to_bytes(4)
-
-
-def _number(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 4])
+        return (0,) * _MODE + (mode, 0, 0, 0)
+    times = (*divmod(status.st_ctime_ns, 10**9), *divmod(status.st_mtime_ns, 10**9))
+    rest = (status.st_dev, status.st_ino, mode, status.st_uid, status.st_gid, status.st_size)
+    return tuple(number & 0xFFFFFFFF for number in (*times, *rest))
 
 
 def _hash_size(data: bytes) -> int:
@@ -110,7 +105,7 @@ def _hash_size(data: bytes) -> int:
     return next((size for size in (20, 32) if len(data) > size and _hash(data[:-size], size) == data[-size:]), 0)
 
 
-def _hash(data: bytes, size: int) -> bytes:
+def _hash(data: bytes | bytearray, size: int) -> bytes:
     digest = sha256(data) if size == 32 else sha1(data)
     return digest.digest()
 

@@ -1,4 +1,4 @@
-"""Which consolidation a worktree's report region shows; asking for it costs no import of what renders.
+"""Which consolidation a worktree's report region shows.
 
 The note in the worktree's git directory has the consolidation's id; where git does not see the region, in a second line
 the stat of what was written (git rewrites the file whenever it likes, and the region is gone or an older one then); and
@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from agentsync.base import files, git
-
-if TYPE_CHECKING:  # git's filter comes here, and waits for nothing that it does not need
-    from agentsync.base.settings import Settings
-    from agentsync.ledger.state import State
+from agentsync.base.settings import Settings
+from agentsync.ledger.state import State
+from agentsync.report import hidden
 
 EARLIER = 15  # ids
 _PLAIN = "seen by git: "
@@ -40,18 +38,14 @@ def mark_paid(worktree: git.Worktree, consolidation: str, stamp: str = "") -> No
     note = _note(worktree)
     earlier = [id_ for id_ in (note.id, *note.earlier) if id_ not in ("", consolidation)][:EARLIER]
     with suppress(OSError):
-        files.replace_file(_path(worktree), f"{consolidation}\n{stamp}\n{' '.join(earlier)}\n".encode())
+        files.replace_file(
+            f"{worktree.git_dir}/{hidden.NOTE}", f"{consolidation}\n{stamp}\n{' '.join(earlier)}\n".encode()
+        )
 
 
 def shown(worktree: git.Worktree) -> str:
     """The id of the consolidation that was written last; "" for none."""
     return _note(worktree).id
-
-
-def written(worktree: git.Worktree) -> tuple[str, ...]:
-    """The same and those before it: an editor may save a region that it has read some time ago."""
-    note = _note(worktree)
-    return (note.id, *note.earlier)
 
 
 def is_settled(worktree: git.Worktree) -> bool:
@@ -79,13 +73,5 @@ class _Note:
 
 
 def _note(worktree: git.Worktree) -> _Note:
-    try:
-        with open(_path(worktree), encoding="utf-8", errors="replace") as file:
-            id_, stamp, earlier, *_ = [*file.read().split("\n"), "", ""]
-    except OSError:
-        return _Note()
+    id_, stamp, earlier = hidden.note(worktree.git_dir)
     return _Note(id_, stamp, tuple(earlier.split()))
-
-
-def _path(worktree: git.Worktree) -> str:
-    return f"{worktree.git_dir}/agentsync-report"

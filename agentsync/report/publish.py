@@ -19,11 +19,10 @@ from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone, Worktree
 from agentsync.base.settings import Settings
 from agentsync.ledger.view import View
-from agentsync.report import consolidate, git_index, paid, region
+from agentsync.report import consolidate, git_index, obstacle, pages, paid, region
 from agentsync.report.commit_hooks import CommitHooks
 from agentsync.report.phrases import PHRASES
 from agentsync.report.publish_branch import require_branch
-from agentsync.report.render import render
 
 TRIES = 10  # new attempts after somebody else has moved the branch
 PATIENCE = 2.0  # seconds
@@ -55,8 +54,8 @@ def publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) ->
 def _require_calm(worktree: Worktree, settings: Settings) -> None:
     """Nothing is in the way. git holds its lock for a moment only, mostly: that is waited for."""
     deadline = time.monotonic() + PATIENCE
-    while why := consolidate.obstacle(worktree, settings):
-        if why != git_index.LOCKED or time.monotonic() >= deadline:
+    while why := obstacle.of_report(worktree, settings):
+        if why != obstacle.LOCKED or time.monotonic() >= deadline:
             raise AgentsyncError("the report cannot be published now", cause=why, hint="end that, then try again")
         time.sleep(0.01)
 
@@ -75,7 +74,7 @@ def _publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -
                 return Published(None, branch)
             if commit := attempt.commit(folder):
                 paid.mark_paid(worktree, paid.shown(worktree))  # owed: its region may have to stand elsewhere now
-                consolidate.pay(clone, worktree, view, settings)
+                consolidate.write(clone, worktree, view, settings)
                 return Published(commit, branch)
             why = attempt.why
     raise AgentsyncError(
@@ -102,8 +101,7 @@ def _page(view: View, settings: Settings) -> _Page:
         raise AgentsyncError(
             "there is no report to publish", cause="nothing was consolidated yet", hint="agentsync consolidate --commit"
         )
-    body = render(consolidate.newest(view, report.keep), report.language)
-    return _Page(report.path, last.id, last.timestamp, body, PHRASES[report.language].heading)
+    return _Page(report.path, last.id, last.timestamp, pages.body(view, settings), PHRASES[report.language].heading)
 
 
 def required(here: Worktree | None) -> Worktree:

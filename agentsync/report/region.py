@@ -7,13 +7,11 @@ What stands outside passes through byte for byte, whatever it is: text that is n
 and `strip(put(x, ...)) == x` for every x without marker lines. That is why the region says `bare=yes` where the file
 did not end in a newline before the region was added behind it.
 
-A UTF-16 file (with its BOM) is treated as UTF-8 and turned back; both ways keep every code unit.
+git's filter waits for this module, so it imports little: what is seldom needed is imported where it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from hashlib import sha256
 
 _MARKER = b"<!-- agentsync:"
@@ -22,14 +20,13 @@ _ABOUT = b"<!-- agentsync:report "
 _END = b"<!-- agentsync:end -->"
 _BARE = b" bare=yes"
 _OURS, _BASE, _THEIRS = _CONFLICT = (b"<<<<<<<", b"|||||||", b">>>>>>>")
-_BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_BOM, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
 
 class BrokenRegionError(ValueError):
     """The markers do not enclose one region; the text says in which line and what is wrong."""
 
 
-@dataclass(frozen=True)
 class Region:
     """The region at `start` to `end` (bytes; from the begin marker to behind the end marker's newline).
 
@@ -38,37 +35,33 @@ class Region:
     region's line ending.
     """
 
-    start: int
-    end: int
-    body: bytes
-    digest: str
-    id: str
-    intact: bool
-    bare: bool
-    newline: bytes
+    def __init__(self, start: int, end: int, body: bytes, about: dict[str, str], newline: bytes) -> None:
+        self.start, self.end, self.body, self.newline = start, end, body, newline
+        self.digest, self.id = about.get("digest", ""), about.get("id", "")
+        self.intact = self.digest == _digest(body) if self.digest else not body.strip()
+        self.bare = about.get("bare") == "yes"
 
 
 def find(content: bytes) -> Region | None:
     """The report region of a file, or None where there are no markers. Raises BrokenRegionError."""
-    bom, text, _ = _open(content)
+    bom, text = _open(content)
     region = _locate(text)
-    if region is None:
-        return None
-    start = len(_close(bom, text[: region.start]))
-    end = len(_close(bom, text[: region.end]))
-    return replace(region, start=start, end=end)
+    if region is not None:
+        region.start += len(bom)
+        region.end += len(bom)
+    return region
 
 
 def strip(content: bytes) -> bytes:
     """The file without its report region, as its authors wrote it; with broken markers the content as it is."""
-    if not _mentions_marker(content):
+    if _MARKER not in content:
         return content
-    bom, text, tail = _open(content)
+    bom, text = _open(content)
     try:
-        before, after, region = _split(text)
+        before, after, _ = _split(text)
     except BrokenRegionError:
         return content
-    return _close(bom, before + after) + tail if region else content
+    return bom + before + after
 
 
 def put(content: bytes, body: str, consolidation_id: str, heading: str, rendered: str | None = None) -> bytes:
@@ -80,7 +73,7 @@ def put(content: bytes, body: str, consolidation_id: str, heading: str, rendered
     BrokenRegionError, and ValueError for a body or id that would break the region.
     """
     _refuse_markers(body, consolidation_id)
-    bom, text, tail = _open(content)
+    bom, text = _open(content)
     before, after, region = _split(text)
     section = _section(before + after)
     if region is None and section:
@@ -93,7 +86,7 @@ def put(content: bytes, body: str, consolidation_id: str, heading: str, rendered
     below = b"".join(line + newline for line in typed) + after
     gap = newline if before and not before.endswith(b"\n") else b""
     lines = _lines(inside, consolidation_id, bare=bool(gap) and not below)
-    return _close(bom, before + gap + b"".join(line + newline for line in lines) + below) + tail
+    return bom + before + gap + b"".join(line + newline for line in lines) + below
 
 
 def as_stored(content: bytes, stored: bytes) -> bytes:
@@ -107,10 +100,10 @@ def as_stored(content: bytes, stored: bytes) -> bytes:
         return content
     if found is None or not found.intact:
         content = put(content, "", "", "")
-    bom, text, tail = _open(content)
+    bom, text = _open(content)
     before, after, region = _split(text)
     if other is None:
-        return _close(bom, before + after) + tail
+        return bom + before + after
     before, after = _parted(before, after, *_split(there)[:2])
     newline = _newline(before + after, region)
     gap = newline if before and not before.endswith(b"\n") else b""
@@ -119,7 +112,7 @@ def as_stored(content: bytes, stored: bytes) -> bytes:
         block = _with_bare(block, bool(gap))
     elif not block.endswith(b"\n"):
         block += b"\n"
-    return _close(bom, before + gap + block.replace(b"\n", newline) + after) + tail
+    return bom + before + gap + block.replace(b"\n", newline) + after
 
 
 def _parted(before: bytes, after: bytes, old_before: bytes, old_after: bytes) -> tuple[bytes, bytes]:
@@ -166,8 +159,8 @@ def _with_bare(block: bytes, bare: bool) -> bytes:
 
 def is_text(content: bytes) -> bool:
     """Whether lines can be told in it; UTF-16 without its byte order mark is full of zeros, at line ends at least."""
-    text = _open(content)[1]
-    return b"\n\0" not in text and b"\0\n" not in text and text.count(b"\0") * 4 <= len(text)
+    wide = content.startswith(_UTF_16) or b"\n\0" in content or b"\0\n" in content
+    return not wide and content.count(b"\0") * 4 <= len(content)
 
 
 def section_language(content: bytes) -> str | None:
@@ -176,30 +169,9 @@ def section_language(content: bytes) -> str | None:
     return section[1] if section else None
 
 
-def _mentions_marker(content: bytes) -> bool:
-    if _MARKER in content:
-        return True
-    codec = _BOMS.get(content[:2])
-    return codec is not None and _MARKER.decode().encode(codec) in content
-
-
-def _open(content: bytes) -> tuple[bytes, bytes, bytes]:
-    """BOM, text in an encoding that contains ASCII, and the odd byte at the end of a UTF-16 file that has one."""
-    for bom, codec in _BOMS.items():
-        if not content.startswith(bom):
-            continue
-        if codec == "utf-8":
-            return bom, content[3:], b""
-        even = len(content) & ~1
-        return bom, content[2:even].decode(codec, "surrogatepass").encode("utf-8", "surrogatepass"), content[even:]
-    return b"", content, b""
-
-
-def _close(bom: bytes, text: bytes) -> bytes:
-    codec = _BOMS.get(bom, "utf-8")
-    if codec != "utf-8":
-        text = text.decode("utf-8", "surrogatepass").encode(codec, "surrogatepass")
-    return bom + text
+def _open(content: bytes) -> tuple[bytes, bytes]:
+    """The byte order mark, if there is one, and the text."""
+    return (_BOM, content[len(_BOM) :]) if content.startswith(_BOM) else (b"", content)
 
 
 def _split(text: bytes) -> tuple[bytes, bytes, Region | None]:
@@ -217,7 +189,7 @@ def _split(text: bytes) -> tuple[bytes, bytes, Region | None]:
 
 
 def _locate(text: bytes) -> Region | None:
-    markers = list(_markers(text))
+    markers = _markers(text)
     if not markers:
         return None
     (start, inner, begin), (outer, end, _) = _pair(text, markers)
@@ -232,20 +204,20 @@ def _locate(text: bytes) -> Region | None:
         about = begin[len(_BEGIN) :]
     words = (word.partition("=") for word in about.removesuffix(b"-->").decode(errors="replace").split())
     attributes = {name: value for name, _, value in words}
-    digest = attributes.get("digest", "")
-    intact = digest == _digest(body) if digest else not body.strip()
-    return Region(start, end, body, digest, attributes.get("id", ""), intact, attributes.get("bare") == "yes", newline)
+    return Region(start, end, body, attributes, newline)
 
 
-def _markers(text: bytes) -> Iterator[tuple[int, int, bytes]]:
+def _markers(text: bytes) -> list[tuple[int, int, bytes]]:
     """Start, end (behind the newline) and text of each line that is a marker."""
+    found = []
     start = text.find(_MARKER)
     while start >= 0:
         end = text.find(b"\n", start) + 1 or len(text)
         line = text[start:end].rstrip(b"\r\n")
         if _begins_line(text, start) and (line == _END or (line.startswith(_BEGIN) and line.endswith(b" -->"))):
-            yield start, end, line
+            found.append((start, end, line))
         start = text.find(_MARKER, end)
+    return found
 
 
 def _pair(text: bytes, markers: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:

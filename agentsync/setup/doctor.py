@@ -20,8 +20,8 @@ from agentsync.ledger.events import to_rfc3339
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 from agentsync.observe.look import Request
-from agentsync.report import git_filter, git_index, region
-from agentsync.setup import hooks, local_files, repository
+from agentsync.report import attributes, obstacle, region
+from agentsync.setup import git_filter, hooks, local_files, repository
 from agentsync.setup.hook_states import STATES, inspect
 from agentsync.setup.proof import prove
 from agentsync.status import Survey
@@ -234,30 +234,30 @@ def report_hidden(patient: Patient) -> Iterator[Result]:
     if settings.report.commit != "agentsync":
         return
     if not git_filter.is_current(patient.clone, patient.python):
-        there = git_filter.is_installed(patient.clone)
+        there = attributes.is_installed(patient.clone.common_dir)
         gone = there and not os.access(git_filter.program(patient.clone), os.X_OK)
         what = "calls an interpreter that is gone" if gone else "is another version's" if there else "is not installed"
         fix = partial(git_filter.install, patient.clone, patient.python)
         yield Result("report filter", not (gone or not there), f"git's filter {what}", "agentsync init", fix)
     for worktree in git.worktrees(patient.clone):
-        if foreign := git_filter.foreign_filter(patient.clone, worktree, path):
+        if foreign := attributes.foreign_filter(patient.clone, worktree, path):
             what = f"{path} has filter={foreign} in worktree {worktree.name}, so git sees the reports there"
             yield Result("report filter", True, what)
             continue
-        why = git_index.obstacle(worktree, path)
+        why = obstacle.of_index(worktree, path)
         if why:
             what = f"no report is written in worktree {worktree.name}: {why}"
             yield Result("report filter", False, what, _way_out(why, worktree, path))
-        elif git_filter.is_installed(patient.clone):
+        elif attributes.is_installed(patient.clone.common_dir):
             yield Result("report filter", True, f"git does not see the reports in {path} of worktree {worktree.name}")
 
 
 def _way_out(why: str, worktree: Worktree, path: str) -> str:
     """What to type so that the report's index entry can be changed again."""
     ways = {
-        git_index.LOCKED: f"wait; if no git command is running, remove {worktree.git_dir}/index.lock",
-        f"{path} {git_index.SPARSE}": f"git sparse-checkout add {path}",
-        f"{path} {git_index.ASSUMED}": f"git update-index --no-assume-unchanged {path}",
+        obstacle.LOCKED: f"wait; if no git command is running, remove {worktree.git_dir}/index.lock",
+        f"{path} {obstacle.SPARSE}": f"git sparse-checkout add {path}",
+        f"{path} {obstacle.ASSUMED}": f"git update-index --no-assume-unchanged {path}",
     }
     return ways.get(why, "end that")
 

@@ -15,9 +15,9 @@ from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 from agentsync.observe.look import Request
-from agentsync.report import git_filter, region
+from agentsync.report import attributes, obstacle, region
 from agentsync.report.phrases import PHRASES, STARTERS, starter
-from agentsync.setup import hooks, local_files
+from agentsync.setup import git_filter, hooks, local_files
 from agentsync.setup.changes import Step
 from agentsync.sync import sync
 
@@ -81,9 +81,9 @@ def _install_filter(clone: Clone, here: Worktree, settings: Settings, python: st
         if not dry_run:
             git_filter.install(clone, python)
         yield Step("write", f"{clone.common_dir}/config", "git's filter and merge driver for the reports")
-    if not git_filter.fits(clone, here, settings):
+    if not attributes.fit(clone, here, settings):
         if not dry_run:
-            git_filter.way(clone, here, settings)
+            attributes.way(clone, here, settings)
         yield Step("write", f"{clone.common_dir}/info/attributes")
 
 
@@ -207,7 +207,7 @@ def _show_reports(clone: Clone, every: list[Worktree], *, dry_run: bool) -> Iter
         return
     for worktree in every:
         path = _report_path(worktree)
-        why = git_filter.obstacle(worktree, path)
+        why = obstacle.in_progress(worktree) or obstacle.of_index(worktree, path)
         if why:
             yield Step("keep", f"{worktree.root}/{path}", f"its report may show in `git status`: {why}")
         elif git_filter.uncover(worktree, path, dry_run=dry_run):

@@ -6,6 +6,7 @@ import threading
 from bisect import bisect_left
 from itertools import accumulate
 
+from agentsync.report.outcome import WRITTEN
 from agentsync.sync import Synced
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -43,5 +44,5 @@ class Looks:
     def looked(self, done: Synced, seconds: float) -> None:
         """Count one more; for whoever calls `sync()` and holds a clock."""
         self.checks.observe(seconds)
-        if done.seen.consolidation or any(payment.status == "written" for payment in done.payments):
+        if done.seen.consolidation or WRITTEN in done.reports.values():
             self.consolidations.observe(seconds)

@@ -10,7 +10,7 @@ from agentsync.ledger import events, history
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
-from agentsync.report.consolidate import owner_of
+from agentsync.report.pages import owner_of
 
 EXAMINED = 20_000  # records looked at for one page: a filter that hardly anything passes must not cost more
 

@@ -231,7 +231,7 @@ class AutoSyncService:
                 self._replay.expire()  # a report may have been written, notes taken in
             self.looks.looked(done, time.perf_counter() - began)
             self._reasons.update({one.name: "" for one in request.worktrees})
-            self._reasons.update({paid.worktree: paid.reason for paid in done.payments})
+            self._reasons.update({name: report.why for name, report in done.reports.items()})
         return done
 
     def _looked(self, done: Synced) -> None:

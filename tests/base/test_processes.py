@@ -14,6 +14,7 @@ from lab.repo import Repo
 from lab.report import edited, hidden
 
 from agentsync.base import processes
+from agentsync.report.outcome import WRITTEN, Kind
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc: nobody can tell what is at work")
 ASK = """\
@@ -86,10 +87,10 @@ def test_a_report_waits_for_a_command_at_work(repo: Repo, tmp_path: Path, reques
     before = repo.read("AGENT_SYNC.md")
     committing = request.getfixturevalue("committing")
     repo.write("another edit\n", "docs/other.md")
-    payment = next(one for one in repo.look(asked=True).payments if one.worktree == "main")
-    assert (payment.status, payment.reason.partition(",")[0]) == ("owed", "another git command is at work here")
+    report = repo.look(asked=True).reports["main"]
+    assert (report.kind, report.why.partition(",")[0]) == (Kind.OWED, "another git command is at work here")
     assert repo.read("AGENT_SYNC.md") == before
     (tmp_path / "go").write_text("")
     assert committing.wait(30) == 0
-    assert next(one.status for one in repo.look().payments if one.worktree == "main") == "written"
+    assert repo.look().reports["main"] == WRITTEN
     assert repo.git("status", "--porcelain") == " M docs/other.md\n"

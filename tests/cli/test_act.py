@@ -95,7 +95,7 @@ def test_a_report_that_cannot_be_written_is_told_with_its_reason(ready: Repo) ->
     done = agentsync(ready.root, "consolidate", code=1)
     assert done.out == "1 change consolidated (manual)\n"
     assert done.err.splitlines()[:2] == [
-        "error: the report could not be written; it is owed",
+        "error: the report is not yet written",
         "cause: main: a merge is going on",
     ]
     (Path(ready.clone().common_dir) / "MERGE_HEAD").unlink()

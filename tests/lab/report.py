@@ -14,7 +14,7 @@ import pytest
 from agentsync.base import git
 from agentsync.base.settings import Report, Settings
 from agentsync.report import region
-from agentsync.report.consolidate import Payment
+from agentsync.report.outcome import CURRENT, Outcome
 from agentsync.report.publish import Published, publish
 from agentsync.setup import init
 from lab.repo import QUIET, Repo
@@ -43,17 +43,17 @@ class Lab(Repo):
         self.configure()
         initialise(self, hooks=hooks)
 
-    def consolidate(self) -> tuple[Payment, ...]:
+    def consolidate(self) -> Outcome:
         """Somebody commits an edit of another document and asks for a report of it."""
         other = "docs/other.md"
         self.write((self.read(other) if (self.root / other).exists() else "") + f"edit {self.time}\n", other)
         self.git("-c", "core.safecrlf=false", "add", "--", other)
         self.git("-c", "core.safecrlf=false", "commit", "-q", "--no-verify", "-m", "another document", "--", other)
-        return self.look(asked=True).payments
+        return next(iter(self.look(asked=True).reports.values()))
 
-    def pay(self) -> tuple[Payment, ...]:
+    def pay(self) -> Outcome:
         """What the next hook, command or poll does about reports that are owed."""
-        return self.look().payments
+        return next(iter(self.look().reports.values()), CURRENT)
 
     def publish(self) -> Published:
         """What `agentsync publish` does."""

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from lab.report import PATH, TEXT, Lab, consolidated, make
 
-from agentsync.base import files
-from agentsync.report import git_filter, hidden, paid, region
+from agentsync.base import files, git
+from agentsync.report import hidden, paid, region
+from agentsync.report.attributes import FILTER
+from agentsync.setup import git_filter
+from agentsync.setup.hook_scripts import ENTRY
 
 REPORTS = {"1": "the published report\n", "2": "the newest report\n\nwith more lines\n"}
 
@@ -29,7 +32,7 @@ PROGRAMS = ("python", "awk", "mawk", "gawk", "busybox awk")
 
 def through(lab: Lab, content: bytes, program: str = "python", path: str = PATH) -> bytes:
     """What the configured command makes of the bytes; `program`: the interpreter, or the awk that does without it."""
-    command = git_filter.commands(sys.executable if program == "python" else "/gone/python")[git_filter.FILTER]
+    command = git_filter.commands(sys.executable if program == "python" else "/gone/python")[FILTER]
     env = dict(os.environ)
     if program not in ("python", "awk"):
         folder = lab.root.parent / "bin"
@@ -105,12 +108,8 @@ TABLE = {
 }
 PYTHON_ONLY = {
     "utf-8-bom": (b"\xef\xbb\xbf" + TEXT.encode(), b"\xef\xbb\xbf" + NEW, b"\xef\xbb\xbf" + TEXT.encode()),
-    "utf-16": (TEXT.encode(), ("\ufeff" + NEW.decode()).encode("utf-16-le"), ("\ufeff" + TEXT).encode("utf-16-le")),
-    "utf-16-published": (
-        OLD,
-        ("\ufeff" + NEW.decode()).encode("utf-16-be"),
-        ("\ufeff" + OLD.decode()).encode("utf-16-be"),
-    ),
+    "utf-16": (TEXT.encode(), ("\ufeff" + NEW.decode()).encode("utf-16-le"), None),
+    "utf-16-published": (OLD, ("\ufeff" + NEW.decode()).encode("utf-16-be"), None),
     "nul-bytes": (TEXT.encode(), b"a\0b\n" + NEW, b"a\0b\n" + TEXT.encode()),
     "no-final-newline-in-the-index-only": (bare(OLD), NEW, OLD),
     "no-final-newline-in-the-file-only": (OLD, bare(NEW), bare(OLD)),
@@ -218,30 +217,29 @@ def test_a_git_that_does_not_answer_in_time_is_not_waited_for(lab: Lab, monkeypa
 
 def test_whatever_goes_wrong_git_gets_the_bytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where git itself cannot be started, too."""
-    script = Path(hidden.__file__).parent.parent / "_entry.py"
     env = {"PATH": "/nowhere"}
-    args = [sys.executable, "-I", "-S", str(script), "clean", PATH]
+    args = [sys.executable, "-I", "-S", ENTRY, "clean", PATH]
     done = subprocess.run(args, cwd=lab.root, env=env, input=NEW, check=True, capture_output=True)
     assert done.stdout == NEW
 
 
-def test_the_program_imports_nothing_but_what_it_needs(lab: Lab) -> None:
-    """git waits for it: no ledger, no rendering, no third-party package."""
-    code = f"import sys; sys.argv[1:] = ['clean', {PATH!r}]\nimport os; os._exit = lambda _: None\n"
-    script = Path(hidden.__file__).parent.parent / "_entry.py"
-    code += f"__file__ = {str(script)!r}\nexec(compile(open(__file__).read(), __file__, 'exec'))\n"
-    code += "sys.stderr.write(' '.join(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code], cwd=lab.root, input=NEW, check=True, capture_output=True
-    )
-    loaded = set(done.stderr.decode().split())
+def test_the_filter_is_a_lean_island(lab: Lab) -> None:
+    """git waits for it: of this package it loads three modules, and of Python's nothing that takes long."""
+    code = f"import os, sys; sys.argv[1:] = ['clean', {PATH!r}]; before = {{*sys.modules}}\n"
+    code += "os._exit = lambda _: sys.stderr.write(' '.join({*sys.modules} - before))\n"
+    code += f"__file__ = {ENTRY!r}\nexec(compile(open(__file__).read(), __file__, 'exec'))\n"
+    argv = [sys.executable, "-I", "-S", "-c", code]
+    done = subprocess.run(argv, cwd=lab.root, input=NEW, check=True, capture_output=True)
     assert done.stdout == TEXT.encode()
-    assert "agentsync.report.region" in loaded
-    assert not loaded & {
-        "agentsync.ledger.log",
-        "agentsync.report.render",
-        "agentsync.ledger.events",
-    }
+    loaded = set(done.stderr.decode().split())
+    ours = {name for name in loaded if name.startswith("agentsync")}
+    assert ours == {"agentsync", "agentsync.report", "agentsync.report.hidden", "agentsync.report.region"}
+    assert loaded - ours <= {"__future__", "select", "hashlib", "_hashlib", "_blake2", "_sha2", "_sha3", "gc"}
+
+
+def test_the_island_says_the_same_as_the_mainland() -> None:
+    assert {part.split("/")[0] for part, _ in git.OPERATIONS} == {*hidden.STATES}
+    assert hidden.LARGEST == files.MAX_DOCUMENT
 
 
 def test_in_a_linked_worktree_the_index_of_that_worktree_counts(lab: Lab) -> None:

@@ -23,9 +23,11 @@ from lab.report import HIDDEN, PATH, clean_tree, edited, hidden, in_commit, init
 from agentsync import status, survey
 from agentsync.base import files
 from agentsync.base.errors import LedgerError
-from agentsync.report import git_filter, paid, region
+from agentsync.report import paid, region
+from agentsync.report.attributes import FILTER
+from agentsync.report.outcome import owed as is_owed
 from agentsync.report.publish import publish
-from agentsync.setup import doctor, init
+from agentsync.setup import doctor, git_filter, init
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -211,8 +213,8 @@ def test_a_file_that_is_open_for_writing_is_not_replaced(lab: Repo, mode: str) -
     text = lab.read(PATH)
     with (lab.root / PATH).open(mode) as file:
         lab.write("edit\n", "docs/other.md")
-        (payment,) = lab.look(asked=True).payments
-        assert (payment.status, payment.reason) == ("owed", f"{PATH} is open for writing in another program")
+        (report,) = lab.look(asked=True).reports.values()
+        assert report == is_owed(f"{PATH} is open for writing in another program")
         file.write("typed\n" + text if mode != "a" else "typed\n")
     lab.look()
     assert "typed\n" in lab.read(PATH)
@@ -290,8 +292,8 @@ def test_without_the_filter_both_name_the_command(lab: Repo) -> None:
 
 def test_an_interpreter_that_is_gone_is_named_and_reports_go_on(lab: Repo) -> None:
     """sh and awk keep them from git."""
-    script = lab.git("config", git_filter.FILTER).rstrip("\n")
-    lab.git("config", git_filter.FILTER, script.replace(sys.executable, "/gone/python"))
+    script = lab.git("config", FILTER).rstrip("\n")
+    lab.git("config", FILTER, script.replace(sys.executable, "/gone/python"))
     edited(lab)
     lab.commit()
     assert shown(in_commit(lab)) is None

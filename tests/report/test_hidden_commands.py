@@ -10,6 +10,7 @@ import pytest
 from lab.report import PATH, TEXT, Lab, both, clean_tree, consolidated, make, no_report_in, reported
 
 from agentsync.report import region
+from agentsync.report.outcome import Kind
 
 OURS, THEIRS = "line 2\n", "line 9\n"  # so far from each other that git merges edits of both
 EDITED = TEXT.replace(OURS, "my line\n")
@@ -253,7 +254,7 @@ def resolve(lab: Lab) -> None:
 def merge_conflict_in_the_file(lab: Lab) -> None:
     clashing(lab)
     lab.git("merge", "-q", "other", check=False)
-    assert lab.pay()[0].status == "owed"
+    assert lab.pay().kind is Kind.OWED
     resolve(lab)
     lab.git("commit", "-q", "--no-edit")
     committed(lab, TEXT.replace(OURS, "my line\ntheir line\n"))
@@ -263,7 +264,7 @@ def merge_conflict_in_the_file(lab: Lab) -> None:
 def rebase_conflict_in_the_file(lab: Lab) -> None:
     clashing(lab)
     lab.git("rebase", "-q", "other", check=False)
-    assert lab.pay()[0].status == "owed"
+    assert lab.pay().kind is Kind.OWED
     resolve(lab)
     lab.git("rebase", "--continue")
     committed(lab, TEXT.replace(OURS, "their line\nmy line\n"))
@@ -501,8 +502,8 @@ def rm(lab: Lab) -> None:
     lab.git("switch", "-q", "-c", "without")
     lab.git("rm", "-q", PATH)
     lab.git("commit", "-q", "-m", "removed")
-    (payment,) = lab.pay()
-    assert (payment.status, "missing" in payment.reason) == ("owed", True)
+    report = lab.pay()
+    assert report.kind is Kind.OWED and "missing" in report.why
     assert not lab.file.exists()
     lab.git("switch", "-q", "-")
     ends(lab, TEXT)

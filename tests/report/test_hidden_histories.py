@@ -34,8 +34,7 @@ from lab.report import HIDDEN, PATH, Lab, make
 from agentsync.base import git
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.verify import verify
-from agentsync.report import paid
-from agentsync.report.consolidate import obstacle
+from agentsync.report import obstacle, paid
 
 SETTINGS = replace(HIDDEN, consolidation_threshold=3)
 HEADING = "## 🤖 Automatic synchronisation"
@@ -113,8 +112,8 @@ class Hidden(RuleBasedStateMachine):
     def look(self, labs: list[Lab], **request: Any) -> None:
         """Look, and nothing but the report's region is another afterwards."""
         before = [texts(lab) for lab in self.labs]
-        payments = labs[0].look(worktrees=[lab.here() for lab in labs], now=time.time(), **request).payments
-        tell(f"  {payments}")
+        reports = labs[0].look(worktrees=[lab.here() for lab in labs], now=time.time(), **request).reports
+        tell(f"  {reports}")
         assert before == [texts(lab) for lab in self.labs]
 
     def rev(self, lab: Lab, *args: str) -> str:
@@ -516,7 +515,7 @@ class Hidden(RuleBasedStateMachine):
         """A look has written what was owed, where nothing was in the way."""
         state = labs[0].view().state
         for lab in labs:
-            why = obstacle(lab.here(), lab.settings)
+            why = obstacle.of_report(lab.here(), lab.settings)
             assert why or not paid.is_owed(lab.here(), state, lab.settings), lab.root.name
             found = report(lab.file.read_bytes())
             assert why or (found.id if found else None) == (state.last.id if state.last else None)

@@ -16,7 +16,9 @@ from lab.report import HIDDEN, PATH, TEXT, Lab, both, clean_tree, consolidated, 
 from agentsync.base import files, git
 from agentsync.base.errors import ConfigError
 from agentsync.base.settings import Report, Watch
-from agentsync.report import git_filter, git_index, region
+from agentsync.report import attributes, git_index, obstacle, region
+from agentsync.report.outcome import CURRENT, WRITTEN, Kind
+from agentsync.setup import git_filter
 
 EDITED = TEXT.replace("line 2\n", "my line\n")
 
@@ -35,15 +37,14 @@ def edit(lab: Lab) -> None:
 def owed(lab: Lab, why: str) -> None:
     """Nothing is written, and the reason is told."""
     before = lab.file.read_bytes() if lab.file.exists() else None
-    payments = lab.consolidate() or lab.pay()
-    assert [payment.status for payment in payments] == ["owed"]
-    assert why in payments[0].reason
+    report = lab.consolidate()
+    assert report.kind is Kind.OWED and why in report.why
     assert (lab.file.read_bytes() if lab.file.exists() else None) == before
 
 
 def paid(lab: Lab) -> None:
     """What was owed stands in the file after the next look, and git sees nothing of it."""
-    assert [payment.status for payment in lab.pay()] == ["written"]
+    assert lab.pay() == WRITTEN
     reported(lab)
     clean_tree(lab)
 
@@ -230,7 +231,7 @@ def test_what_was_not_noted_in_the_index_is_noted_by_the_next_look(lab: Lab, mon
     lab.pay()
     clean_tree(lab)
     assert git.signature(str(lab.file)) == written
-    assert lab.pay() == ()
+    assert lab.pay() == CURRENT
 
 
 @both
@@ -313,8 +314,8 @@ def test_a_held_index_lock_makes_the_report_owed(lab: Lab) -> None:
     lock = held(lab)
     os.utime(lock, (0, 0))
     before = lab.file.read_bytes()
-    (payment,) = lab.look(asked=True).payments
-    assert (payment.status, "index.lock" in payment.reason) == ("owed", True)
+    (report,) = lab.look(asked=True).reports.values()
+    assert report.kind is Kind.OWED and "index.lock" in report.why
     assert lab.file.read_bytes() == before
     assert lock.exists()
     lock.unlink()
@@ -327,11 +328,11 @@ def test_a_lock_taken_in_between_makes_the_report_owed(lab: Lab, monkeypatch: py
     lab.write("committed before\n", "docs/other.md")
     lab.git("commit", "-q", "-am", "before")
     with monkeypatch.context() as patch:
-        patch.setattr(git_index, "obstacle", lambda *_: "")
+        patch.setattr(obstacle, "of_index", lambda *_: "")
         lock = held(lab)
         before = lab.file.read_bytes()
-        (payment,) = lab.look(asked=True).payments
-    assert payment.status == "owed"
+        (report,) = lab.look(asked=True).reports.values()
+    assert report.kind is Kind.OWED
     assert lab.file.read_bytes() == before
     assert lock.exists()
     assert not list(lock.parent.glob("index.agentsync.*"))
@@ -391,7 +392,7 @@ def test_the_lock_of_a_killed_agentsync_is_taken_away(lab: Lab) -> None:
     shutil.copy(git_dir / "index", copy)
     os.link(copy, git_dir / "index.lock")
     lab.write("edit\n", "docs/other.md")
-    assert [payment.status for payment in lab.look(asked=True).payments] == ["written"]
+    assert list(lab.look(asked=True).reports.values()) == [WRITTEN]
     assert not list(git_dir.glob("index.agentsync.*"))
     assert not (git_dir / "index.lock").exists()
 
@@ -404,7 +405,7 @@ def test_a_foreign_lock_beside_the_copy_of_a_killed_agentsync_is_left(lab: Lab) 
     shutil.copy(git_dir / "index", copy)
     lock = held(lab)
     lab.write("edit\n", "docs/other.md")
-    assert [payment.status for payment in lab.look(asked=True).payments] == ["owed"]
+    assert [one.kind for one in lab.look(asked=True).reports.values()] == [Kind.OWED]
     assert lock.exists()
     assert not copy.exists()
 
@@ -415,7 +416,7 @@ def test_the_lock_of_a_running_agentsync_is_left(lab: Lab) -> None:
     shutil.copy(git_dir / "index", copy)
     os.link(copy, git_dir / "index.lock")
     lab.write("edit\n", "docs/other.md")
-    assert [payment.status for payment in lab.look(asked=True).payments] == ["owed"]
+    assert [one.kind for one in lab.look(asked=True).reports.values()] == [Kind.OWED]
     assert copy.exists()
     assert (git_dir / "index.lock").exists()
 
@@ -431,8 +432,8 @@ def test_an_unmerged_path_makes_the_report_owed(lab: Lab) -> None:
     assert lab.status() == [f"UU {PATH}"]
     lab.write("edit\n", "docs/other.md")
     before = lab.file.read_bytes()
-    (payment,) = lab.look(asked=True).payments
-    assert (payment.status, "unmerged" in payment.reason) == ("owed", True)
+    (report,) = lab.look(asked=True).reports.values()
+    assert report.kind is Kind.OWED and "unmerged" in report.why
     assert lab.file.read_bytes() == before
     resolved = region.strip(lab.file.read_bytes()) if b"agentsync:begin" in before else before
     lab.file.write_bytes(
@@ -539,9 +540,9 @@ def test_in_the_middle_of_an_operation_the_report_is_owed(
     if operation == "revert":
         begin = ["revert", "--no-edit", "HEAD~2"]
     lab.git(*begin, check=False)
-    (payment,) = lab.look(asked=True).payments
-    assert payment.status == "owed", payment
-    assert operation in payment.reason
+    (report,) = lab.look(asked=True).reports.values()
+    assert report.kind is Kind.OWED, report
+    assert operation in report.why
     lab.git(*end)
     lab.pay()
     reported(lab)
@@ -575,8 +576,8 @@ def test_a_foreign_filter_from_before_init_stays(tmp_path: Path) -> None:
     lab = make(root, content=TEXT.lower().encode(), files={".gitattributes": CAPS})
     assert attribute(lab) == "caps"
     assert lab.blob().decode() == TEXT.upper()
-    (payment,) = lab.consolidate()
-    assert payment.status == "written"
+    report = lab.consolidate()
+    assert report == WRITTEN
     assert attribute(lab) == "caps"
     reported(lab)
     assert lab.status() == [f" M {PATH}"]
@@ -732,8 +733,8 @@ def test_a_moved_file_is_committed_without_a_report(lab: Lab) -> None:
     lab.git("mv", PATH, "NOTES.md")
     lab.git("commit", "-q", "-m", "moved")
     assert lab.blob("HEAD", "NOTES.md").decode() == TEXT
-    (payment,) = lab.pay()
-    assert (payment.status, "missing" in payment.reason) == ("owed", True)
+    report = lab.pay()
+    assert report.kind is Kind.OWED and "missing" in report.why
 
 
 def test_a_moved_file_that_the_configuration_follows_is_hidden_again(lab: Lab) -> None:
@@ -794,7 +795,7 @@ def test_a_name_that_would_be_a_pattern_or_two_lines_is_refused(tmp_path: Path, 
     lab.settings = replace(HIDDEN, report=replace(HIDDEN.report, path=name))
     with pytest.raises(ConfigError):
         lab.init()
-    assert git_filter.way(lab.clone(), lab.here(), lab.settings).kind == "hidden"
+    assert attributes.way(lab.clone(), lab.here(), lab.settings).hidden
     near = [name, f"docs/{name}", name.replace("*", "s"), name.replace("?", "x"), "x.md", name.replace("\\", "")]
     said = lab.git("check-attr", "-z", "filter", "--", *near).split("\0")[2::3]
     assert [value == "agentsync" for value in said] == [one == name for one in near]

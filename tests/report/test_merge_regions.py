@@ -11,10 +11,10 @@ import pytest
 from lab.repo import Repo
 from lab.report import PATH, clean_tree, hidden, shown
 
-from agentsync.report import git_filter, region
-from agentsync.report.git_filter import DRIVER
+from agentsync.report import attributes, region
 from agentsync.report.merge_regions import united
 from agentsync.report.publish import publish
+from agentsync.setup.git_filter import DRIVER
 
 OLD, OURS, THEIRS = (f"0190000{n}-0000-7000-8000-000000000000" for n in (1, 2, 3))
 
@@ -361,5 +361,5 @@ def test_the_attribute_follows_the_configuration(lab: Repo) -> None:
     lab.settings = replace(lab.settings, report=replace(lab.settings.report, commit="agentsync"))
     clone = lab.clone()
     assert clone.here
-    assert git_filter.way(clone, clone.here, lab.settings).kind == "hidden"
+    assert attributes.way(clone, clone.here, lab.settings).hidden
     assert lab.git("check-attr", "filter", "merge", "--", PATH).count(": agentsync") == 2

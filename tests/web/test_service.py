@@ -335,7 +335,7 @@ class TestSnapshots:
         seen: list[list[object]] = []
 
         def slow(request: Any) -> Any:
-            done = sync(replace(request, asked=True), pay=False)
+            done = sync(replace(request, asked=True), write=False)
             seen.append(service.get_status()["owed"])
             return sync(request) and done
 

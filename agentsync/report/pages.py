@@ -1,0 +1,35 @@
+"""The reports to be shown, as facts from the ledger: what `render` makes Markdown of."""
+
+from __future__ import annotations
+
+from agentsync.base.settings import Settings
+from agentsync.ledger.events import Attribution, Change, Consolidation
+from agentsync.ledger.view import View
+from agentsync.report.render import Fact, Report, render
+
+
+def body(view: View, settings: Settings) -> str:
+    """What the region is to hold, as Markdown."""
+    return render(newest(view, settings.report.keep), settings.report.language)
+
+
+def newest(view: View, count: int) -> list[Report]:
+    """The newest `count` consolidations (0: all) with their changes, newest first."""
+    return [_report(view, event) for event in view.consolidations(count)]
+
+
+def _report(view: View, event: Consolidation) -> Report:
+    changes = [change for id_ in event.event_ids for change in view.events("id", id_) if isinstance(change, Change)]
+    facts = tuple(Fact(c.file_path, c.event_type, c.timestamp, owner_of(view, c)) for c in changes)
+    paths = {change.file_path for change in changes}
+    return Report(
+        event.id, event.timestamp, event.trigger_type, event.conditions_met, len(event.event_ids), len(paths), facts
+    )
+
+
+def owner_of(view: View, change: Change) -> str | None:
+    """Who made a change, as it was seen then or as a later commit told."""
+    if change.agent_owner is not None:
+        return change.agent_owner
+    told = [event for event in view.events("attributed", change.id) if isinstance(event, Attribution)]
+    return next((event.agent_owner for event in reversed(told) if event.agent_owner), None)
