@@ -88,7 +88,9 @@ def _take_in(start: str, done: set[str]) -> None:
             clone = git.locate(start)
             bare = clone.here is None or os.environ.get("PRE_COMMIT") == "1"
             worktrees = [clone.here] if clone.here and not bare else []
-            sync(Request(clone, config.in_force(clone, clone.here).settings, "hook", worktrees, time.time()), pay=False)
+            sync(
+                Request(clone, config.in_force(clone, clone.here).settings, "hook", worktrees, time.time()), write=False
+            )
         except Exception as error:
             _write_down(start, "look", error, time.time())
 
