@@ -1,4 +1,8 @@
-"""Repositories with hooks, sealed off from the machine, and programs that record how they were called."""
+"""Repositories with hooks but without a ledger, and programs that record how they were called.
+
+Apart from `lab.repo`: what hooks start is a false interpreter here, so that a test sees each call and nothing is looked
+at.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from pathlib import Path
 
 from agentsync.setup import hooks as install_module
 from agentsync.setup.changes import Step
+from lab.repo import seal
 
 # husky and lefthook, where `make managers` puts them.
 MANAGERS = Path(__file__).parent.parent / "managers" / "node_modules" / ".bin"
@@ -149,22 +154,9 @@ def make_lab(folder: Path, name: str = "repo") -> Lab:
     """A new repository with one commit that holds a watched and an unwatched file, no hooks yet."""
     home = folder / "home"
     home.mkdir(parents=True)
-    who = {
-        f"GIT_{role}_{part}": f"{part.lower()}@example.org"
-        for role in ("AUTHOR", "COMMITTER")
-        for part in ("NAME", "EMAIL")
-    }
     when = {f"GIT_{role}_DATE": "2025-10-10T15:00:00Z" for role in ("AUTHOR", "COMMITTER")}
-    env = {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(home),
-        "LC_ALL": "C",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "AGENTSYNC_FOREGROUND": "1",
-        **who,
-        **when,
-    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**seal(home), **when, "PATH": path, "LC_ALL": "C"}
     lab = Lab(folder, folder / name, env)
     lab.git("init", "-q", "-b", "main", str(lab.root), cwd=folder)
     shutil.rmtree(lab.hooks, ignore_errors=True)
