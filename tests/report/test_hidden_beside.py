@@ -171,9 +171,10 @@ SAFE = hasattr(fcntl, "F_SETLEASE")
 EDITORS = (by_rename, in_place, without_emptying) if SAFE else (by_rename,)
 
 
+@pytest.mark.parametrize("looks", [5, pytest.param(25, marks=pytest.mark.long)])
 @pytest.mark.parametrize("editor", EDITORS)
 def test_no_line_is_lost_that_an_editor_saves_while_reports_are_written(
-    lab: Repo, editor: Callable[[Path, str], None]
+    lab: Repo, editor: Callable[[Path, str], None], looks: int
 ) -> None:
     ended = threading.Event()
     lines: list[str] = []
@@ -188,7 +189,7 @@ def test_no_line_is_lost_that_an_editor_saves_while_reports_are_written(
     typing = threading.Thread(target=type_on)
     typing.start()
     try:
-        for number in range(25):
+        for number in range(looks):
             lab.write(f"edit {number}\n", "docs/other.md")
             with contextlib.suppress(LedgerError):  # the file changes faster than it can be looked at
                 lab.look(asked=True)
