@@ -1,8 +1,7 @@
 """The poller: a cheap glance often, a whole look when the glance shows something or the interval has passed.
 
-A glance compares the stat of every watched file, of HEADs and of the configuration with what the last look saw: nothing
-is read, and git is not started. When the interval has passed and the stat of all that a look depends on is the same, it
-is left out, up to a number of times: it would find nothing. One poller serves all worktrees of a clone, each with its
+A glance compares the stat of every watched file, of HEADs, of the configuration and of the folders of notes with what
+the last look saw: nothing is read, and git is not started. One poller serves all worktrees of a clone, each with its
 own configuration.
 """
 
@@ -19,12 +18,7 @@ from agentsync.base.errors import AgentsyncError, LockedError
 from agentsync.base.globs import is_glob
 from agentsync.base.settings import Settings
 from agentsync.ledger import notes
-from agentsync.ledger.log import Ledger
-from agentsync.ledger.state import State
-from agentsync.observe.glance import FRESH
 from agentsync.observe.look import Request
-from agentsync.report import paid
-from agentsync.report.decide import decide
 from agentsync.survey import WATCH_LOCK as LOCK
 from agentsync.survey import is_held
 from agentsync.sync import Synced, sync
@@ -35,7 +29,6 @@ REST = 0.03  # seconds that a file has to stay as it is, so that a save in two w
 GRACE = 3.0  # seconds that a commit is left to its hook, which knows who makes it
 SOON = 1.0  # seconds from one whole look to the next at least, however often somebody asks for one
 REPOSE = 10  # a whole look may take one part in so many of the time: what changes all the time is seen less often
-LEFT_OUT = 20  # intervals at the most without a whole look
 
 
 @dataclass(frozen=True)
@@ -45,15 +38,6 @@ class Glance:
     documents: Mapping[str, tuple[int, ...] | None]
     folders: Mapping[str, tuple[int, ...] | None]
     state: tuple[object, ...]
-
-
-@dataclass(frozen=True)
-class Quiet:
-    """What a look came out at, and the stat of what else it depends on."""
-
-    state: State
-    settings: Settings
-    signatures: tuple[object, ...]
 
 
 class Watcher:
@@ -79,11 +63,9 @@ class Watcher:
         self.adjust = adjust
         self.sync = sync
         self.glances: dict[str, Glance] = {}
-        self.quiet: dict[str, Quiet] = {}
-        self._touched: dict[str, tuple[object, ...]] = {}
+        self._folders_of_notes: tuple[object, ...] = ()
         self._listed: tuple[object, list[git.Worktree]] | None = None
         self._failed: set[str] = set()
-        self._left_out = 0
         self._stop = threading.Event()
         self._wake = threading.Event()
 
@@ -109,11 +91,7 @@ class Watcher:
         """The same for whoever holds the lock already."""
         while not self._stop.is_set():
             begun = time.monotonic()
-            if self._left_out < LEFT_OUT and all(map(self._stays_quiet, self._worktrees())):
-                self._left_out += 1
-            else:
-                self._left_out = 0
-                self.look_at_all()
+            self.look_at_all()
             ended = time.monotonic()
             interval = self._interval()
             self._glance_until(begun + min(max(SOON, REPOSE * (ended - begun)), interval), ended + interval)
@@ -131,9 +109,6 @@ class Watcher:
         settings = self.adjust(settings_of(worktree, self.clone))
         clone = git.Clone(self.clone.common_dir, worktree)
         state = _state(worktree, clone)  # before the look: what changes while it lasts shows at the next glance
-        around, begun = _around(worktree, clone), time.time_ns()
-        self.quiet.pop(worktree.name, None)
-        self._touched.pop(worktree.name, None)
         try:
             grace = GRACE if os.path.exists(f"{self.clone.store}/hooks.json") else 0.0
             done = self.sync(Request(clone, settings, "poller", [worktree], time.time(), grace=grace))
@@ -145,20 +120,7 @@ class Watcher:
             return
         documents = done.seen.scenes[worktree.name].signatures
         self.glances[worktree.name] = Glance(documents, _folders(worktree, settings, documents), state)
-        if _is_settled(documents, settings, begun):
-            signatures = (*around, done.seen.view.cursor.offset)
-            self.quiet[worktree.name] = Quiet(done.seen.view.state, settings, signatures)
         self.tell(done)
-
-    def _stays_quiet(self, worktree: git.Worktree) -> bool:
-        """Whether a whole look would find what the last one found, and no rule fires by the mere passing of time."""
-        quiet = self.quiet.get(worktree.name)
-        if quiet is None or not self._is_as_seen(worktree) or paid.is_owed(worktree, quiet.state, quiet.settings):
-            return False
-        size = Ledger(self.clone.store).size()
-        if quiet.signatures != (*_around(worktree, self.clone), size):
-            return False
-        return decide(quiet.state, time.time(), quiet.settings) is None
 
     def _glance_until(self, soonest: float, due: float) -> None:
         """Glance until it is `due` to look at everything, or `soonest` if somebody asks for it."""
@@ -172,7 +134,10 @@ class Watcher:
             if self._wake.is_set() and not asked:
                 continue
             begun = time.monotonic()
-            changed = [one for one in self._worktrees() if one.name not in self._failed and not self._is_as_seen(one)]
+            watched = [one for one in self._worktrees() if one.name not in self._failed]
+            changed = [one for one in watched if not self._is_as_seen(one)]
+            if self._notes_wait() and not changed:
+                changed = watched[:1]  # each look takes in the notes of all
             pause = max(PAUSE, SHARE * (time.monotonic() - begun))
             for worktree in changed:
                 self._come_to_rest(worktree)
@@ -187,19 +152,14 @@ class Watcher:
         for paths in (seen.documents, seen.folders):
             if any(git.signature(f"{root}/{path}") != signature for path, signature in paths.items()):
                 return False
-        # Whatever git begins, ends or moves renames something in its folder; if nothing was, the rest is not asked.
-        folders = (
-            worktree.git_dir,
-            self.clone.common_dir,
-            _branch_file(seen, self.clone),
-            config.config_path(self.clone, worktree),
-        )
-        touched = tuple(git.signature(path) for path in folders)
-        if touched != self._touched.get(worktree.name):
-            if _state(worktree, self.clone) != seen.state:
-                return False
-            self._touched[worktree.name] = touched
-        return True
+        return _state(worktree, self.clone) == seen.state
+
+    def _notes_wait(self) -> bool:
+        """Whether a note has come since the last time one asked, and still waits."""
+        worktrees = self._worktrees()
+        before = self._folders_of_notes
+        self._folders_of_notes = tuple(git.signature(folder) for folder in notes.folders(self.clone, worktrees))
+        return self._folders_of_notes != before and bool(notes.listed(self.clone, worktrees))
 
     def _come_to_rest(self, worktree: git.Worktree) -> None:
         """Wait until nothing changes for a moment."""
@@ -275,12 +235,6 @@ def _again(seen: Glance, worktree: git.Worktree, clone: git.Clone) -> Glance:
     )
 
 
-def _branch_file(seen: Glance, clone: git.Clone) -> str:
-    """Where the branch lies that was checked out then, if it is a loose one."""
-    head = seen.state[0]
-    return f"{clone.common_dir}/refs/heads/{head[0] if isinstance(head, tuple) and head else ''}"
-
-
 def _state(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:
     try:
         head = git.head_signature(worktree, clone.common_dir)
@@ -297,17 +251,3 @@ def _folders(
         return {}
     folders = {path.rpartition("/")[0] for path in paths}
     return {folder: git.signature(f"{worktree.root}/{folder}") for folder in folders}
-
-
-def _around(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:
-    """The stat of all else that a look depends on: branches (a moving one changes its folder), worktrees, notes."""
-    folders = [folder for folder, _, _ in os.walk(f"{clone.common_dir}/refs/heads")]
-    others = (f"{clone.common_dir}/worktrees", f"{clone.common_dir}/packed-refs", *notes.folders(clone, [worktree]))
-    return tuple(git.signature(path) for path in (*folders, *others, f"{clone.common_dir}/reftable/tables.list"))
-
-
-def _is_settled(documents: Mapping[str, tuple[int, ...] | None], settings: Settings, begun: int) -> bool:
-    """Whether the stat of the documents proves anything: no glob may match a new one, none is as young as the look."""
-    if any(is_glob(watch.path) for watch in settings.watch):
-        return False
-    return all(signature is None or begun - signature[-1] > FRESH for signature in documents.values())

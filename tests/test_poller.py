@@ -9,17 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from lab.repo import Repo
 
 from agentsync import poller
+from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone
 from agentsync.ledger import notes
-from agentsync.observe.glance import FRESH
 from agentsync.poller import Watcher
 from agentsync.sync import Synced
 
@@ -141,33 +140,45 @@ def test_once_looks_and_ends(repo: Repo) -> None:
     assert repo.count() == 1
 
 
-def test_a_look_that_would_find_nothing_is_left_out_and_nothing_is_missed_by_it(repo: Repo) -> None:
-    """Between the looks of an interval, a moved branch, a waiting observation and the passing of time still count."""
+def test_a_note_is_taken_in_at_once(repo: Repo) -> None:
+    """A glance sees it, long before the interval has passed."""
+    repo.begin()
+    clone = repo.clone()
+    looks: list[Synced] = []
+
+    def tell(done: Synced) -> None:
+        looks.append(done)
+        if len(looks) == 1:
+            notes.put(clone, clone.here, [], time.time())
+        else:
+            watcher.stop()
+
+    watcher = Watcher(clone, tell, lambda error: pytest.fail(str(error)), interval=600.0)
+    watcher.run()
+    assert len(looks) == 2
+    assert notes.listed(clone, git.worktrees(clone)) == set()
+
+
+def test_what_no_glance_shows_is_found_when_the_interval_has_passed(repo: Repo) -> None:
+    """Here another branch moves."""
     repo.begin()
     repo.hooks()
     looks: list[Synced] = []
-    watcher = Watcher(repo.clone(), looks.append, lambda error: pytest.fail(str(error)))
-    worktree = repo.clone().here
-    assert worktree
-    until(lambda: time.time_ns() - (repo.root / "doc.md").stat().st_ctime_ns > 2 * FRESH)
-    watcher.look_at_all()
-    assert watcher._stays_quiet(worktree)
-    head = repo.head()
-    blob = repo.git("hash-object", "-w", "--stdin", stdin="plumbed\n").strip()
-    repo.git("update-index", "--cacheinfo", f"100644,{blob},doc.md")
-    commit = repo.git("commit-tree", "-p", head, "-m", "elsewhere", repo.git("write-tree").strip()).strip()
-    repo.git("update-ref", "refs/heads/elsewhere", commit)
-    assert not watcher._stays_quiet(worktree)
-    watcher.look_at_all()
-    assert repo.count() == 1 and watcher._stays_quiet(worktree)
-    notes.put(repo.clone(), worktree, [], time.time())
-    assert not watcher._stays_quiet(worktree)
-    watcher.look_at_all()  # takes it in
-    watcher.look_at_all()
-    assert watcher._stays_quiet(worktree)
-    hour = replace(watcher.quiet["main"].settings, consolidation_threshold=1)
-    watcher.quiet["main"] = replace(watcher.quiet["main"], settings=hour)
-    assert not watcher._stays_quiet(worktree), "a rule that is due by now"
+
+    def tell(done: Synced) -> None:
+        looks.append(done)
+        if len(looks) == 1:
+            blob = repo.git("hash-object", "-w", "--stdin", stdin="plumbed\n").strip()
+            repo.git("update-index", "--cacheinfo", f"100644,{blob},doc.md")
+            tree = repo.git("write-tree").strip()
+            commit = repo.git("commit-tree", "-p", repo.head(), "-m", "elsewhere", tree).strip()
+            repo.git("update-ref", "refs/heads/elsewhere", commit)
+        elif repo.count():
+            watcher.stop()
+
+    watcher = Watcher(repo.clone(), tell, lambda error: pytest.fail(str(error)), interval=0.5)
+    watcher.run()
+    assert repo.count() == 1
 
 
 def test_a_look_that_fails_is_told_once_until_the_next_interval(repo: Repo) -> None:
@@ -207,7 +218,6 @@ class Impatient(Watcher):
 def test_a_look_that_is_asked_for_all_the_time_leaves_others_some(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """As beside very many who append, where each consolidation asks for one."""
     monkeypatch.setattr(poller, "SOON", 0.5)
-    monkeypatch.setattr(poller, "LEFT_OUT", 0)
     repo.begin()
     watcher = Impatient(repo.clone())
     watcher.run()
