@@ -21,6 +21,7 @@ RANGES = {
     "consolidation_interval_minutes": (1, 525_600),
     "keep": (0, 10_000),
 }
+MESSAGE = 1000  # characters
 DOCUMENTS = (".md", ".markdown", ".txt", ".rst", ".adoc")
 EXAMPLE = 'path = "docs/x.md" and type = "docs"'
 _TYPE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -70,6 +71,12 @@ def _branch(key: str, value: Any, default: Any) -> Problem:
     return f"{key} {shown(value)} is no name of a branch", f'write {key} = "main", or "" for the default branch'
 
 
+def _message(key: str, value: Any, default: Any) -> Problem:
+    if value.strip() and len(value) <= MESSAGE and value.replace("\n", "").isprintable():
+        return None
+    return f"{key} {shown(value)} is no message of a commit", f'write {key} = "{default}"'
+
+
 def _report_path(key: str, value: Any, default: Any) -> Problem:
     problem = path_problem(value)
     if problem is None and (set(value) & set("*?[\\") or not value.isprintable()):
@@ -104,6 +111,7 @@ KEYS: dict[type, dict[str, Check]] = {
         "keep": _number,
         "commit": _choice("agentsync", "with-work"),
         "branch": _text(_branch),
+        "message": _text(_message),
     },
     Watch: {"path": _text(_watched_path), "type": _text(_type)},
 }

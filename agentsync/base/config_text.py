@@ -222,6 +222,9 @@ commit = {commit}
 # The branch on which reports are published; "" is the remote's default branch, else main or master.
 branch = {branch}
 
+# The message of such a commit; {{time}} is the report's.
+message = {message}
+
 # One [[watch]] for each document, or for a glob: * within a folder, ** across folders.
 # The type is a word of your own; reports and metrics count by it.
 

@@ -29,6 +29,7 @@ class Report:
 
     `commit`: who commits them, "agentsync" (git does not see them before `publish`) or "with-work" (whoever commits
     next). `branch`: where they are published; "": the remote's default branch, else main or master.
+    `message`: what a commit of a report says, with `{time}` for the report's.
     """
 
     path: str = "AGENT_SYNC.md"
@@ -36,6 +37,7 @@ class Report:
     keep: int = 20
     commit: str = "agentsync"
     branch: str = ""
+    message: str = "agentsync: report of {time}"
 
 
 SEED_WATCH = (

@@ -143,9 +143,9 @@ def look(session: Session, worktrees: list[git.Worktree], *, asked: bool) -> Syn
 
 
 def _publish(session: Session, done: Synced) -> Published:
-    from agentsync.report.publish import publish, required
+    from agentsync.report.publish import publish
 
-    return publish(session.clone, required(session.here), done.seen.view, session.settings)
+    return publish(session.clone, session.clone.worktree(), done.seen.view, session.settings)
 
 
 def tell_published(published: Published) -> None:

@@ -17,7 +17,7 @@ def publish(as_json: bool) -> int:
     """Commit the newest report, alone, so that those without this ledger see it.
 
     Reports are in AGENT_SYNC.md here, but git does not see them until somebody publishes. The commit holds nothing
-    but the report, whatever is staged or edited; your hooks run as for any commit. It is made on one branch only
+    but the report, whatever is staged or edited; no commit hooks run. It is made on one branch only
     (report.branch; else the remote's default branch, main or master), so reports never conflict.
 
     \b
@@ -26,11 +26,10 @@ def publish(as_json: bool) -> int:
       agentsync consolidate --commit         a new report, published at once
     """
     from agentsync.report.publish import publish as publish_report
-    from agentsync.report.publish import required
 
     session = Session()
     session.view()
-    here = required(session.here)
+    here = session.clone.worktree()
     done = look(session, [here], asked=False)
     published = publish_report(session.clone, here, done.seen.view, session.settings)
     if as_json:

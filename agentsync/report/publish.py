@@ -1,33 +1,30 @@
 """`agentsync publish`: a commit with the newest report and nothing else, so that others see it.
 
-The commit is put together beside the index and the files: whatever is staged or edited stays as it is. HEAD and the
-index change together, while no other git can change either of them.
+The commit is put together beside the index and the files, as `git notes` does: whatever is staged or edited stays as it
+is, and no commit hooks run. HEAD and the index change together, while no other git can change either of them. Reports
+are published on one branch: two branches with reports would conflict in them.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import time
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from agentsync.base import files, git
+from agentsync.base import git
 from agentsync.base.crash import crash
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone, Worktree
 from agentsync.base.settings import Settings
 from agentsync.ledger.view import View
 from agentsync.report import consolidate, git_index, obstacle, pages, paid, region
-from agentsync.report.commit_hooks import CommitHooks
 from agentsync.report.phrases import PHRASES
-from agentsync.report.publish_branch import require_branch
 
+MAIN = ("main", "master")
 TRIES = 10  # new attempts after somebody else has moved the branch
 PATIENCE = 2.0  # seconds
 SIGNING = 600.0  # seconds; somebody may have to type a passphrase
-_SCRATCH = "agentsync-publish."
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Published:
 
 def publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -> Published:
     """Commit the newest report on the branch for reports. Raises AgentsyncError, with nothing changed."""
-    require_branch(clone, worktree, settings)
+    _require_branch(clone, worktree, settings)
     _require_calm(worktree, settings)
     try:
         return _publish(clone, worktree, view, settings)
@@ -49,6 +46,61 @@ def publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) ->
         raise AgentsyncError(
             "the report could not be published", cause=cause, hint="nothing was changed; mend that, then try again"
         ) from None
+
+
+def _publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -> Published:
+    why = ""
+    for _ in range(TRIES):
+        branch = _require_branch(clone, worktree, settings)
+        attempt = _Attempt(worktree, branch, _page(view.catch_up(), settings))
+        if not attempt.prepare():
+            return Published(None, branch)
+        if commit := attempt.commit():
+            paid.mark_paid(worktree, paid.shown(worktree))  # owed: its region may have to stand elsewhere now
+            consolidate.write(clone, worktree, view, settings)
+            return Published(commit, branch)
+        why = attempt.why
+    raise AgentsyncError(
+        "the report could not be published",
+        cause=why or "the branch is moving, or git's index is held by other commands all the time",
+        hint="try again; nothing was changed",
+    )
+
+
+# Where, and whether at all
+
+
+def branch_of_reports(clone: Clone, settings: Settings) -> str:
+    """The branch on which reports are published; "" where none can be told."""
+    if settings.report.branch:
+        return settings.report.branch
+    remotes = git.run(["for-each-ref", "--format=%(refname) %(symref)", "refs/remotes/*/HEAD"], cwd=clone.common_dir)
+    targets = dict(line.split(" ", 1) for line in remotes.decode(errors="surrogateescape").splitlines())
+    origin = targets.get("refs/remotes/origin/HEAD") or next((one for one in targets.values() if one), "")
+    if origin:
+        return origin.split("/", 3)[3]
+    heads = [f"refs/heads/{name}" for name in MAIN]
+    listed = git.run(["for-each-ref", "--format=%(refname:short)", *heads], cwd=clone.common_dir).decode().split()
+    return min(listed, key=MAIN.index, default="")
+
+
+def _require_branch(clone: Clone, worktree: Worktree, settings: Settings) -> str:
+    """The branch of reports, which the worktree has checked out. Raises AgentsyncError if it has not."""
+    branch, here = branch_of_reports(clone, settings), git.branch_of(worktree.git_dir)
+    if not branch:
+        raise AgentsyncError(
+            "nothing says on which branch reports are published",
+            cause="the remote has no default branch here, and there is neither main nor master",
+            hint='write branch = "NAME" under [report] in .agentsync/config.toml',
+        )
+    if here != branch:
+        elsewhere = next((one for one in git.worktrees(clone) if git.branch_of(one.git_dir) == branch), None)
+        raise AgentsyncError(
+            f"reports are published on {branch} only",
+            cause=f"this worktree has {here or 'a detached HEAD'}; two branches with reports would conflict in them",
+            hint=f"agentsync -C {elsewhere.root} publish" if elsewhere else f"git switch {branch}, then try again",
+        )
+    return branch
 
 
 def _require_calm(worktree: Worktree, settings: Settings) -> None:
@@ -60,39 +112,18 @@ def _require_calm(worktree: Worktree, settings: Settings) -> None:
         time.sleep(0.01)
 
 
-def _publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -> Published:
-    branch = require_branch(clone, worktree, settings)
-    why = ""
-    with _scratch(worktree) as folder:
-        hooks = CommitHooks(worktree, f"{folder}/index")
-        for _ in range(TRIES):
-            if git.branch_of(worktree.git_dir) != branch:
-                branch = require_branch(clone, worktree, settings)
-            page = _page(view.catch_up(), settings)
-            attempt = _Attempt(worktree, branch, page, hooks)
-            if not attempt.prepare():
-                return Published(None, branch)
-            if commit := attempt.commit(folder):
-                paid.mark_paid(worktree, paid.shown(worktree))  # owed: its region may have to stand elsewhere now
-                consolidate.write(clone, worktree, view, settings)
-                return Published(commit, branch)
-            why = attempt.why
-    raise AgentsyncError(
-        "the report could not be published",
-        cause=why or "the branch is moving, or git's index is held by other commands all the time",
-        hint="try again; nothing was changed",
-    )
+# What
 
 
 @dataclass(frozen=True)
 class _Page:
-    """The newest report: its file, its consolidation's id and time, Markdown, and the title of a new section."""
+    """The newest report: its file, its consolidation's id, Markdown, the title of a new section, the message."""
 
     path: str
     id: str
-    timestamp: str
     body: str
     heading: str
+    message: str
 
 
 def _page(view: View, settings: Settings) -> _Page:
@@ -101,18 +132,8 @@ def _page(view: View, settings: Settings) -> _Page:
         raise AgentsyncError(
             "there is no report to publish", cause="nothing was consolidated yet", hint="agentsync consolidate --commit"
         )
-    return _Page(report.path, last.id, last.timestamp, pages.body(view, settings), PHRASES[report.language].heading)
-
-
-def required(here: Worktree | None) -> Worktree:
-    """The worktree asked from. Raises AgentsyncError in a bare repository."""
-    if here is None:
-        raise AgentsyncError(
-            "this is a bare repository",
-            cause="a report is published in the worktree that has the branch checked out",
-            hint="git worktree add ../DIR BRANCH, then agentsync -C ../DIR publish",
-        )
-    return here
+    message = report.message.replace("{time}", last.timestamp)
+    return _Page(report.path, last.id, pages.body(view, settings), PHRASES[report.language].heading, message)
 
 
 class _Attempt:
@@ -121,23 +142,18 @@ class _Attempt:
     Between the question where HEAD is and its move lie no more processes than must be: so few come between.
     """
 
-    def __init__(self, worktree: Worktree, branch: str, page: _Page, hooks: CommitHooks) -> None:
-        self.worktree, self.branch, self.page, self.hooks = worktree, branch, page, hooks
-        self.path = page.path
+    def __init__(self, worktree: Worktree, branch: str, page: _Page) -> None:
+        self.worktree, self.branch, self.page, self.path = worktree, branch, page, page.path
         self.signed = self._signed()
         self.why = ""
         status, head = git.answer(["rev-parse", "--verify", "-q", "HEAD^{commit}"], cwd=worktree.root)
         if status:
-            raise AgentsyncError(
-                f"{branch} has no commit yet",
-                cause="a report is published into a file that is committed",
-                hint=f"git add {self.path} && git commit, then try again",
-            )
+            raise self._no_file(f"{branch} has no commit yet")
         self.head = head.decode().strip()
 
     def prepare(self) -> bool:
         """Store the file with the report as HEAD and the index are to have it; False if HEAD has it already."""
-        mode, blob = self._in_head()
+        self.mode, blob = self._in_head()
         old = self._content(blob)
         try:
             new = region.put(old, self.page.body, self.page.id, self.page.heading)
@@ -146,90 +162,52 @@ class _Attempt:
             raise AgentsyncError(
                 f"HEAD:{self.path}: {error}", hint=f"repair {self.path}, commit that, then try again"
             ) from None
-        if new == old or (found and found.id > self.page.id):  # an id begins with its time
-            self._stage_region_of(old, blob)
-            return False
-        self.mode, self.blob = mode, self._store(new)
         self.entry = self._staged()
+        if new == old or (found and found.id > self.page.id):  # an id begins with its time
+            self._mend(old, blob)
+            return False
+        self.blob = self._store(new)
         if self.entry:
             same = self.entry.oid == blob
             self.staged = self.blob if same else self._store(_with_region(self._content(self.entry.oid), new))
         return True
 
-    def _stage_region_of(self, old: bytes, blob: str) -> None:
+    def _mend(self, old: bytes, blob: str) -> None:
         """Give the index HEAD's region: whoever was killed after moving the branch has left the one before it."""
-        entry = self._staged()
-        if entry and entry.oid != blob:
-            indexed = self._content(entry.oid)
+        if self.entry and self.entry.oid != blob:
+            indexed = self._content(self.entry.oid)
             staged = _with_region(indexed, old)
             if staged != indexed:
-                git_index.put(self.worktree, self.path, entry, self._store(staged))
+                git_index.put(self.worktree, self.path, self.entry, self._store(staged))
 
-    def commit(self, folder: str) -> str:
+    def commit(self) -> str:
         """Make the commit; "" if HEAD has moved or the index could not be had. Raises AgentsyncError."""
-        author = self.hooks.author
-        tree = self._tree()
-        args = ["commit-tree", tree, "-p", self.head, *self.signed]
-        message = self._message(folder)
-        new = (
-            git.run(args, cwd=self.worktree.root, stdin=message, env=author, timeout=SIGNING, terminal=True)
-            .decode()
-            .strip()
-        )
-        if not self._move(new):
-            return ""
-        if self.hooks.has("post-commit"):
-            self.hooks.env["GIT_INDEX_FILE"] = f"{self.worktree.git_dir}/index"
-            with contextlib.suppress(AgentsyncError):
-                self.hooks.run("post-commit")
-        return new
+        self._require_name()
+        args = ["commit-tree", self._tree(), "-p", self.head, *self.signed]
+        message = git.run(["stripspace"], cwd=self.worktree.root, stdin=self.page.message.encode())
+        new = git.run(args, cwd=self.worktree.root, stdin=message, timeout=SIGNING).decode().strip()
+        if self.entry is None:  # somebody has staged the file's deletion: it stays staged
+            moved = self._update_ref(new)
+        else:
+            moved = git_index.put(self.worktree, self.path, self.entry, self.staged, lambda: self._update_ref(new))
+        return new if moved else ""
 
     def _tree(self) -> str:
-        """HEAD with the report, as the hook before a commit leaves it."""
-        env = {"GIT_INDEX_FILE": self.hooks.index}
-        real = f"{self.worktree.git_dir}/index"
-        if os.path.exists(real):  # so it knows the files' stat, and what a sparse checkout leaves out
-            shutil.copyfile(real, self.hooks.index)
-        self._git("read-tree", "--reset", self.head, env=env)
-        self._git("update-index", "--cacheinfo", f"{self.mode},{self.blob},{self.path}", env=env)
-        tree = self._git("write-tree", env=env)
-        if self.hooks.has("pre-commit"):
-            with contextlib.suppress(git.GitError):
-                self._git("--literal-pathspecs", "add", "--refresh", "--", self.path, env=env)
-            self.hooks.run("pre-commit")
-            if self._git("write-tree", env=env) != tree:
-                raise AgentsyncError(
-                    "the hook pre-commit changed what would be committed",
-                    cause="the commit of a report holds nothing else",
-                    hint=f"let the hook leave {self.path} alone, then try again",
-                )
-        return tree
-
-    def _message(self, folder: str) -> bytes:
-        """What the commit says, as the hooks leave it."""
-        text = f"agentsync: report of {self.page.timestamp}\n".encode()
-        if not self.hooks.has("prepare-commit-msg", "commit-msg"):
-            return text
-        path = f"{folder}/COMMIT_EDITMSG"  # not git's own: somebody's editor may have that one open
-        with open(path, "wb") as file:
-            file.write(text)
-        self.hooks.run("prepare-commit-msg", path, "message")
-        self.hooks.run("commit-msg", path)
-        with open(path, "rb") as file:
-            text = git.run(["stripspace"], cwd=self.worktree.root, stdin=file.read())
-        if not text:
-            raise AgentsyncError("the commit message is empty", cause="a hook has emptied it")
-        return text
-
-    def _move(self, new: str) -> bool:
-        if self.entry is None:  # somebody has staged the file's deletion: it stays staged
-            return self._update_ref(new)
-        return git_index.put(self.worktree, self.path, self.entry, self.staged, lambda: self._update_ref(new))
+        """HEAD with the report, by an index of its own; `git_index` clears away what a killed process has left."""
+        index = f"{self.worktree.git_dir}/index.agentsync.{os.getpid()}.publish"
+        env = {"GIT_INDEX_FILE": index}
+        try:
+            self._git("read-tree", self.head, env=env)
+            self._git("update-index", "--cacheinfo", f"{self.mode},{self.blob},{self.path}", env=env)
+            return self._git("write-tree", "--missing-ok", env=env)
+        finally:
+            with suppress(OSError):
+                os.unlink(index)
 
     def _update_ref(self, new: str) -> bool:
         if git.branch_of(self.worktree.git_dir) != self.branch:
             return False
-        note = f"commit: agentsync: report of {self.page.timestamp}"
+        note = f"commit: {self.page.message.strip().splitlines()[0]}"
         try:
             self._git("update-ref", "-m", note, f"refs/heads/{self.branch}", new, self.head)
         except git.GitError as error:
@@ -242,12 +220,15 @@ class _Attempt:
         said = self._git("--literal-pathspecs", "ls-tree", "-z", self.head, "--", self.path).rstrip("\0")
         mode, _, blob = said.partition("\t")[0].partition(" blob ")
         if not mode.startswith("100"):
-            raise AgentsyncError(
-                f"{self.path} is not in HEAD as a file",
-                cause="a report is published into a file that is committed",
-                hint=f"git add {self.path} && git commit, then try again",
-            )
+            raise self._no_file(f"{self.path} is not in HEAD as a file")
         return mode, blob
+
+    def _no_file(self, what: str) -> AgentsyncError:
+        return AgentsyncError(
+            what,
+            cause="a report is published into a file that is committed",
+            hint=f"git add {self.path} && git commit, then try again",
+        )
 
     def _staged(self) -> git_index.Entry | None:
         """The entry that is to have the report; None if a deletion, a link or the intent to add the file is staged."""
@@ -266,24 +247,20 @@ class _Attempt:
         status, out = git.answer(["config", "--type=bool", "--get", "commit.gpgsign"], cwd=self.worktree.root)
         return ["-S"] if status == 0 and out.strip() == b"true" else []
 
+    def _require_name(self) -> None:
+        try:
+            self._git("var", "GIT_COMMITTER_IDENT")
+            self._git("var", "GIT_AUTHOR_IDENT")
+        except git.GitError as error:
+            raise AgentsyncError(
+                "git does not know who commits",
+                cause=error.cause.splitlines()[0],
+                hint='git config user.name "YOUR NAME" && git config user.email YOU@EXAMPLE.ORG',
+            ) from None
+
     def _git(self, *args: str, env: dict[str, str] | None = None) -> str:
         out = git.run(list(args), cwd=self.worktree.root, env=env)
         return out.decode(errors="surrogateescape").strip()
-
-
-@contextlib.contextmanager
-def _scratch(worktree: Worktree) -> Iterator[str]:
-    """A folder for a private index and a message; those that a killed process has left are taken away."""
-    for name in os.listdir(worktree.git_dir):
-        pid = name.removeprefix(_SCRATCH)
-        if name.startswith(_SCRATCH) and pid.isdigit() and not files.is_running(int(pid)):
-            shutil.rmtree(f"{worktree.git_dir}/{name}", ignore_errors=True)
-    folder = f"{worktree.git_dir}/{_SCRATCH}{os.getpid()}"
-    os.mkdir(folder)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _with_region(indexed: bytes, new: bytes) -> bytes:

@@ -19,13 +19,11 @@ from lab.hooks import calls, recorder
 from lab.repo import Repo
 from lab.report import PATH, clean_tree, edited, hidden, in_commit, newest, shown
 
-from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
 from agentsync.report import git_index, region
 from agentsync.report import publish as publish_module
 from agentsync.report.publish import Published, publish
 
-HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 KILLS = int(os.environ.get("AGENTSYNC_TEST_KILLS", "300")) // 20
 
 
@@ -65,9 +63,7 @@ def left(repo: Repo) -> str:
     """What lies in the git directory and should not."""
     git_dir = Path(repo.git("rev-parse", "--absolute-git-dir").strip())
     names = [path.name for path in git_dir.iterdir()]
-    return " ".join(
-        name for name in names if name.endswith(".lock") or "agentsync-publish" in name or ".agentsync." in name
-    )
+    return " ".join(name for name in names if name.endswith(".lock") or ".agentsync." in name)
 
 
 def entries(repo: Repo) -> dict[str, str]:
@@ -278,25 +274,22 @@ def test_a_linked_worktree_publishes_its_own_branch(repo: Repo) -> None:
     other = repo.worktree("other", "-b", "side")
     edited(repo)
     before = everything(repo)[1:]
-    recorder(repo.root / ".git" / "hooks" / "pre-commit", repo.root.parent / "log")
     assert published(other).commit == other.head()
     assert everything(repo)[1:] == before
     assert shown(in_commit(other)) == newest(repo)
     clean_tree(other)
-    (call,) = calls(repo.root.parent / "log")
-    assert f"GIT_DIR={repo.root}/.git/worktrees/other\n" in call.git_env
 
 
 def test_a_branch_that_was_switched_at_the_last_moment_gets_nothing(lab: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both branches are at the same commit, so HEAD alone would not tell."""
     lab.git("branch", "side")
-    tree = publish_module._Attempt._message
+    tree = publish_module._Attempt._tree
 
-    def switching(*args: object) -> bytes:
+    def switching(*args: object) -> str:
         lab.git("switch", "-q", "side")
         return tree(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(publish_module._Attempt, "_message", switching)
+    monkeypatch.setattr(publish_module._Attempt, "_tree", switching)
     before = lab.git("for-each-ref")
     with pytest.raises(AgentsyncError, match="on main only"):
         published(lab)
@@ -364,96 +357,25 @@ def test_a_branch_that_cannot_be_moved_is_an_error_with_its_cause(lab: Repo) -> 
     assert "main.lock" in error.cause
 
 
-# Hooks, identity, signature
+# No hooks; message, identity, signature
 
 
-def test_the_users_hooks_run_with_what_git_commit_gives_them(lab: Repo) -> None:
-    folder, log = lab.root / ".git" / "hooks", lab.root.parent / "log"
-    for name in HOOKS:
-        recorder(folder / name, log, name=name)
-    lab.write("x\n")
-    lab.git("commit", "-q", "-m", "mine", "--", "doc.md")
-    expected = calls(log)
-    edited(lab)
-    published(lab)
-    found = calls(log)
-    assert [call.name for call in found] == list(HOOKS) == [call.name for call in expected]
-    for ours, gits in zip(found, expected, strict=True):
-        assert [len(call.args) for call in (ours,)] == [len(gits.args)]
-        assert ours.args[1:] == gits.args[1:]
-        assert ours.stdin == ""
-        variables, theirs = (dict(line.split("=", 1) for line in c.git_env.splitlines()) for c in (ours, gits))
-        for name in ("GIT_CONFIG_PARAMETERS", "GIT_INDEX_FILE", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"):
-            variables.pop(name, None), theirs.pop(name, None)
-        assert variables == theirs
-
-
-def script(repo: Repo, name: str, text: str, folder: str = ".git/hooks") -> Path:
-    path = repo.root / folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
-
-
-def test_a_hook_sees_the_commit_in_the_index_and_nothing_to_stash(lab: Repo) -> None:
-    """The index it is given knows the files' stat: else all of them would look modified to git's plumbing."""
+def test_no_commit_hook_runs(lab: Repo) -> None:
+    """They check what people write. One that refuses everything keeps no report from being published."""
     log = lab.root.parent / "log"
-    script(
-        lab,
-        "pre-commit",
-        f"#!/bin/sh\ngit diff --cached --name-only >{log}\ngit diff-files --name-only >>{log}\n",
-    )
-    staged_and_edited(lab)
-    lab.git("reset", "-q")
-    published(lab)
-    assert log.read_text().splitlines() == [PATH, "code.py", "doc.md"]
-
-
-@pytest.mark.parametrize("name", HOOKS[:3])
-def test_a_hook_that_refuses_is_named_and_nothing_has_changed(lab: Repo, name: str) -> None:
-    script(lab, name, "#!/bin/sh\nexit 3\n")
-    error = refused(lab)
-    assert error.message == f"the hook {name} refused the commit" and error.cause.endswith("ended with 3")
-
-
-def test_a_post_commit_hook_that_fails_changes_nothing(lab: Repo) -> None:
-    script(lab, "post-commit", "#!/bin/sh\nexit 3\n")
+    for name in ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"):
+        recorder(lab.root / ".git" / "hooks" / name, log, name=name, status=1)
     assert published(lab).commit == lab.head()
+    assert calls(log) == []
 
 
-def test_a_hook_without_the_executable_bit_does_not_run(lab: Repo) -> None:
-    script(lab, "pre-commit", "#!/bin/sh\nexit 3\n").chmod(0o644)
-    assert published(lab).commit
-
-
-def test_a_hook_without_a_first_line_runs_in_sh_and_one_without_its_interpreter_is_named(lab: Repo) -> None:
-    script(lab, "pre-commit", "exit 4\n")
-    assert refused(lab).cause.endswith("ended with 4")
-    script(lab, "pre-commit", "#!/no/such/program\n")
-    assert refused(lab).message == "the hook pre-commit cannot be run"
-
-
-def test_a_hook_may_change_the_message_and_may_not_empty_it(lab: Repo) -> None:
-    script(lab, "commit-msg", '#!/bin/sh\nprintf "\\n\\nfix: %s\\n\\n" "$(cat "$1")" >"$1"\n')
+def test_the_message_is_the_configurations(lab: Repo) -> None:
+    message = "docs: report of {time}\n\nRefs: NOTES\n"
+    lab.settings = replace(lab.settings, report=replace(lab.settings.report, message=message))
     published(lab)
-    assert lab.git("log", "-1", "--format=%B").startswith("fix: agentsync: report of ")
-    script(lab, "commit-msg", '#!/bin/sh\n: >"$1"\n')
-    edited(lab)
-    assert refused(lab).message == "the commit message is empty"
-
-
-def test_a_hook_that_stages_something_else_is_refused(lab: Repo) -> None:
-    """The report would not be alone."""
-    own_text(lab, "mine")
-    script(lab, "pre-commit", f"#!/bin/sh\ngit add {PATH}\n")
-    error = refused(lab)
-    assert error.message == "the hook pre-commit changed what would be committed"
-
-
-def test_a_hook_that_stages_what_is_staged_already_is_not(lab: Repo) -> None:
-    script(lab, "pre-commit", "#!/bin/sh\ngit add -u\n")
-    assert published(lab).commit
+    said = lab.git("log", "-1", "--format=%B").splitlines()
+    assert said[0].startswith("docs: report of 20") and said[1:3] == ["", "Refs: NOTES"]
+    assert lab.git("reflog", "-1", "--format=%gs").startswith("commit: docs: report of 20")
 
 
 def test_our_own_hooks_do_not_look_and_the_next_look_finds_no_change(repo: Repo) -> None:
@@ -466,40 +388,6 @@ def test_our_own_hooks_do_not_look_and_the_next_look_finds_no_change(repo: Repo)
     repo.look()
     assert repo.count() == count
     clean_tree(repo)
-
-
-def test_core_hooks_path_is_where_the_hooks_are(lab: Repo) -> None:
-    lab.git("config", "core.hooksPath", ".husky/_")
-    script(lab, "pre-commit", "#!/bin/sh\nexit 5\n", ".husky/_")
-    script(lab, "pre-commit", "#!/bin/sh\nexit 6\n")
-    assert refused(lab).cause.endswith(".husky/_/pre-commit ended with 5")
-
-
-def test_the_real_pre_commit_runs_stashes_what_is_unstaged_and_brings_it_back(
-    lab: Repo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PRE_COMMIT_HOME", str(lab.root.parent / "pre-commit"))
-    log = lab.root.parent / "log"
-    lab.write(
-        "repos:\n- repo: local\n  hooks:\n  - {id: it, name: it, language: system, pass_filenames: true,"
-        f" entry: \"sh -c 'echo $@ $(cat code.py) >{log}' it\"}}\n",
-        ".pre-commit-config.yaml",
-    )
-    lab.commit()
-    subprocess.run([sys.executable, "-m", "pre_commit", "install"], cwd=lab.root, check=True, capture_output=True)
-    lab.write("edited\n", "code.py")
-    text = own_text(lab, "mine")
-    before = newest(lab)
-    assert published(lab).commit
-    assert log.read_text() == f"{PATH} not watched\n"
-    assert lab.read("code.py") == "edited\n"
-    assert lab.git("status", "--porcelain").splitlines() == [f" M {PATH}", " M code.py"]
-    assert lab.read(PATH) == text
-    assert shown(lab.read(PATH)) == before == shown(in_commit(lab))
-    script(lab, "pre-commit.legacy", "#!/bin/sh\nexit 1\n")
-    lab.git("config", "core.hooksPath", ".git/hooks")
-    edited(lab)
-    assert refused(lab).message == "the hook pre-commit refused the commit"
 
 
 def test_a_signature_is_made_where_commits_are_signed(lab: Repo) -> None:
@@ -576,14 +464,14 @@ def test_a_head_that_moves_loses_nothing(lab: Repo) -> None:
 def test_a_commit_between_preparing_and_moving_the_branch_is_built_upon(
     lab: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tree = publish_module._Attempt._message
+    tree = publish_module._Attempt._tree
 
-    def committing(*args: object) -> bytes:
-        monkeypatch.setattr(publish_module._Attempt, "_message", tree)
+    def committing(*args: object) -> str:
+        monkeypatch.setattr(publish_module._Attempt, "_tree", tree)
         lab.commit("theirs\n", "code.py", "theirs")
         return tree(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(publish_module._Attempt, "_message", committing)
+    monkeypatch.setattr(publish_module._Attempt, "_tree", committing)
     assert published(lab).commit
     assert lab.git("log", "-2", "--format=%s").splitlines()[1] == "theirs"
     assert lab.git("show", "HEAD:code.py") == "theirs\n"
@@ -666,15 +554,6 @@ def test_the_commands_say_what_they_did(repo: Repo) -> None:
     assert json.loads(agentsync(repo.root, "publish", "--json").said) == {"commit": repo.head(), "branch": "main"}
 
 
-def test_what_a_hook_prints_does_not_get_into_the_json(lab: Repo) -> None:
-    script(lab, "pre-commit", "#!/bin/sh\necho linting\n")
-    argv = [sys.executable, "-m", "agentsync", "publish", "--json"]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
-    done = subprocess.run(argv, cwd=lab.root, env=env, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["commit"] == lab.head()
-    assert done.stderr == "linting\n"
-
-
 def test_a_refusal_is_message_cause_and_hint(lab: Repo) -> None:
     lab.git("switch", "-qc", "side")
     said = agentsync(lab.root, "publish", code=1).said
@@ -684,7 +563,7 @@ def test_a_refusal_is_message_cause_and_hint(lab: Repo) -> None:
 def test_a_bare_repository_has_nowhere_to_publish(lab: Repo) -> None:
     """The git directory itself is no worktree."""
     lab.git("config", "core.bare", "true")
-    assert "agentsync -C ../DIR publish" in agentsync(lab.root / ".git", "publish", code=1).said
+    assert "this is a bare repository" in agentsync(lab.root / ".git", "publish", code=1).said
 
 
 def test_a_report_that_git_sees_is_published_as_well(repo: Repo) -> None:
@@ -695,11 +574,3 @@ def test_a_report_that_git_sees_is_published_as_well(repo: Repo) -> None:
     assert repo.git("status", "--porcelain") == f" M {PATH}\n"
     assert published(repo).commit
     assert repo.git("status", "--porcelain") == ""
-
-
-def test_the_clone_is_asked_where_its_worktrees_are() -> None:
-    """A bare repository is told what to do; a worktree is handed back."""
-    with pytest.raises(AgentsyncError, match="bare repository"):
-        publish_module.required(None)
-    here = git.Worktree("main", "/x", "/x/.git")
-    assert publish_module.required(here) is here
