@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from agentsync.observe.agent_variables import VARIABLES, told
 from lab.hooks import WATCHED, Lab, calls, make_lab
 from lab.live import until
+
+from agentsync.observe.agent_variables import VARIABLES, told
 
 ID = "0199d2a3-7a10-7abc-8def-0123456789ab"
 
