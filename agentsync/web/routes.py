@@ -6,9 +6,9 @@ import asyncio
 import functools
 import math
 import os
-import threading
 import time
 from collections import deque
+from collections.abc import Callable, Hashable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from agentsync import status
 from agentsync.base.times import since as since_when
 from agentsync.ledger import history
-from agentsync.ledger.recent import Recent
+from agentsync.ledger.timeline import HOUR
 from agentsync.web import log_pages, models
 from agentsync.web.access import OF_PAGE
-from agentsync.web.answers import JSON, Answers, answer, encoded, hour
+from agentsync.web.answers import JSON, Answer, answer, encoded
 from agentsync.web.metrics import CONTENT_TYPE, Reading, exposition
 from agentsync.web.problems import documented, problem
 from agentsync.web.service import AutoSyncService
@@ -53,33 +53,27 @@ def routes(service: AutoSyncService, streams: Streams) -> APIRouter:
 
 
 def _reads(router: APIRouter, service: AutoSyncService) -> None:
-    answers, recent, alone = Answers(service), Recent(service.ledger), threading.Lock()
-
     @router.get("/api/sync/status", response_model=models.Status, responses=_READ)
     async def status(request: Request) -> Response:
         """What is pending, what is watched, and whether anything is wrong."""
-        return (await answers.get("status", _status)).to(request)
+        return await _answered(request, service, "status", _status)
 
     @router.get("/api/sync/pending-changes", response_model=models.PendingChanges, responses=_READ)
     async def pending_changes(request: Request) -> Response:
         """The changes that no report covers yet."""
-        return (await answers.get("pending", _pending)).to(request)
+        return await _answered(request, service, "pending", _pending)
 
     @router.get("/api/sync/checksums", response_model=models.Checksums, responses=_READ)
     async def checksums(request: Request) -> Response:
         """What each watched document is known to hold."""
-        return (await answers.get("checksums", _checksums)).to(request)
+        return await _answered(request, service, "checksums", _checksums)
 
     @router.get("/api/sync/timeline", response_model=models.Timeline, responses=_READ)
     async def timeline(request: Request) -> Response:
         """Thirty days by the hour: changes by agent, consolidations, and a strip for each document."""
-
-        def made(now: Snapshot) -> dict[str, Any]:
-            moment = time.time()
-            with alone:
-                return recent.catch_up(moment).to_json(moment)
-
-        return (await answers.get(("timeline", hour()), made)).to(request)
+        now = time.time()
+        hour = int(now) // HOUR  # it is the same for a whole one
+        return await _answered(request, service, ("timeline", hour), lambda _: service.snapshots.timeline(now))
 
     @router.get("/api/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
@@ -95,6 +89,25 @@ def _reads(router: APIRouter, service: AutoSyncService) -> None:
         return JSONResponse({"status": "ok"}, headers={"cache-control": "no-store"})
 
 
+async def _answered(
+    request: Request, service: AutoSyncService, key: Hashable, make: Callable[[Snapshot], object]
+) -> Response:
+    """What the newest snapshot answers; made in a thread where nobody has asked for it before."""
+    fresh = service.snapshots.fresh()
+    made = fresh.made(key) if fresh else None
+    if made is None:
+        made = await asyncio.to_thread(lambda: service.snapshots.newest().answer(key, make))
+    return _sent(made, request)
+
+
+def _sent(answer: Answer, request: Request) -> Response:
+    """The response: 304 without the body for one who has it."""
+    headers = {"etag": answer.etag, "cache-control": "private, no-cache"}
+    if answer.is_had(request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=headers)
+    return Response(answer.body, headers=headers, media_type=answer.media_type)
+
+
 def _status(now: Snapshot) -> dict[str, Any]:
     return status.status(now.state, now.cursor, now.survey)
 
@@ -108,14 +121,12 @@ def _checksums(now: Snapshot) -> dict[str, Any]:
 
 
 def _exposed(service: AutoSyncService) -> bytes:
-    now = service.snapshot()
+    now = service.snapshots.newest()
     reading = Reading(now.state, now.cursor, now.survey, time.time(), service.looks, service.callback_errors)
     return exposition(reading)
 
 
 def _log(router: APIRouter, service: AutoSyncService) -> None:
-    answers = Answers(service)
-
     @router.get(
         "/api/sync/log", response_model=models.Log, responses={**_READ, **documented(404, 422), 200: _READ[200]}
     )
@@ -140,7 +151,7 @@ def _log(router: APIRouter, service: AutoSyncService) -> None:
             return log_pages.page(service.ledger, now.survey.waiting, asked, before, limit)
 
         try:
-            return (await answers.get((asked, before, limit), made)).to(request)
+            return await _answered(request, service, (asked, before, limit), made)
         except log_pages.UnknownRecordError:
             return problem(404, f"no record has the id {before}")
 
@@ -195,7 +206,7 @@ def _page(router: APIRouter) -> None:
         data = await asyncio.to_thread(_read, name) if suffix in OF_PAGE else None
         if data is None:
             return problem(404, f"there is no /{name}")
-        return answer(data, f"{TYPES[suffix]}; charset=utf-8").to(request)
+        return _sent(answer(data, f"{TYPES[suffix]}; charset=utf-8"), request)
 
 
 def _read(name: str) -> bytes | None:

@@ -22,9 +22,10 @@ from agentsync import status
 from agentsync.base import git
 from agentsync.base.config import in_force
 from agentsync.base.config_keys import RANGES
-from agentsync.base.errors import AgentsyncError, not_set_up
+from agentsync.base.errors import AgentsyncError, LedgerError, not_set_up
 from agentsync.base.git import Worktree
 from agentsync.base.settings import Settings
+from agentsync.ledger import notes
 from agentsync.ledger.events import Consolidation, DamagedError, decode
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.state import Pending, State
@@ -36,9 +37,10 @@ from agentsync.status import Survey
 from agentsync.survey import survey, why_owed
 from agentsync.sync import Synced, sync
 from agentsync.web.durations import Looks
-from agentsync.web.snapshots import Snapshot, Snapshots
+from agentsync.web.snapshots import Snapshots
 
 PAUSE = 0.2  # seconds between two looks at the ledger's end
+NOTES = 0.5  # seconds that a read waits for the ledger's lock, to take notes in
 RETRY = 5.0  # seconds after a poller has failed in a way that nobody foresaw
 MARK = b'"kind":"consolidation"'
 log = logging.getLogger("agentsync")
@@ -71,7 +73,7 @@ class AutoSyncService:
         self._callbacks: list[Callable[[Consolidation], Any]] = []
         self._listeners: list[Callable[[], None]] = []
         self._looking = threading.Lock()  # two looks of one process would share names of temporary files
-        self._replay = Snapshots(self.ledger, self.look_around)
+        self.snapshots = Snapshots(self.clone, self._take_in_notes, self._look_around)
         self._lock: WatchLock | None = None
         self._watcher: Watcher | None = None
         self._thread: threading.Thread | None = None
@@ -160,38 +162,30 @@ class AutoSyncService:
         await self._catch_up()
         return {**status.consolidated(done.seen.consolidation), **status.outcome(done)}
 
-    def snapshot(self) -> Snapshot:
-        """The ledger and what lies around it, no older than this call but for a survey of a second ago at the most."""
-        return self._replay.at(time.monotonic())
-
-    def fresh(self) -> Snapshot | None:
-        """The last snapshot, if it still holds; costs a `stat`."""
-        return self._replay.fresh()
-
     def get_status(self) -> dict[str, Any]:
         """The answer of `GET /api/sync/status`."""
-        now = self.snapshot()
+        now = self.snapshots.newest()
         return status.status(now.state, now.cursor, now.survey)
 
     @property
     def pending_changes(self) -> list[Pending]:
         """The changes that no consolidation covers yet, oldest first."""
-        return list(self.snapshot().state.pending.values())
+        return list(self.snapshots.newest().state.pending.values())
 
     @property
     def checksums(self) -> dict[str, dict[str, Any]]:
         """What each watched document is known to hold: `checksum`, `last_modified`, `agent_owner`, ... by path."""
-        now = self.snapshot()
+        now = self.snapshots.newest()
         known: dict[str, dict[str, Any]] = status.checksums(now.state, now.survey)["checksums"]
         return known
 
     @property
     def watched_files(self) -> list[str]:
         """The watched documents, from the repository's root."""
-        now = self.snapshot()
+        now = self.snapshots.newest()
         return status.watched_paths(now.state, now.survey)
 
-    def look_around(self, state: State) -> Survey:
+    def _look_around(self, state: State) -> Survey:
         """What lies around the ledger, from this service's worktree."""
         settings, problem = self._configured()
         around = survey(self.clone, state, settings, problem, self._why_owed if self.running else why_owed)
@@ -224,15 +218,28 @@ class AutoSyncService:
 
     def _sync(self, request: Request) -> Synced:
         with self._looking:
-            began = time.perf_counter()
-            try:
-                done = sync(request)
-            finally:
-                self._replay.expire()  # a report may have been written, notes taken in
-            self.looks.looked(done, time.perf_counter() - began)
-            self._reasons.update({one.name: "" for one in request.worktrees})
-            self._reasons.update({name: report.why for name, report in done.reports.items()})
+            return self._look(request)
+
+    def _look(self, request: Request) -> Synced:
+        """The same for whoever holds the lock."""
+        began = time.perf_counter()
+        try:
+            done = sync(request)
+        finally:
+            self.snapshots.expire()  # a report may have been written, notes taken in
+        self.looks.looked(done, time.perf_counter() - began)
+        self._reasons.update({one.name: "" for one in request.worktrees})
+        self._reasons.update({name: report.why for name, report in done.reports.items()})
         return done
+
+    def _take_in_notes(self) -> None:
+        """Look first if notes wait; what cannot be taken in is shown as waiting."""
+        every = git.worktrees(self.clone)
+        if not notes.listed(self.clone, every):
+            return
+        with self._looking, contextlib.suppress(LedgerError):
+            if notes.listed(self.clone, every):  # still: another look may have been under way
+                self._look(self._request(timeout=NOTES))
 
     def _looked(self, done: Synced) -> None:
         self.failure = ""
@@ -242,8 +249,11 @@ class AutoSyncService:
         log.warning("%s", self.failure)
 
     def _consolidate(self) -> Synced:
+        return self._sync(self._request(asked=True))
+
+    def _request(self, **more: Any) -> Request:
         here = [self.clone.here] if self.clone.here else git.worktrees(self.clone)
-        return self._sync(Request(self.clone, self.settings, "scan", here, time.time(), asked=True))
+        return Request(self.clone, self.settings, "scan", here, time.time(), **more)
 
     async def _follow(self) -> None:
         """The task: tell what is appended."""
@@ -287,7 +297,7 @@ class AutoSyncService:
 
     def _is_owed(self) -> bool:
         here = self.clone.here
-        return here is not None and paid.is_owed(here, self.snapshot().state, self.settings)
+        return here is not None and paid.is_owed(here, self.snapshots.newest().state, self.settings)
 
     async def _call(self) -> None:
         made, self._reported = self._reported, []

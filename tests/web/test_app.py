@@ -315,14 +315,19 @@ class TestLog:
         with_client(busy, act)
 
     def test_what_waits_in_a_note_is_on_the_first_pages(self, busy: Repo) -> None:
-        """And says so; a page after it can be asked for."""
+        """And says so, where it cannot be taken in; a page after it can be asked for."""
         noted(busy)
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
-            page = (await client.get("/api/sync/log?limit=1")).json()
-            assert [one["waiting"] for one in page["records"]] == [True]
-            second = (await client.get("/api/sync/log", params={"limit": "1", "before": page["next"]})).json()
-            assert [one["waiting"] for one in second["records"]] == [False]
+            with open(service.ledger.path, "rb") as ledger:
+                fcntl.flock(ledger, fcntl.LOCK_EX)
+                page = (await client.get("/api/sync/log?limit=1")).json()
+                assert [one["waiting"] for one in page["records"]] == [True]
+                second = (await client.get("/api/sync/log", params={"limit": "1", "before": page["next"]})).json()
+                assert [one["waiting"] for one in second["records"]] == [False]
+            service.snapshots.expire()  # a second has passed
+            again = (await client.get("/api/sync/log?limit=1")).json()
+            assert [one["waiting"] for one in again["records"]] == [False]
 
         with_client(busy, act, start=False)
 

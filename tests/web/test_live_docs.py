@@ -130,7 +130,7 @@ class TestEmbedding:
         """Every public name of the seed's contract in the table, and nothing else."""
         rows = re.findall(r"^\| `(?:await )?(\w+)", EMBEDDING, re.MULTILINE)
         assert all(hasattr(AutoSyncService, name) or name == "callback_errors" for name in rows)
-        of_others = {"clone", "ledger", "listen", "say", "settings", "snapshot", "fresh", "look_around"}
+        of_others = {"clone", "ledger", "listen", "say", "settings"}
         public = {name for name in vars(AutoSyncService) if not name.startswith("_")}
         assert public - of_others == set(rows) - {"callback_errors"}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.live import eventually, ready, with_service
+from lab.live import eventually, quiet, ready, with_service
 from lab.repo import Repo
 
 import agentsync
@@ -304,23 +304,24 @@ class TestSnapshots:
     def test_those_who_ask_at_once_share_one(self, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
         """200 dashboards cost one replay; what was recorded before somebody asked is always in it."""
         monkeypatch.setattr(snapshots, "FRESH", 1000.0)
-        service = AutoSyncService(ready(repo).root)
-        around = service.look_around
+        service = AutoSyncService(quiet(repo).root)
+        around = service.snapshots.look_around
         made: list[object] = []
 
         def counted(state: Any) -> Any:
             made.append(state)
             return around(state)
 
-        monkeypatch.setattr(service._replay, "look_around", counted)
+        monkeypatch.setattr(service.snapshots, "look_around", counted)
 
         async def ask() -> list[int]:
-            found = await asyncio.gather(*(asyncio.to_thread(service.snapshot) for _ in range(200)))
+            found = await asyncio.gather(*(asyncio.to_thread(service.snapshots.newest) for _ in range(200)))
             return [len(one.state.pending) for one in found]
 
         assert asyncio.run(ask()) == [0] * 200
         assert len(made) == 1
         repo.commit("edited\n")
+        repo.look()
         assert asyncio.run(ask()) == [1] * 200
         assert len(made) == 2
 
@@ -329,7 +330,7 @@ class TestSnapshots:
     ) -> None:
         """The ledger is the same then, and the survey young, and the report is owed no more."""
         monkeypatch.setattr(snapshots, "FRESH", 1000.0)
-        service = AutoSyncService(ready(repo).root)
+        service = AutoSyncService(quiet(repo).root)
         repo.look(asked=True)
         repo.commit("edited\n")
         seen: list[list[object]] = []
@@ -344,13 +345,30 @@ class TestSnapshots:
         assert seen == [[{"worktree": "main", "reason": ""}]]
         assert service.get_status()["owed"] == []
 
-    def test_the_number_changes_with_what_is_shown_alone(self, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_snapshot_is_another_one_only_if_something_else_is_shown(
+        self, repo: Repo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So its answers live for as long as they are right."""
         monkeypatch.setattr(snapshots, "FRESH", -1.0)
         service = AutoSyncService(ready(repo).root)
-        first = service.snapshot()
-        assert service.snapshot() is first and service.fresh() is None
+        first = service.snapshots.newest()
+        assert service.snapshots.newest() is first and service.snapshots.fresh() is None
         (repo.root / "doc.md").unlink()
-        assert service.snapshot().number > first.number
+        assert service.snapshots.newest() is not first
+
+    def test_it_keeps_so_many_answers_only(self, repo: Repo) -> None:
+        """Anybody may ask with filters that nobody has asked with before."""
+        snapshot = AutoSyncService(ready(repo).root).snapshots.newest()
+        for number in range(snapshots.KEPT + 10):
+            snapshot.answer(number, lambda now: len(now.state.pending))
+        assert list(snapshot.answers) == list(range(10, snapshots.KEPT + 10))
+
+    def test_a_note_is_taken_in_before_anything_is_shown(self, repo: Repo) -> None:
+        """The look that the hook has started may not have come so far."""
+        service = AutoSyncService(ready(repo).root)
+        assert service.pending_changes == []
+        repo.commit("edited\n", AGENTSYNC_FOREGROUND="")
+        assert len(service.pending_changes) == 1
 
 
 class TestTheOneOfTheProcess:
