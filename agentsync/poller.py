@@ -19,8 +19,6 @@ from agentsync.base.globs import is_glob
 from agentsync.base.settings import Settings
 from agentsync.ledger import notes
 from agentsync.observe.look import Request
-from agentsync.survey import WATCH_LOCK as LOCK
-from agentsync.survey import is_held
 from agentsync.sync import Synced, sync
 
 PAUSE = 0.25  # seconds between two glances
@@ -190,7 +188,7 @@ def settings_of(worktree: git.Worktree, clone: git.Clone) -> Settings:
 
 def held(store: str) -> WatchLock:
     """The lock that says this clone is watched; to be used in a `with`, which may raise LockedError or OSError."""
-    return WatchLock(f"{store}/{LOCK}", 0, "the poller of this clone")
+    return WatchLock(f"{store}/{files.WATCH_LOCK}", 0, "the poller of this clone")
 
 
 class WatchLock(files.Locked):
@@ -216,8 +214,8 @@ class WatchLock(files.Locked):
 
 def holder(store: str) -> str | None:
     """Which process watches a clone, and what it is; None if nobody does."""
-    path = f"{store}/{LOCK}"
-    return ", ".join(filter(None, _holder(path))) if is_held(path) else None
+    path = f"{store}/{files.WATCH_LOCK}"
+    return ", ".join(filter(None, _holder(path))) if files.is_held(path) else None
 
 
 def _holder(path: str) -> tuple[str, str]:

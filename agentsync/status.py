@@ -1,23 +1,41 @@
-"""What is shown, as JSON objects: pure projections of the state and of what lies around the ledger.
+"""What is shown now: take in what waits, look where something differs, and project what the ledger says.
 
-Commands and HTTP answer with the same objects. They have all keys that the API promises, and more.
+Commands and HTTP answer with the same values, in JSON with the names of their fields. They have all that the API
+promises, and more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from agentsync.base import files, git
+from agentsync.base.errors import AgentsyncError
 from agentsync.base.globs import is_glob, literal
 from agentsync.base.settings import Settings, type_of
+from agentsync.base.times import to_rfc3339
+from agentsync.ledger import notes, watermark
 from agentsync.ledger.events import Attribution, Change, Consolidation, Event, flatten
+from agentsync.ledger.log import Ledger
 from agentsync.ledger.notes import Observations
-from agentsync.ledger.state import Known, State
-from agentsync.ledger.view import Cursor
-from agentsync.sync import Synced
+from agentsync.ledger.state import Known, Pending, State
+from agentsync.ledger.view import Cursor, View
+from agentsync.observe.glance import Glance, Looks, glance
+from agentsync.report import paid
+from agentsync.report.decide import decide
+
+if TYPE_CHECKING:  # what looks is imported where something differs: it costs more than the rest of an answer
+    from agentsync.observe.look import Request
+    from agentsync.sync import Synced
+
+Sync = Callable[["Request"], "Synced"]
+Why = Callable[[git.Worktree, git.Worktree | None, Settings], str]
 
 SYNCED, OUT_OF_SYNC, IN_ERROR = 1, 0, -1
+PATIENCE = 0.5  # seconds for the ledger's lock; what is shown is shown without it, too
 
 
 @dataclass(frozen=True)
@@ -30,12 +48,25 @@ class Paused:
 
 
 @dataclass(frozen=True)
+class NotRecorded:
+    """A document that was seen to differ from what is known, and could not be looked at. `event_type`: as of a change.
+
+    `reason`: what kept it from being recorded.
+    """
+
+    worktree: str
+    file_path: str
+    event_type: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Survey:
     """What lies around the ledger now, seen from one worktree (None: from none).
 
-    `missing`, `gone` and `unreadable` are paths of that worktree: not there and not known, not there but known (a
-    deletion that nobody has looked at yet), and not looked into, with the reason. `owed`: worktree to why its report is
-    not written ("": its next hook, command or poll does it). `notices`: what the ledger has lost.
+    `waiting`: observations in notes. `not_recorded`: edits that are in no note either. `missing` and `unreadable`:
+    paths of that worktree, not there and not known, and not looked into with the reason. `owed`: worktree to why its
+    report is not written ("": its next hook, command or poll does it). `notices`: what the ledger has lost.
     """
 
     settings: Settings
@@ -44,112 +75,321 @@ class Survey:
     running: bool = False
     paused: tuple[Paused, ...] = ()
     waiting: tuple[Observations, ...] = ()
+    not_recorded: tuple[NotRecorded, ...] = ()
     owed: dict[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-    unreadable: dict[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     config_problem: str | None = None
     notices: tuple[str, ...] = ()
 
 
-def status(state: State, cursor: Cursor, survey: Survey) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Shown:
+    """The ledger and what lies around it, after what waited was taken in."""
+
+    view: View
+    survey: Survey
+
+
+def up_to_date(
+    clone: git.Clone,
+    settings: Settings,
+    problem: str | None = None,
+    *,
+    view: View,
+    why: Why | None = None,
+    sync: Sync | None = None,
+) -> Shown:
+    """Take in what waits; look at the worktrees if a file, HEAD or a rule says that there is something to see.
+
+    Where nothing differs that costs a `stat` for each document, and no git is started. What cannot be taken in now is
+    shown as not recorded. `problem`: what is wrong with the configuration; `settings` are those in force then. `view`
+    is brought to the ledger's end. `why`: asked for the reason of each report that is owed. `sync`: how to look.
+    """
+    view.catch_up()
+    every = git.worktrees(clone)
+    looked, reason = False, ""
+    if _is_something_new(clone, every, settings, view.state):
+        try:
+            _look(clone, every, settings, sync)
+            looked = True
+        except (AgentsyncError, OSError) as error:
+            reason = str(error)
+        view.catch_up()
+    return Shown(view, survey(clone, view.state, settings, problem, why=why or why_owed, looked=looked, reason=reason))
+
+
+def _is_something_new(clone: git.Clone, every: list[git.Worktree], settings: Settings, state: State) -> bool:
+    if os.environ.get("PRE_COMMIT") == "1":
+        return False  # unstaged edits are stashed away while it runs: what the files hold is nobody's edit
+    if notes.listed(clone, every) or decide(state, time.time(), settings):
+        return True
+    looks = Looks(clone.store)
+    seen = (glance(one, clone, settings, state, looks) for one in every if not git.operation(one.git_dir))
+    return any(one.edited or one.moved for one in seen)
+
+
+def _look(clone: git.Clone, every: list[git.Worktree], settings: Settings, sync: Sync | None) -> None:
+    from agentsync.observe.look import Request  # late: see above
+    from agentsync.sync import sync as look
+
+    (sync or look)(Request(clone, settings, "scan", every, time.time(), timeout=PATIENCE))
+
+
+def survey(
+    clone: git.Clone,
+    state: State,
+    settings: Settings,
+    problem: str | None = None,
+    *,
+    why: Why | None = None,
+    looked: bool = False,
+    reason: str = "nobody has looked yet",
+) -> Survey:
+    """Look around, without looking at any change. `looked`: whether that was just done; if not, `reason` says why."""
+    here, every = clone.here, git.worktrees(clone)
+    why = why or why_owed
+    waiting = notes.waiting(clone, every, time.time()).observations
+    looks = Looks(clone.store)
+    seen = {one.name: glance(one, clone, settings, state, looks) for one in every}
+    paused = tuple(_paused(every))
+    mine = seen.get(here.name, Glance()) if here else Glance()
+    return Survey(
+        settings=settings,
+        worktree=here.name if here else None,
+        branch=git.branch_of(here.git_dir) if here else None,
+        running=files.is_held(f"{clone.store}/{files.WATCH_LOCK}"),
+        paused=paused,
+        waiting=waiting,
+        not_recorded=tuple(_not_recorded(seen, paused, waiting, looked, reason)),
+        owed={one.name: why(one, here, settings) for one in every if paid.is_owed(one, state, settings)},
+        missing=mine.missing,
+        unreadable=mine.problems,
+        config_problem=problem,
+        notices=tuple(map(watermark.explain, watermark.notices(Ledger(clone.store)))),
+    )
+
+
+def _not_recorded(
+    seen: Mapping[str, Glance],
+    paused: Iterable[Paused],
+    waiting: Iterable[Observations],
+    looked: bool,
+    reason: str,
+) -> Iterable[NotRecorded]:
+    """What a glance shows and no look has come to: a paused worktree is not looked at in any case."""
+    going_on = {one.worktree: f"a {one.operation} is going on" for one in paused}
+    kept = {(event.worktree, event.file_path) for note in waiting for event in note.events if isinstance(event, Change)}
+    for name, one in seen.items():
+        if name in going_on or not looked:
+            for path, event_type in one.edited.items():
+                if (name, path) not in kept:
+                    yield NotRecorded(name, path, event_type, going_on.get(name, reason))
+
+
+def _paused(worktrees: Iterable[git.Worktree]) -> Iterable[Paused]:
+    for one in worktrees:
+        found = git.operation(one.git_dir)
+        if found:
+            yield Paused(one.name, found.name, to_rfc3339(found.since))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A note with observations that are not in the ledger yet."""
+
+    path: str
+    observations: int
+
+
+@dataclass(frozen=True)
+class Owed:
+    """A worktree whose report is not written, and why; "": its next hook, command or poll writes it."""
+
+    worktree: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What somebody has to see to: about which thing, and what is wrong with it."""
+
+    about: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A watched document. `sync_status`: 1 known and reported, 0 not reported yet, -1 missing or unreadable."""
+
+    file_type: str | None
+    sync_status: int
+
+
+@dataclass(frozen=True)
+class Status:
     """`GET /api/sync/status`."""
+
+    running: bool
+    pending_changes: int
+    last_consolidation: str | None
+    watched_files: int
+    checksums_tracked: int
+    consolidation_threshold: int
+    check_interval_seconds: int
+    consolidation_interval_minutes: int
+    watching_since: str | None
+    worktree: str | None
+    branch: str | None
+    records: int
+    paused: tuple[Paused, ...]
+    waiting: tuple[Waiting, ...]
+    not_recorded: tuple[NotRecorded, ...]
+    owed: tuple[Owed, ...]
+    missing: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    files: dict[str, File]
+
+
+def status(state: State, cursor: Cursor, survey: Survey) -> Status:
+    """What is pending, what is watched, and whether anything is wrong."""
     settings = survey.settings
     paths = watched_paths(state, survey)
     changed = changed_paths(state, survey)
-    return {
-        "running": survey.running,
-        "pending_changes": len(state.pending) + len(waiting_changes(state, survey.waiting)),
-        "last_consolidation": state.last.timestamp if state.last else None,
-        "watched_files": len(paths),
-        "checksums_tracked": len(tracked(state, survey)),
-        "consolidation_threshold": settings.consolidation_threshold,
-        "check_interval_seconds": settings.check_interval_seconds,
-        "consolidation_interval_minutes": settings.consolidation_interval_minutes,
-        "watching_since": state.since,
-        "worktree": survey.worktree,
-        "branch": survey.branch,
-        "records": cursor.records,
-        "paused": [{"worktree": p.worktree, "operation": p.operation, "since": p.since} for p in survey.paused],
-        "waiting": [{"path": one.path, "observations": len(one.events)} for one in survey.waiting],
-        "owed": [{"worktree": name, "reason": reason} for name, reason in survey.owed.items()],
-        "missing": list(survey.missing),
-        "problems": problems(cursor, survey),
-        "files": {
-            path: {"file_type": type_of(settings, path), "sync_status": sync_status(path, survey, changed)}
-            for path in paths
-        },
-    }
+    return Status(
+        running=survey.running,
+        pending_changes=len(state.pending) + len(waiting_changes(state, survey.waiting)),
+        last_consolidation=state.last.timestamp if state.last else None,
+        watched_files=len(paths),
+        checksums_tracked=len(tracked(state, survey)),
+        consolidation_threshold=settings.consolidation_threshold,
+        check_interval_seconds=settings.check_interval_seconds,
+        consolidation_interval_minutes=settings.consolidation_interval_minutes,
+        watching_since=state.since,
+        worktree=survey.worktree,
+        branch=survey.branch,
+        records=cursor.records,
+        paused=survey.paused,
+        waiting=tuple(Waiting(one.path, len(one.events)) for one in survey.waiting),
+        not_recorded=survey.not_recorded,
+        owed=tuple(Owed(name, reason) for name, reason in survey.owed.items()),
+        missing=survey.missing,
+        problems=tuple(problems(cursor, survey)),
+        files={path: File(type_of(settings, path), sync_status(path, survey, changed)) for path in paths},
+    )
 
 
-def problems(cursor: Cursor, survey: Survey) -> list[dict[str, str]]:
-    """What somebody has to see to: about which thing, and what is wrong with it."""
-    found = []
-    if survey.config_problem:
-        found.append({"about": "configuration", "problem": survey.config_problem})
-    found += [{"about": "ledger", "problem": f"the line at byte {at} is damaged"} for at in cursor.damaged]
-    found += [{"about": "ledger", "problem": notice} for notice in survey.notices]
-    found += [{"about": path, "problem": why} for path, why in survey.unreadable.items()]
+def problems(cursor: Cursor, survey: Survey) -> list[Problem]:
+    """What somebody has to see to."""
+    found = [Problem("configuration", survey.config_problem)] if survey.config_problem else []
+    found += [Problem("ledger", f"the line at byte {at} is damaged") for at in cursor.damaged]
+    found += [Problem("ledger", notice) for notice in survey.notices]
+    found += [Problem(path, why) for path, why in survey.unreadable.items()]
     return found
 
 
-def pending(state: State, waiting: Iterable[Observations] = ()) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PendingChange:
+    """A change that no report covers yet. `waiting`: in a note, and not in the ledger yet."""
+
+    id: str
+    file_path: str
+    file_type: str
+    event_type: str
+    timestamp: str
+    old_checksum: str | None
+    new_checksum: str | None
+    agent_owner: str | None
+    author: str | None
+    waiting: bool
+
+
+@dataclass(frozen=True)
+class PendingChanges:
     """`GET /api/sync/pending-changes`: oldest first; those that wait in a note come last and say so."""
-    known = [{"id": id_, **{name: getattr(one, name) for name in _PENDING}} for id_, one in state.pending.items()]
-    new = waiting_changes(state, waiting)
-    noted = [{"id": one.id, **{name: getattr(one, name) for name in _PENDING}} for one in new]
-    changes = [*({**one, "waiting": False} for one in known), *({**one, "waiting": True} for one in noted)]
-    return {"count": len(changes), "changes": changes}
+
+    count: int
+    changes: tuple[PendingChange, ...]
+    not_recorded: tuple[NotRecorded, ...]
 
 
-_PENDING = (
-    "file_path",
-    "file_type",
-    "event_type",
-    "timestamp",
-    "old_checksum",
-    "new_checksum",
-    "agent_owner",
-    "author",
-)
+def pending(state: State, survey: Survey) -> PendingChanges:
+    """The changes of the whole clone that no report covers yet."""
+    known = [_pending_change(id_, one, waiting=False) for id_, one in state.pending.items()]
+    new = [_pending_change(one.id, one, waiting=True) for one in waiting_changes(state, survey.waiting)]
+    changes = (*known, *new)
+    return PendingChanges(len(changes), changes, survey.not_recorded)
+
+
+def _pending_change(id_: str, one: Pending | Change, *, waiting: bool) -> PendingChange:
+    return PendingChange(
+        id_,
+        one.file_path,
+        one.file_type,
+        one.event_type,
+        one.timestamp,
+        one.old_checksum,
+        one.new_checksum,
+        one.agent_owner,
+        one.author,
+        waiting,
+    )
 
 
 def waiting_changes(state: State, waiting: Iterable[Observations]) -> list[Change]:
-    """The changes in notes that the state does not show already."""
+    """The changes that wait in notes, without those that the state shows already."""
     found: dict[str, Change] = {}
     for note in waiting:
         for event in note.events:
-            if isinstance(event, Change) and event.id not in state.pending and not _seen(event, state):
+            if isinstance(event, Change) and event.id not in state.pending and not _is_known(event, state):
                 found[event.id] = event
     return list(found.values())
 
 
-def _seen(change: Change, state: State) -> bool:
+def _is_known(change: Change, state: State) -> bool:
     """Whether somebody else has recorded the same content of the same file since."""
     known = state.known.get(change.worktree or "", {}).get(change.file_path)
     return change.commit is None and known is not None and known.dirty and known.blob == change.new_blob
 
 
-def checksums(state: State, survey: Survey) -> dict[str, Any]:
-    """`GET /api/sync/checksums`: what each watched document of the worktree asked from is known to hold."""
+@dataclass(frozen=True)
+class Checksum:
+    """What a document is known to hold, and its newest change. MD5 without the report region."""
+
+    checksum: str | None
+    last_modified: str | None
+    agent_owner: str | None
+    author: str | None
+    uncommitted: bool
+    blob: str | None
+    sync_status: int
+
+
+@dataclass(frozen=True)
+class Checksums:
+    """`GET /api/sync/checksums`: by path, of the worktree asked from."""
+
+    count: int
+    worktree: str | None
+    checksums: dict[str, Checksum]
+
+
+def checksums(state: State, survey: Survey) -> Checksums:
+    """What each watched document of the worktree asked from is known to hold."""
     changed = changed_paths(state, survey)
-    shown = {
-        path: {**_checksum(path, known, state), "sync_status": sync_status(path, survey, changed)}
-        for path, known in tracked(state, survey).items()
-    }
-    return {"count": len(shown), "worktree": survey.worktree, "checksums": shown}
-
-
-def _checksum(path: str, known: Known, state: State) -> dict[str, Any]:
-    latest = state.latest.get(path)
-    return {
-        "checksum": known.checksum,
-        "last_modified": latest.timestamp if latest else None,
-        "agent_owner": latest.agent_owner if latest else None,
-        "author": latest.author if latest else None,
-        "uncommitted": known.dirty,
-        "blob": known.blob,
-    }
+    found = {}
+    for path, known in tracked(state, survey).items():
+        latest = state.latest.get(path)
+        found[path] = Checksum(
+            known.checksum,
+            latest.timestamp if latest else None,
+            latest.agent_owner if latest else None,
+            latest.author if latest else None,
+            known.dirty,
+            known.blob,
+            sync_status(path, survey, changed),
+        )
+    return Checksums(len(found), survey.worktree, found)
 
 
 def tracked(state: State, survey: Survey) -> dict[str, Known]:
@@ -169,9 +409,10 @@ def names(settings: Settings) -> list[str]:
 
 
 def changed_paths(state: State, survey: Survey) -> set[str]:
-    """The documents with a change that no report covers yet, and those that have gone since somebody looked."""
+    """The documents with a change that no report covers yet, recorded or not."""
     pending = {one.file_path for one in state.pending.values()}
-    return {*pending, *(one.file_path for one in waiting_changes(state, survey.waiting)), *survey.gone}
+    waiting = {one.file_path for one in waiting_changes(state, survey.waiting)}
+    return pending | waiting | {one.file_path for one in survey.not_recorded if one.worktree == survey.worktree}
 
 
 def sync_status(path: str, survey: Survey, changed: set[str]) -> int:
@@ -181,29 +422,71 @@ def sync_status(path: str, survey: Survey, changed: set[str]) -> int:
     return OUT_OF_SYNC if path in changed else SYNCED
 
 
-def consolidated(event: Consolidation | None) -> dict[str, Any]:
-    """`POST /api/sync/consolidate`; `trigger` is null where nothing was pending."""
-    if event is None:
-        return {"status": "success", "trigger": None, "changes_consolidated": 0}
-    trigger = {
-        "trigger_type": event.trigger_type,
-        "conditions_met": event.conditions_met,
-        "timestamp": event.timestamp,
-    }
-    return {"status": "success", "trigger": trigger, "changes_consolidated": len(event.event_ids)}
+@dataclass(frozen=True)
+class Written:
+    """What became of a worktree's report: `written`, `current`, or `owed` and why."""
+
+    worktree: str
+    status: str
+    reason: str
 
 
-def outcome(done: Synced) -> dict[str, Any]:
-    """What else came of a look that somebody asked for: the reports written or owed, and what was not looked at."""
+@dataclass(frozen=True)
+class PausedNow:
+    """A worktree whose files were not looked at."""
+
+    worktree: str
+    operation: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a look that somebody asked for, beside the changes. `consolidation`: the id of the one it made."""
+
+    consolidation: str | None
+    reports: tuple[Written, ...]
+    paused: tuple[PausedNow, ...]
+    problems: tuple[Problem, ...]
+
+
+def outcome(done: Synced) -> Outcome:
+    """The reports written or owed, and what was not looked at."""
     scenes = done.seen.scenes
-    return {
-        "consolidation": done.seen.consolidation.id if done.seen.consolidation else None,
-        "reports": [
-            {"worktree": name, "status": one.kind.value, "reason": one.why} for name, one in done.reports.items()
-        ],
-        "paused": [{"worktree": name, "operation": s.paused.name} for name, s in scenes.items() if s.paused],
-        "problems": [{"about": path, "problem": why} for s in scenes.values() for path, why in s.problems.items()],
-    }
+    return Outcome(
+        consolidation=done.seen.consolidation.id if done.seen.consolidation else None,
+        reports=tuple(Written(name, one.kind.value, one.why) for name, one in done.reports.items()),
+        paused=tuple(PausedNow(name, scene.paused.name) for name, scene in scenes.items() if scene.paused),
+        problems=tuple(Problem(path, why) for scene in scenes.values() for path, why in scene.problems.items()),
+    )
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What made a consolidation."""
+
+    trigger_type: str
+    conditions_met: dict[str, Any]
+    timestamp: str
+
+
+@dataclass(frozen=True)
+class Consolidated(Outcome):
+    """`POST /api/sync/consolidate`; `trigger` is null where nothing was pending."""
+
+    status: str
+    trigger: Trigger | None
+    changes_consolidated: int
+
+
+def consolidated(done: Synced) -> Consolidated:
+    """What came of a consolidation that was asked for."""
+    made = done.seen.consolidation
+    return Consolidated(
+        **vars(outcome(done)),
+        status="success",
+        trigger=Trigger(made.trigger_type, made.conditions_met, made.timestamp) if made else None,
+        changes_consolidated=len(made.event_ids) if made else 0,
+    )
 
 
 def record(
@@ -215,11 +498,19 @@ def record(
     covered_by: Consolidation | None = None,
 ) -> dict[str, Any]:
     """One event with all that later records say of it; `owner` is who did it as is known today."""
+    told = {"agent_owner": owner} if isinstance(event, (Change, Attribution)) else {}
     return {
         **flatten(event),
-        "known_owner": owner,
+        **told,
         "waiting": waiting,
         "commits": [flatten(one) for one in commits],
         "consolidated_by": covered_by.id if covered_by else None,
         "consolidated_at": covered_by.timestamp if covered_by else None,
     }
+
+
+def why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Settings) -> str:
+    """The reason that a person can do something about; of other worktrees only what is seen from outside."""
+    from agentsync.report import obstacle  # late: a report is hardly ever owed
+
+    return obstacle.why_not_written(worktree, settings) if worktree == here else obstacle.in_progress(worktree)

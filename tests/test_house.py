@@ -17,7 +17,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("observe",),
     ("sync",),
-    ("hook", "poller", "status", "survey"),
+    ("hook", "poller", "status"),
     ("web",),
     ("setup",),
     ("cli",),
@@ -30,10 +30,7 @@ PURE = (
 )
 IMPURE = {"subprocess", "socket", "pathlib", "shutil", "tempfile", "fcntl", "git", "random", "select"}
 # Steps that still point up, by file; one that is gone must go from here, too.
-YET: dict[str, set[str]] = {
-    "poller.py": {"survey"},
-    "survey.py": {"status"},
-}
+YET: dict[str, set[str]] = {}
 
 
 def modules() -> list[str]:

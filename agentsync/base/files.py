@@ -14,6 +14,7 @@ from typing import Any
 
 from agentsync.base.errors import LockedError
 
+WATCH_LOCK = "watch.lock"  # in the store; whoever watches the clone holds it
 MAX_DOCUMENT = 16 << 20  # bytes; a larger "document" is reported, not read
 
 
@@ -137,6 +138,21 @@ def write_all(fd: int, data: bytes) -> None:
     written = os.write(fd, data)
     if written != len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def is_held(path: str) -> bool:
+    """Whether a process holds the OS lock of a file. A shared lock is tried, so that two who ask do not meet."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
 
 
 def lock(fd: int, timeout: float, what: str) -> None:

@@ -41,7 +41,7 @@ def scan(as_json: bool) -> int:
     done = look(session, git.worktrees(session.clone), asked=False)
     found = [event for event in done.seen.events if isinstance(event, Change)]
     if as_json:
-        print_json({"count": len(found), "changes": [flatten(one) for one in found], **status.outcome(done)})
+        print_json({"count": len(found), "changes": [flatten(one) for one in found], **vars(status.outcome(done))})
         return OK
     _changes(found)
     _tell_consolidation(done)
@@ -78,7 +78,7 @@ def consolidate(if_due: bool, commit: bool, as_json: bool) -> int:
     published = _publish(session, done) if commit else None
     if as_json:
         told = {"published": vars(published)} if published else {}
-        print_json({**status.consolidated(done.seen.consolidation), **status.outcome(done), **told})
+        print_json({**vars(status.consolidated(done)), **told})
     else:
         if found:
             _changes(found)

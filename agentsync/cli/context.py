@@ -9,6 +9,7 @@ from agentsync.base.errors import AgentsyncError, not_set_up
 from agentsync.base.settings import Settings
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
+from agentsync.status import Shown, up_to_date
 
 LONG = 4 << 20  # bytes without a checkpoint that take about a quarter of a second
 
@@ -54,6 +55,11 @@ class Session:
         if view.state.since is None:
             raise not_set_up()
         return view
+
+    def shown(self, *, with_index: bool = False) -> Shown:
+        """The ledger and what lies around it, after what waits was taken in. Raises AgentsyncError as `view` does."""
+        view = self.view(with_index=with_index)
+        return up_to_date(self.clone, self.settings, self.problem, view=view)
 
     def check_set_up(self) -> None:
         """Raise AgentsyncError where nothing was set up; the ledger is not replayed for that."""

@@ -10,7 +10,6 @@ import click
 from agentsync.base import files
 from agentsync.base.errors import OK, AgentsyncError
 from agentsync.base.text import clean
-from agentsync.cli import fast
 from agentsync.cli.context import Session
 from agentsync.cli.output import say
 from agentsync.cli.patience import patience
@@ -32,10 +31,9 @@ def export(path: str) -> int:
       agentsync export --html - > dashboard.html
     """
     session = Session()
-    view, around = fast.seen(session)
-    now = time.time()
+    now = session.shown()
     with patience("reading the ledger"):
-        made = page(snapshot(view, around, now))
+        made = page(snapshot(now.view, now.survey, time.time()))
     if path == "-":
         sys.stdout.buffer.write(made)
     else:

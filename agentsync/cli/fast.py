@@ -6,42 +6,31 @@ The click commands call the same functions; `DOORS` in `__main__.py` says which 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from agentsync import status
 from agentsync.base.errors import OK
 from agentsync.cli.context import Session
 from agentsync.cli.output import print_json
-from agentsync.ledger.view import View
-from agentsync.status import Survey
-from agentsync.survey import survey
+from agentsync.status import Shown
 
 
 def status_json() -> int:
     """`status --json`."""
-    return _shown(lambda view, around: status.status(view.state, view.cursor, around))
+    return _shown(lambda now: status.status(now.view.state, now.view.cursor, now.survey))
 
 
 def pending_json() -> int:
     """`pending --json`."""
-    return _shown(lambda view, around: status.pending(view.state, around.waiting))
+    return _shown(lambda now: status.pending(now.view.state, now.survey))
 
 
 def checksums_json() -> int:
     """`checksums --json`."""
-    return _shown(lambda view, around: status.checksums(view.state, around))
+    return _shown(lambda now: status.checksums(now.view.state, now.survey))
 
 
-def _shown(project: Callable[[View, Survey], dict[str, Any]]) -> int:
+def _shown(project: Callable[[Shown], object]) -> int:
     session = Session()
-    view, around = seen(session)
-    print_json(project(view, around))
+    print_json(project(session.shown()))
     session.check_config()
     return OK
-
-
-def seen(session: Session) -> tuple[View, Survey]:
-    """The ledger, and what lies around it."""
-    view = session.view()
-    settings = session.settings
-    return view, survey(session.clone, view.state, settings, session.problem)

@@ -6,24 +6,30 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from enum import Enum
 
 import click
 
-from agentsync.base import git
 from agentsync.base.errors import OK
 from agentsync.base.times import since as since_when
 from agentsync.cli.context import Session
-from agentsync.cli.options import agent_names, json_option, watched_paths
-from agentsync.cli.output import clean, escape_json, print_json, say
+from agentsync.cli.options import agent_names, json_option, raw_option, watched_paths
+from agentsync.cli.output import clean, escape_json, print_json, say, warn
 from agentsync.cli.tables import Table, show
-from agentsync.cli.words import count, moment, short, who
-from agentsync.ledger import history, notes
+from agentsync.cli.words import count, moment, not_recorded, short, who
+from agentsync.ledger import history
 from agentsync.ledger.log import Ledger
 
 PAGE = 500  # rows aligned with each other; a million are not kept in memory
 PAUSE = 0.5  # seconds between two looks of --follow
 HEADS = ("TIME (UTC)", "CHANGE", "FILE", "BY", "ID")
+
+
+class Style(Enum):
+    """How records are printed: in a table, as JSON with what is known today, or as they stand in the ledger."""
+
+    TABLE, JSON, RAW = range(3)
 
 
 def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -42,6 +48,7 @@ def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 @click.option("--follow", "-f", is_flag=True, help="Oldest first, and go on as changes come.")
 @click.option("--all", "every_kind", is_flag=True, help="Every kind of record, not only changes.")
 @json_option
+@raw_option
 def log(
     paths: tuple[str, ...],
     agent: str | None,
@@ -51,11 +58,12 @@ def log(
     follow: bool,
     every_kind: bool,
     as_json: bool,
+    raw: bool,
 ) -> int:
     """List the changes, newest first. PATH is a document or a folder.
 
-    Changes that are seen but not yet in the ledger are shown as "waiting". With --json each line is one record as it
-    stands in the ledger.
+    Changes that are seen but not yet in the ledger are shown as "waiting". With --json each line is one record; its
+    agent_owner is who did it as is known today, where a later commit has told. With --raw it is as recorded.
 
     \b
     Examples:
@@ -65,21 +73,17 @@ def log(
       agentsync log --all --json -n 0
     """
     session = Session()
-    session.check_set_up()
+    now = session.shown()
     asked = history.Filter(_from_root(session, paths), agent, since, type_, every_kind)
-    entries = _entries(session, asked, number)
-    if follow:
-        _show(reversed(list(entries)), as_json)
-        return _follow(Ledger(session.clone.store), asked, as_json)
-    if not _show(entries, as_json) and not as_json:
+    found = filter(asked.takes, history.newest(now.view.ledger, now.survey.waiting, asked.since))
+    entries = itertools.islice(found, number or None)
+    style = Style.RAW if raw else Style.JSON if as_json else Style.TABLE
+    shown = _show(reversed(list(entries)) if follow else entries, style)
+    if not shown and not follow and style is Style.TABLE:
         say("no changes" if paths or agent or since or type_ else "no changes yet")
-    return OK
-
-
-def _entries(session: Session, asked: history.Filter, number: int) -> Iterator[history.Entry]:
-    waiting = notes.waiting(session.clone, git.worktrees(session.clone), time.time()).observations
-    found = filter(asked.takes, history.newest(Ledger(session.clone.store), waiting, asked.since))
-    return itertools.islice(found, number or None)
+    for line in not_recorded(now.survey.not_recorded):
+        warn(line)
+    return _follow(now.view.ledger, asked, style) if follow else OK
 
 
 def _from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
@@ -95,12 +99,12 @@ def _from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _show(entries: Iterable[history.Entry], as_json: bool) -> int:
+def _show(entries: Iterable[history.Entry], style: Style) -> int:
     """Print them; how many there were."""
     shown = 0
-    if as_json:
+    if style is not Style.TABLE:
         for entry in entries:
-            _print_record(entry)
+            _print_record(entry, style)
             shown += 1
         return shown
     heads: tuple[str, ...] = HEADS
@@ -110,11 +114,11 @@ def _show(entries: Iterable[history.Entry], as_json: bool) -> int:
     return shown
 
 
-def _print_record(entry: history.Entry) -> None:
-    if entry.line is not None:
+def _print_record(entry: history.Entry, style: Style) -> None:
+    if style is Style.RAW and entry.line is not None:
         say(escape_json(entry.line.decode()))
     else:
-        print_json(entry.waiting)
+        print_json(entry.record)
 
 
 def _row(entry: history.Entry) -> tuple[str, ...]:
@@ -123,7 +127,7 @@ def _row(entry: history.Entry) -> tuple[str, ...]:
 
 def _words(entry: history.Entry) -> tuple[str, str, str]:
     """The change, what it is about, and by whom."""
-    by = who(entry.known_owner, entry.author)
+    by = who(entry.agent_owner, entry.author)
     if entry.kind == "change":
         return clean(entry.event_type or ""), clean(entry.file_path or ""), by
     if entry.kind == "attribution":
@@ -135,7 +139,7 @@ def _words(entry: history.Entry) -> tuple[str, str, str]:
     return clean(entry.kind), clean(entry.file_path or ""), ""
 
 
-def _follow(ledger: Ledger, asked: history.Filter, as_json: bool) -> int:
+def _follow(ledger: Ledger, asked: history.Filter, style: Style) -> int:
     """Print what is appended, until somebody presses control-C or reads no more."""
     at, inode = ledger.size(), ledger.inode()
     while True:
@@ -149,12 +153,12 @@ def _follow(ledger: Ledger, asked: history.Filter, as_json: bool) -> int:
             entry = history.entry_of(line)
             if entry and asked.takes(entry):
                 new.append(entry)
-        _show_new(new, as_json)
+        _show_new(new, style)
 
 
-def _show_new(entries: Iterable[history.Entry], as_json: bool) -> None:
+def _show_new(entries: Iterable[history.Entry], style: Style) -> None:
     for entry in entries:
-        if as_json:
-            _print_record(entry)
+        if style is not Style.TABLE:
+            _print_record(entry, style)
         else:
             show(Table(("",) * len(HEADS), [_row(entry)], folds=2))

@@ -10,7 +10,6 @@ import click
 from agentsync.base import files
 from agentsync.base.errors import OK
 from agentsync.base.text import clean
-from agentsync.cli import fast
 from agentsync.cli.context import Session
 from agentsync.cli.output import say, warn
 from agentsync.web.metrics import LABELS, Reading, exposition
@@ -53,8 +52,8 @@ def metrics(textfile: str | None, labels: dict[str, str]) -> int:
       agentsync metrics --textfile notes.prom        in a cron job
     """
     session = Session()
-    view, around = fast.seen(session)
-    text = exposition(Reading(view.state, view.cursor, around, time.time()), labels)
+    now = session.shown()
+    text = exposition(Reading(now.view.state, now.view.cursor, now.survey, time.time()), labels)
     if textfile is None:
         say(text.decode().removesuffix("\n"))
     else:

@@ -9,6 +9,10 @@ import click
 
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+raw_option: Callable[[Any], Any] = click.option(
+    "--raw", is_flag=True, help="Print records as they stand in the ledger."
+)
+
 
 def agent_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The known agents that begin so."""

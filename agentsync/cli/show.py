@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
-from agentsync.base import git
 from agentsync.base.errors import OK
 from agentsync.cli.context import Session
-from agentsync.cli.options import json_option
-from agentsync.cli.output import clean, print_json
+from agentsync.cli.options import json_option, raw_option
+from agentsync.cli.output import clean, escape_json, print_json, say
 from agentsync.cli.patience import patience
 from agentsync.cli.tables import Table, show
 from agentsync.cli.words import count, who
-from agentsync.ledger import history, notes
+from agentsync.ledger import history
 from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, flatten
 from agentsync.status import record
 
@@ -22,10 +19,13 @@ from agentsync.status import record
 @click.command("show")
 @click.argument("id_", metavar="ID")
 @json_option
-def show_record(id_: str, as_json: bool) -> int:
+@raw_option
+def show_record(id_: str, as_json: bool, raw: bool) -> int:
     """Show one record with its evidence, its commits and the report that covered it.
 
     ID is the beginning or the end of a record's id, as long as it fits one record only; `agentsync log` shows the ends.
+    The owner is who did it as is known today, where a later commit has told; --raw prints the record as it stands in
+    the ledger.
 
     \b
     Examples:
@@ -34,17 +34,20 @@ def show_record(id_: str, as_json: bool) -> int:
     """
     session = Session()
     with patience("reading the ledger"):
-        view = session.view(with_index=True)
-        waiting = notes.waiting(session.clone, git.worktrees(session.clone), time.time()).observations
-        event, waits = history.find(view.ledger, waiting, id_)
+        now = session.shown(with_index=True)
+        view = now.view
+        event, line = history.find(view.ledger, now.survey.waiting, id_)
         commits = history.commits_of(view, event.id) if isinstance(event, Change) else []
         covered = history.covering(view, event.id) if isinstance(event, Change) else None
     owner = history.owner_today(event, commits)
-    if as_json:
-        print_json(record(event, owner=owner, waiting=waits, commits=commits, covered_by=covered))
+    if raw and line is not None:
+        say(escape_json(line.decode()))
         return OK
-    later = _later(commits, covered) if isinstance(event, Change) and not waits else []
-    show(Table(("", ""), [*_facts(event, owner, waits), *later], folds=1))
+    if as_json or raw:
+        print_json(record(event, owner=owner, waiting=line is None, commits=commits, covered_by=covered))
+        return OK
+    later = _later(commits, covered) if isinstance(event, Change) and line is not None else []
+    show(Table(("", ""), [*_facts(event, owner, line is None), *later], folds=1))
     return OK
 
 

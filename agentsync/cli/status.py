@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import click
 
-from agentsync import status as shown_now
+from agentsync import status as answers
 from agentsync.base.errors import OK
 from agentsync.base.settings import Settings
 from agentsync.cli import fast
@@ -15,9 +14,10 @@ from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, say
 from agentsync.cli.tables import Table, show
-from agentsync.cli.words import count, duration, moment, who
-from agentsync.ledger.events import from_rfc3339
+from agentsync.cli.words import count, duration, moment, not_recorded, who
+from agentsync.ledger.events import from_rfc3339, to_rfc3339
 from agentsync.ledger.state import State
+from agentsync.status import Shown, Status, Survey
 
 
 @click.command()
@@ -37,11 +37,11 @@ def status(as_json: bool) -> int:
     if as_json:
         return fast.status_json()
     session = Session()
-    view, around = fast.seen(session)
-    shown = shown_now.status(view.state, view.cursor, around)
-    show(Table(("", ""), _summary(shown, view.state, around.settings, time.time()), folds=1))
+    now = session.shown()
+    shown = answers.status(now.view.state, now.view.cursor, now.survey)
+    show(Table(("", ""), _summary(shown, now.view.state, now.survey.settings, time.time()), folds=1))
     say("")
-    show(Table(("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY"), _files(shown, view.state, around), folds=0))
+    show(Table(("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY"), _files(shown, now), folds=0))
     notes = _notes(shown)
     if notes:
         say("", *notes)
@@ -49,55 +49,55 @@ def status(as_json: bool) -> int:
     return OK
 
 
-def _summary(shown: dict[str, Any], state: State, settings: Settings, now: float) -> list[tuple[str, str]]:
-    place = shown["worktree"] or "no worktree (a bare repository)"
-    branch = f", branch {clean(shown['branch'])}" if shown["branch"] else ""
+def _summary(shown: Status, state: State, settings: Settings, now: float) -> list[tuple[str, str]]:
+    place = shown.worktree or "no worktree (a bare repository)"
+    branch = f", branch {clean(shown.branch)}" if shown.branch else ""
     last = state.last
     report = f"{last.timestamp}, {last.trigger_type}, {count(last.changes, 'change')}" if last else "none yet"
-    watching = f"{count(shown['watched_files'], 'document')} since {shown['watching_since']}"
     return [
         ("Worktree", f"{clean(place)}{branch}"),
-        ("Pending", f"{count(shown['pending_changes'], 'change')}{_next_report(shown, state, settings, now)}"),
+        ("Pending", f"{count(shown.pending_changes, 'change')}{_next_report(shown, state, settings, now)}"),
         ("Last report", report),
-        ("Watching", watching),
-        ("Poller", "running" if shown["running"] else "not running; hooks and commands still see changes"),
+        ("Watching", f"{count(shown.watched_files, 'document')} since {shown.watching_since}"),
+        ("Poller", "running" if shown.running else "not running; hooks and commands still see changes"),
     ]
 
 
-def _next_report(shown: dict[str, Any], state: State, settings: Settings, now: float) -> str:
-    if not shown["pending_changes"]:
+def _next_report(shown: Status, state: State, settings: Settings, now: float) -> str:
+    if not shown.pending_changes:
         return ""
-    since = from_rfc3339(state.last.recorded if state.last else shown["watching_since"])
+    since = from_rfc3339(state.last.recorded if state.last else state.since or to_rfc3339(now))
     left = since + settings.consolidation_interval_minutes * 60 - now
-    if left <= 0 or shown["pending_changes"] >= settings.consolidation_threshold:
+    if left <= 0 or shown.pending_changes >= settings.consolidation_threshold:
         return "; the next hook, command or poll reports them"
     return f"; reported at {settings.consolidation_threshold}, or in {duration(left)}"
 
 
-def _files(shown: dict[str, Any], state: State, around: shown_now.Survey) -> list[tuple[str, ...]]:
+def _files(shown: Status, now: Shown) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for path, file in shown["files"].items():
-        latest = state.latest.get(path)
+    for path, file in shown.files.items():
+        latest = now.view.state.latest.get(path)
         when, by = (moment(latest.timestamp), who(latest.agent_owner, latest.author)) if latest else ("", "")
-        rows.append((clean(path), clean(file["file_type"]), _word(path, file["sync_status"], around), when, by))
+        rows.append((clean(path), clean(file.file_type or ""), _word(path, file.sync_status, now.survey), when, by))
     return rows
 
 
-def _word(path: str, sync_status: int, around: shown_now.Survey) -> str:
-    if sync_status == shown_now.IN_ERROR:
+def _word(path: str, sync_status: int, around: Survey) -> str:
+    if sync_status == answers.IN_ERROR:
         return "missing" if path in around.missing else "unreadable"
-    if path in around.gone:
-        return "deleted"
-    return "in sync" if sync_status == shown_now.SYNCED else "pending"
+    if any((one.worktree, one.file_path) == (around.worktree, path) for one in around.not_recorded):
+        return "not recorded yet"
+    return "in sync" if sync_status == answers.SYNCED else "pending"
 
 
-def _notes(shown: dict[str, Any]) -> list[str]:
-    lines = [f"paused: {clean(p['worktree'])}: a {p['operation']} since {p['since']}" for p in shown["paused"]]
-    lines += [f"waiting: {count(s['observations'], 'observation')} in {clean(s['path'])}" for s in shown["waiting"]]
-    for one in shown["owed"]:
-        reason = one["reason"] or "its next hook, command or poll writes it"
-        lines.append(f"owed: the report in {clean(one['worktree'])}: {clean(reason)}")
-    lines += [f"problem: {clean(one['about'])}: {clean(one['problem'])}" for one in shown["problems"]]
+def _notes(shown: Status) -> list[str]:
+    lines = [f"paused: {clean(one.worktree)}: a {one.operation} since {one.since}" for one in shown.paused]
+    lines += [f"waiting: {count(one.observations, 'observation')} in {clean(one.path)}" for one in shown.waiting]
+    lines += not_recorded(shown.not_recorded)
+    for one in shown.owed:
+        reason = one.reason or "its next hook, command or poll writes it"
+        lines.append(f"owed: the report in {clean(one.worktree)}: {clean(reason)}")
+    lines += [f"problem: {clean(one.about)}: {clean(one.problem)}" for one in shown.problems]
     return lines
 
 
@@ -114,21 +114,22 @@ def pending(as_json: bool) -> int:
     if as_json:
         return fast.pending_json()
     session = Session()
-    view, around = fast.seen(session)
-    shown = shown_now.pending(view.state, around.waiting)
-    if not shown["count"]:
+    now = session.shown()
+    shown = answers.pending(now.view.state, now.survey)
+    if not shown.count:
         say("no pending changes")
     rows = [
         (
-            moment(one["timestamp"]),
-            one["event_type"],
-            clean(one["file_path"]),
-            who(one["agent_owner"], one["author"]),
-            "waiting" if one["waiting"] else "",
+            moment(one.timestamp),
+            one.event_type,
+            clean(one.file_path),
+            who(one.agent_owner, one.author),
+            "waiting" if one.waiting else "",
         )
-        for one in shown["changes"]
+        for one in shown.changes
     ]
     show(Table(("TIME (UTC)", "CHANGE", "FILE", "BY", ""), rows, folds=2))
+    say(*not_recorded(shown.not_recorded))
     session.check_config()
     return OK
 
@@ -146,19 +147,20 @@ def checksums(as_json: bool) -> int:
     if as_json:
         return fast.checksums_json()
     session = Session()
-    view, around = fast.seen(session)
-    shown = shown_now.checksums(view.state, around)["checksums"]
+    now = session.shown()
+    shown = answers.checksums(now.view.state, now.survey).checksums
     if not shown:
         say("no watched document is there")
     rows = [
         (
-            one["checksum"] or "unknown",
+            one.checksum or "unknown",
             clean(path),
-            moment(one["last_modified"] or ""),
-            who(one["agent_owner"], one["author"]) if one["last_modified"] else "",
+            moment(one.last_modified or ""),
+            who(one.agent_owner, one.author) if one.last_modified else "",
         )
         for path, one in shown.items()
     ]
     show(Table(("CHECKSUM", "FILE", "LAST CHANGE (UTC)", "BY"), rows, folds=1))
+    say(*not_recorded(now.survey.not_recorded))
     session.check_config()
     return OK

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from agentsync.cli.output import clean
+
+if TYPE_CHECKING:
+    from agentsync.status import NotRecorded
 
 UNITS = ((86_400, "day"), (3600, "h"), (60, "min"))
 
@@ -23,6 +29,18 @@ def moment(timestamp: str) -> str:
 def short(id_: str) -> str:
     """The end of an id: ids of one moment begin alike."""
     return clean(id_[-8:])
+
+
+EDITS = {"created": "new", "modified": "edited", "deleted": "deleted"}
+
+
+def not_recorded(documents: Iterable[NotRecorded]) -> list[str]:
+    """A line for each document that could not be looked at, in the words of one who edits files."""
+    lines = []
+    for one in documents:
+        edit = f"{clean(one.file_path)}, {EDITS[one.event_type]} in {clean(one.worktree)}"
+        lines.append(f"not recorded yet: {edit} ({clean(one.reason)})")
+    return lines
 
 
 def count(number: int, word: str) -> str:

@@ -32,8 +32,8 @@ SHOWS_IDS = "agentsync log --all shows how ids end; give as much of one as makes
 class Entry:
     """What a list shows of one record, of whatever kind.
 
-    `line` is the record as it stands in the ledger, without newline. One that waits in a note has none; it is
-    `waiting`, as a JSON object. `known_owner` is who did it as is known today. These three are in no record.
+    `agent_owner` is who did it as is known today: a later commit may have told. `line` is the record as it stands in
+    the ledger, without newline. One that waits in a note has none; it is `waiting`, as a JSON object.
     """
 
     kind: str
@@ -51,9 +51,14 @@ class Entry:
     trigger_type: str | None = None
     event_ids: list[str] = field(default_factory=list)
     files: dict[str, Any] = field(default_factory=dict)
-    known_owner: str | None = None
     line: bytes | None = None
     waiting: dict[str, object] | None = None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record as a JSON object, with the owner who is known today."""
+        flat = self.waiting or parse(self.line or b"")
+        return {**flat, "agent_owner": self.agent_owner} if "agent_owner" in flat else flat
 
     @property
     def recorded_at(self) -> float:
@@ -90,7 +95,7 @@ class Filter:
         """Whether the entry is asked for. Without `every_kind` only changes are."""
         return (
             (entry.kind == "change" or self.every_kind)
-            and (self.agent is None or (entry.file_path is not None and (entry.known_owner or "unknown") == self.agent))
+            and (self.agent is None or (entry.file_path is not None and (entry.agent_owner or "unknown") == self.agent))
             and (self.type is None or self.type in (entry.file_type, entry.event_type))
             and (not self.paths or (entry.file_path is not None and self._below(entry.file_path)))
             and (self.since is None or entry.happened_at >= self.since)
@@ -106,7 +111,7 @@ def newest(
     """What waits in a note, then the ledger from its end, but for damaged lines (`verify` lists them).
 
     It ends where the clock of the records is before `since` (seconds since 1970). With `end`, only what begins before
-    that offset comes, and `known_owner` knows nothing of what was told after it.
+    that offset comes, and `agent_owner` knows nothing of what was told after it.
     """
     told: dict[str, str] = {}
     last: dict[str, int] = {}
@@ -141,7 +146,7 @@ def _entry(flat: dict[str, Any], event: Event | None, **more: Any) -> Entry:
         more["event_ids"] = event.event_ids
     if isinstance(event, Baseline):
         more["files"] = event.files
-    return Entry(flat["kind"], flat["id"], **shown, known_owner=shown.get("agent_owner"), **more)
+    return Entry(flat["kind"], flat["id"], **shown, **more)
 
 
 def _learn(entry: Entry, told: dict[str, str]) -> None:
@@ -149,29 +154,33 @@ def _learn(entry: Entry, told: dict[str, str]) -> None:
     if entry.kind == "attribution" and entry.agent_owner:
         told.update(dict.fromkeys(entry.event_ids, entry.agent_owner))
     elif entry.kind == "change" and told:
-        entry.known_owner = entry.agent_owner or told.pop(entry.id, None)
+        entry.agent_owner = entry.agent_owner or told.pop(entry.id, None)
 
 
-def find(ledger: Ledger, waiting: Iterable[Observations], part: str) -> tuple[Event, bool]:
-    """The one record whose id begins or ends with `part`, and whether it waits in a note. Raises AgentsyncError."""
+def find(ledger: Ledger, waiting: Iterable[Observations], part: str) -> tuple[Event, bytes | None]:
+    """The one record whose id begins or ends with `part`, and its line; None for one that waits in a note.
+
+    Raises AgentsyncError.
+    """
     wanted = part.lower()
     if not wanted or set(wanted) - set("0123456789abcdef-"):
         raise AgentsyncError(f"{part!r} is no id", cause="an id has the digits 0-9, a-f and '-'", hint=SHOWS_IDS)
-    noted = {e.id: e for one in waiting for e in one.events if e.id.startswith(wanted) or e.id.endswith(wanted)}
-    found: dict[str, Event | None] = {**noted, **_matching(ledger, wanted)}
+    noted = [event for one in waiting for event in one.events]
+    found: dict[str, tuple[Event | None, bytes | None]] = {e.id: (e, None) for e in noted if _fits(e.id, wanted)}
+    found.update(_matching(ledger, wanted))
     if len(found) != 1:
         some = ", ".join(list(found)[:3]) + (", ..." if len(found) > 3 else "")
         message = f"{len(found)} records have" if found else "no record has"
         raise AgentsyncError(f"{message} an id with {wanted}", cause=some, hint=SHOWS_IDS)
-    ((id_, event),) = found.items()
+    ((id_, (event, line)),) = found.items()
     if event is None:
         raise AgentsyncError(f"{id_} is of a kind that this version does not know", hint="agentsync log --all --json")
-    return event, event is noted.get(id_)
+    return event, line
 
 
-def _matching(ledger: Ledger, part: str) -> dict[str, Event | None]:
+def _matching(ledger: Ledger, part: str) -> dict[str, tuple[Event | None, bytes]]:
     begins, ends = f'"id":"{part}'.encode(), f'{part}","writer":'.encode()
-    found: dict[str, Event | None] = {}
+    found: dict[str, tuple[Event | None, bytes]] = {}
     for _, block in ledger.blocks():
         if begins in block or ends in block:
             for line in block.split(b"\n"):
@@ -180,14 +189,18 @@ def _matching(ledger: Ledger, part: str) -> dict[str, Event | None]:
     return found
 
 
-def _keep(line: bytes, part: str, found: dict[str, Event | None]) -> None:
+def _keep(line: bytes, part: str, found: dict[str, tuple[Event | None, bytes]]) -> None:
     try:
         flat = parse(line)
         id_, event = flat["id"], record_of(flat)[1]
     except (DamagedError, KeyError):
         return
-    if id_.startswith(part) or id_.endswith(part):
-        found.setdefault(id_, event)
+    if _fits(id_, part):
+        found.setdefault(id_, (event, line))
+
+
+def _fits(id_: str, part: str) -> bool:
+    return id_.startswith(part) or id_.endswith(part)
 
 
 def owner_today(event: Event, commits: Iterable[Attribution]) -> str | None:

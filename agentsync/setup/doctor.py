@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from agentsync import survey
+from agentsync import status
 from agentsync.base import config, files, git
 from agentsync.base.errors import AgentsyncError, LockedError
 from agentsync.base.git import Clone, Worktree
@@ -71,7 +71,7 @@ class Patient:
     def survey(self) -> Survey:
         """What lies around the ledger."""
         found = self.configuration
-        return survey.survey(self.clone, self.view.state, found.settings, found.problem)
+        return status.survey(self.clone, self.view.state, found.settings, found.problem)
 
     def look(self) -> None:
         """Observe once, which takes in what waits and pays what is owed."""

@@ -27,7 +27,7 @@ def snapshot(view: View, around: Survey, now: float) -> dict[str, object]:
     return {
         "made": to_rfc3339(now),
         "status": status.status(view.state, view.cursor, around),
-        "pending": status.pending(view.state, around.waiting),
+        "pending": status.pending(view.state, around),
         "checksums": status.checksums(view.state, around),
         "timeline": Recent(view.ledger).catch_up(now).to_json(now),
     }

@@ -20,9 +20,8 @@ class UnknownRecordError(Exception):
 
 
 def shown(entry: history.Entry) -> dict[str, Any]:
-    """A record as it stands in the ledger, or in a note, with what is known of it today."""
-    flat: dict[str, Any] = entry.waiting or events.parse(entry.line or b"")
-    return {**flat, "known_owner": entry.known_owner, "waiting": entry.line is None}
+    """A record of the ledger, or of a note, with the owner who is known today."""
+    return {**entry.record, "waiting": entry.line is None}
 
 
 def page(
@@ -54,8 +53,8 @@ def _older(ledger: Ledger, before: str, since: float | None) -> Iterator[history
         raise UnknownRecordError
     end = min(view.index.offsets(("id", before)))
     for entry in history.newest(ledger, (), since, end=end):
-        if entry.known_owner is None and entry.kind == "change":
-            entry.known_owner = _told(view, entry.id)
+        if entry.agent_owner is None and entry.kind == "change":
+            entry.agent_owner = _told(view, entry.id)
         yield entry
 
 

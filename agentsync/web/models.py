@@ -118,12 +118,11 @@ class Checksums(Answer):
 
 
 class Record(Answer):
-    """One record as it stands in the ledger (docs/ledger-format.md), of whatever kind, and two keys more."""
+    """One record (docs/ledger-format.md), of whatever kind; a change has the owner who is known today."""
 
     kind: str
     id: str
     timestamp: When
-    known_owner: Owner = Field(description="Who did it as is known today: a later commit may have told")
     waiting: bool = Field(description="Seen, and not in the ledger yet")
 
 

@@ -108,15 +108,15 @@ def _sent(answer: Answer, request: Request) -> Response:
     return Response(answer.body, headers=headers, media_type=answer.media_type)
 
 
-def _status(now: Snapshot) -> dict[str, Any]:
+def _status(now: Snapshot) -> status.Status:
     return status.status(now.state, now.cursor, now.survey)
 
 
-def _pending(now: Snapshot) -> dict[str, Any]:
-    return status.pending(now.state, now.survey.waiting)
+def _pending(now: Snapshot) -> status.PendingChanges:
+    return status.pending(now.state, now.survey)
 
 
-def _checksums(now: Snapshot) -> dict[str, Any]:
+def _checksums(now: Snapshot) -> status.Checksums:
     return status.checksums(now.state, now.survey)
 
 

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from agentsync import status
@@ -33,8 +33,7 @@ from agentsync.ledger.tail import Tail
 from agentsync.observe.look import Request
 from agentsync.poller import Watcher, WatchLock, held
 from agentsync.report import paid
-from agentsync.status import Survey
-from agentsync.survey import survey, why_owed
+from agentsync.status import Survey, survey, why_owed
 from agentsync.sync import Synced, sync
 from agentsync.web.durations import Looks
 from agentsync.web.snapshots import Snapshots
@@ -160,12 +159,12 @@ class AutoSyncService:
         self._tail = self._tail or Tail(self.ledger)
         done = await asyncio.to_thread(self._consolidate)
         await self._catch_up()
-        return {**status.consolidated(done.seen.consolidation), **status.outcome(done)}
+        return asdict(status.consolidated(done))
 
     def get_status(self) -> dict[str, Any]:
         """The answer of `GET /api/sync/status`."""
         now = self.snapshots.newest()
-        return status.status(now.state, now.cursor, now.survey)
+        return asdict(status.status(now.state, now.cursor, now.survey))
 
     @property
     def pending_changes(self) -> list[Pending]:
@@ -176,7 +175,7 @@ class AutoSyncService:
     def checksums(self) -> dict[str, dict[str, Any]]:
         """What each watched document is known to hold: `checksum`, `last_modified`, `agent_owner`, ... by path."""
         now = self.snapshots.newest()
-        known: dict[str, dict[str, Any]] = status.checksums(now.state, now.survey)["checksums"]
+        known: dict[str, dict[str, Any]] = asdict(status.checksums(now.state, now.survey))["checksums"]
         return known
 
     @property
@@ -188,7 +187,7 @@ class AutoSyncService:
     def _look_around(self, state: State) -> Survey:
         """What lies around the ledger, from this service's worktree."""
         settings, problem = self._configured()
-        around = survey(self.clone, state, settings, problem, self._why_owed if self.running else why_owed)
+        around = survey(self.clone, state, settings, problem, why=self._why_owed if self.running else why_owed)
         if self.failure:
             around = replace(around, notices=(*around.notices, f"the last look failed: {self.failure}"))
         return around

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from lab.commands import agentsync
 from lab.repo import Repo
 
 from agentsync.ledger import notes
+from agentsync.ledger.events import Change
 
 CLAUDE = "edit\n\nCo-Authored-By: Claude <noreply@anthropic.com>"
 
@@ -76,7 +78,8 @@ def test_paths_are_taken_from_the_current_folder(history: Repo) -> None:
 
 
 def test_json_lines_are_the_records_as_they_stand_in_the_ledger(history: Repo) -> None:
-    assert agentsync(history.root, "log", "--json", "--all", "-n", "0").records == history.lines()[::-1]
+    for option in ("--json", "--raw"):
+        assert agentsync(history.root, "log", option, "--all", "-n", "0").records == history.lines()[::-1]
 
 
 def test_all_shows_every_kind(history: Repo) -> None:
@@ -97,18 +100,30 @@ def test_an_owner_that_a_later_commit_names_is_shown(history: Repo) -> None:
     only = agentsync(history.root, "log", "--agent", "claude-code", "--json").records
     assert [record["file_path"] for record in only] == ["docs/other.md", "docs/other.md"]
     shown = agentsync(history.root, "show", "--json", only[0]["id"]).json
-    assert (shown["agent_owner"], shown["known_owner"]) == (None, "claude-code")
+    assert shown["agent_owner"] == "claude-code"
+    latest = agentsync(history.root, "status").out.splitlines()
+    assert [line.split()[-1] for line in latest if line.startswith("docs/other.md")] == ["claude-code"]
+    for command in ("log --json -n 1", "log --raw -n 1", f"show --raw {only[0]['id']}"):
+        (record,) = agentsync(history.root, *command.split()).records
+        assert record["agent_owner"] == (None if "--raw" in command else "claude-code")
+        assert record["id"] == only[0]["id"]
     assert [one["commit"] for one in shown["commits"]] == [history.head()]
 
 
 def test_waiting_changes_come_first_and_are_marked(history: Repo) -> None:
+    """They are taken in first by whoever shows something, if the ledger is not locked."""
     change = history.view().events("id", history.changes()[0]["id"])[0]
     clone = history.clone()
-    notes.put(clone, clone.here, [replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750")], history.time)
-    assert agentsync(history.root, "log").out.splitlines()[1].endswith("waiting")
-    assert agentsync(history.root, "log", "--json").records[0]["waiting"] is True
-    assert agentsync(history.root, "show", "--json", "6058b750").json["waiting"] is True
-    assert "waiting: not yet in the ledger" in agentsync(history.root, "show", "6058b750").out
+    assert isinstance(change, Change)
+    new = replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750", commit=None)
+    notes.put(clone, clone.here, [new], history.time)
+    with open(f"{clone.store}/ledger.jsonl", "ab") as ledger:
+        fcntl.flock(ledger, fcntl.LOCK_EX)
+        assert agentsync(history.root, "log").out.splitlines()[1].endswith("waiting")
+        assert agentsync(history.root, "log", "--json").records[0]["waiting"] is True
+        assert agentsync(history.root, "show", "--json", "6058b750").json["waiting"] is True
+        assert "waiting: not yet in the ledger" in agentsync(history.root, "show", "6058b750").out
+    assert "waiting" not in agentsync(history.root, "log").out
 
 
 def test_damaged_lines_and_newer_kinds_do_not_stop_it(history: Repo) -> None:

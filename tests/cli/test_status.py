@@ -5,15 +5,17 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from lab.commands import agentsync, agentsync_process
-from lab.repo import DOCS, QUIET, Repo
+from lab.live import until
+from lab.repo import DOCS, QUIET, Repo, read_only
 
 from agentsync.base.settings import Watch
-from agentsync.ledger import notes
 
 # What the API promises, key for key.
 STATUS = {
@@ -70,18 +72,8 @@ def test_the_way_without_click_says_what_the_commands_say(ready: Repo) -> None:
 def test_status_json_imports_neither_click_nor_rich_nor_gitpython(ready: Repo) -> None:
     traced = agentsync_process(ready.root, "status", "--json", PYTHONPROFILEIMPORTTIME="1").err
     imported = {line.rpartition("|")[2].strip() for line in traced.splitlines() if line.startswith("import time:")}
-    assert "agentsync.survey" in imported
+    assert "agentsync.status" in imported
     assert imported.isdisjoint({"click", "rich", "git"})
-
-
-def test_status_json_starts_no_git(ready: Repo, tmp_path: Path) -> None:
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    (folder / "git").write_text("#!/bin/sh\nexit 9\n")
-    (folder / "git").chmod(0o755)
-    (ready.root / "doc.md").unlink()
-    shown = agentsync(ready.root, "status", "--json", PATH=f"{folder}:{os.environ['PATH']}").json
-    assert shown["files"]["doc.md"]["sync_status"] == 0
 
 
 def test_a_document_is_in_sync_changed_or_in_error(ready: Repo) -> None:
@@ -148,18 +140,100 @@ def test_a_report_that_could_not_be_written_is_owed(ready: Repo) -> None:
     assert "AGENT_SYNC.md: line 1" in owed[0]["reason"]
 
 
-def test_waiting_changes_are_shown_at_once(ready: Repo) -> None:
-    ready.commit("one\n")
-    change = next(event for event in ready.look().seen.view.events("id", ready.changes()[0]["id"]))
-    clone = ready.clone()
-    new = replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750", new_blob="0" * 40, commit=None)  # type: ignore[arg-type]
-    path = notes.put(clone, clone.here, [new], ready.time)
+@pytest.fixture
+def locked(ready: Repo) -> Iterator[Repo]:
+    """A clone whose ledger somebody else holds the lock of."""
+    with open(f"{ready.clone().store}/ledger.jsonl", "ab") as ledger:
+        fcntl.flock(ledger, fcntl.LOCK_EX)
+        yield ready
+
+
+def test_an_edit_that_nobody_has_looked_at_is_shown_by_whoever_shows_something(ready: Repo) -> None:
+    ready.write("one\n")
+    assert agentsync(ready.root, "status", "--json").json["files"]["doc.md"]["sync_status"] == 0
+    ready.write("two\n")
+    assert [one["file_path"] for one in agentsync(ready.root, "pending", "--json").json["changes"]] == ["doc.md"] * 2
+    ready.write("three\n")
+    sums = agentsync(ready.root, "checksums", "--json").json["checksums"]
+    assert sums["doc.md"]["checksum"] == hashlib.md5(b"three\n").hexdigest()
+    ready.write("four\n")
+    assert len(agentsync(ready.root, "log", "--json").records) == 4 == ready.count()
+
+
+def test_a_commit_that_no_hook_saw_is_shown(ready: Repo) -> None:
+    ready.commit("one\n", AGENTSYNC="0")
+    assert ready.count() == 0
+    assert agentsync(ready.root, "log", "--json").records[0]["commit"] == ready.head()
+
+
+def test_what_is_kept_in_a_note_is_shown_at_once(locked: Repo) -> None:
+    """Where the ledger is locked an edit is kept beside it, and taken in by the next one that can."""
+    locked.write("one\n")
+    shown = agentsync(locked.root, "status", "--json").json
+    assert shown["pending_changes"] == 1
+    assert [one["observations"] for one in shown["waiting"]] == [1]
+    assert shown["not_recorded"] == []
+    assert shown["files"]["doc.md"]["sync_status"] == 0
+    assert [one["waiting"] for one in agentsync(locked.root, "pending", "--json").json["changes"]] == [True]
+    assert "waiting" in agentsync(locked.root, "pending").out
+    assert agentsync(locked.root, "log", "--json").records[0]["waiting"] is True
+    assert locked.count() == 0
+
+
+def test_what_cannot_even_be_kept_is_shown_as_not_recorded(locked: Repo) -> None:
+    for folder in (Path(locked.clone().store), locked.root / ".agentsync"):
+        (folder / "notes").write_text("stands in the way")
+    locked.write("one\n")
+    (locked.root / "docs/other.md").unlink()
+    shown = agentsync(locked.root, "status", "--json").json
+    told = [(one["worktree"], one["file_path"], one["event_type"]) for one in shown["not_recorded"]]
+    assert told == [("main", "doc.md", "modified"), ("main", "docs/other.md", "deleted")]
+    assert [file["sync_status"] for file in shown["files"].values()] == [1, 0, 0]
+    text = agentsync(locked.root, "status").out
+    assert "in sync" not in next(line for line in text.splitlines() if line.startswith("doc.md"))
+    assert "not recorded yet: doc.md, edited in main (the ledger is locked; nor could they be kept" in text
+    assert "not recorded yet: docs/other.md, deleted" in agentsync(locked.root, "pending").out
+    assert "not recorded yet: doc.md, edited" in agentsync(locked.root, "log").err
+
+
+def test_where_git_is_read_only_an_edit_is_shown(ready: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept in a note beside the files, where a sandbox lets one write."""
+    read_only(monkeypatch, ready.clone().store)
+    ready.write("one\n")
+    for _ in range(2):
+        shown = agentsync(ready.root, "status", "--json").json
+        assert (shown["pending_changes"], shown["not_recorded"]) == (1, [])
+        assert shown["files"]["doc.md"]["sync_status"] == 0
+    assert len(list((ready.root / ".agentsync/notes").iterdir())) == 1
+    assert ready.count() == 0
+
+
+def test_while_a_merge_goes_on_an_edit_is_not_in_sync(ready: Repo) -> None:
+    (Path(ready.clone().common_dir) / "MERGE_HEAD").write_text(ready.head())
+    ready.write("conflict\n")
     shown = agentsync(ready.root, "status", "--json").json
-    assert shown["pending_changes"] == 2
-    assert shown["waiting"] == [{"path": path, "observations": 1}]
-    pending = agentsync(ready.root, "pending", "--json").json["changes"]
-    assert [one["waiting"] for one in pending] == [False, True]
-    assert "waiting" in agentsync(ready.root, "pending").out
+    assert [one["reason"] for one in shown["not_recorded"]] == ["a merge is going on"]
+    assert shown["files"]["doc.md"]["sync_status"] == 0
+    assert ready.count() == 0
+
+
+def test_where_nothing_differs_no_git_is_started(ready: Repo, tmp_path: Path) -> None:
+    """And nothing is written; a look that finds nothing more comes first."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "git").write_text(f"#!/bin/sh\necho >>'{folder}/started'\nexec '{shutil.which('git')}' \"$@\"\n")
+    (folder / "git").chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    ready.write("one\n")
+
+    def starts_git(*command: str) -> bool:
+        (folder / "started").unlink(missing_ok=True)
+        agentsync(ready.root, *command, PATH=path)
+        return (folder / "started").exists()
+
+    assert starts_git("status")
+    until(lambda: not starts_git("status"))
+    assert not any(starts_git(*line.split()) for line in ("status --json", "pending", "checksums", "log", "report"))
 
 
 def test_a_damaged_line_is_a_problem(ready: Repo) -> None:

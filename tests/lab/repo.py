@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -32,6 +33,19 @@ QUIET = Settings(
     report=Report(language="en", commit="with-work"),
     watch=tuple(Watch(path, "docs") for path in DOCS),
 )
+
+
+def read_only(monkeypatch: pytest.MonkeyPatch, store: str) -> None:
+    """Nothing below the store can be opened for writing, as in an agent's sandbox."""
+    real = os.open
+
+    def refuse(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        folder = os.readlink(f"/proc/self/fd/{dir_fd}") if dir_fd is not None else ""
+        if os.path.join(folder, path).startswith(store) and flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refuse)
 
 
 def seal(home: Path) -> dict[str, str]:

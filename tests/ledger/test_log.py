@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from lab.audit import audit, replayed
 from lab.ledgers import append, change
-from lab.repo import NOON, Repo
+from lab.repo import NOON, Repo, read_only
 
 from agentsync.base import files
 from agentsync.base.errors import LedgerError, LockedError
@@ -453,19 +453,6 @@ def test_a_write_that_does_not_fit_leaves_the_ledger_as_it_was(repo: Repo) -> No
     assert repo.count() == 4
     assert waiting(repo) == notes.Waiting()
     audit(Path(repo.clone().store))
-
-
-def read_only(monkeypatch: pytest.MonkeyPatch, store: str) -> None:
-    """Nothing below the store can be opened for writing, as in an agent's sandbox."""
-    real = os.open
-
-    def refuse(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        folder = os.readlink(f"/proc/self/fd/{dir_fd}") if dir_fd is not None else ""
-        if os.path.join(folder, path).startswith(store) and flags & (os.O_WRONLY | os.O_RDWR):
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
-        return real(path, flags, mode, dir_fd=dir_fd)
-
-    monkeypatch.setattr(os, "open", refuse)
 
 
 def test_where_git_is_read_only_observations_wait_in_notes(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
