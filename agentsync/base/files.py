@@ -133,6 +133,15 @@ def replace_file(path: str, data: bytes, mode: int = 0o644) -> None:
     os.replace(temporary, path)
 
 
+def sync_folder(path: str) -> None:
+    """Make the names in a folder outlast a power cut. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def write_all(fd: int, data: bytes) -> None:
     """One write. Raises OSError if not all of it went in: on a full disk `os.write` writes a part and says nothing."""
     written = os.write(fd, data)

@@ -101,12 +101,11 @@ def doctor(fix: bool, as_json: bool) -> int:
     from agentsync.setup.doctor import Patient, examine, mend
 
     session = Session()
-    here = session.clone.worktree()
-    results = examine(Patient(session.clone, here, sys.executable))
+    results = examine(Patient(session.clone, sys.executable))
     failed = []
     if fix and not all(one.ok for one in results):
         failed = mend(results)
-        results = examine(Patient(session.clone, here, sys.executable))
+        results = examine(Patient(session.clone, sys.executable))
     fine = all(one.ok for one in results)
     if as_json:
         checks = [{"check": one.check, "ok": one.ok, "what": one.what, "hint": one.hint} for one in results]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 
 import click
 
@@ -14,7 +15,7 @@ from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
 from agentsync.cli.output import clean, print_json, say
 from agentsync.setup import init as setup
-from agentsync.setup.changes import Step
+from agentsync.setup.changes import Change
 
 ACTIONS = {"write": "writes", "save": "saves", "restore": "restores", "remove": "removes", "keep": "keeps"}
 REPORTS = {
@@ -42,29 +43,31 @@ def init(language: str | None, no_hooks: bool, local: bool, dry_run: bool, as_js
       agentsync init --local            in a repository that others need not know of it
     """
     session = Session()
-    wish = setup.Wish(language, not no_hooks, local, dry_run)
-    done = setup.init(session.clone, wish, python=sys.executable, environ=os.environ, now=time.time())
+    wish = setup.Wish(language, not no_hooks, local)
+    plan = setup.plan_init(session.clone, wish, python=sys.executable, environ=os.environ)
+    if not dry_run:
+        setup.begin(session.clone, plan, now=time.time())
     if as_json:
         print_json(
             {
                 "dry_run": dry_run,
-                "steps": [_flat(step) for step in done.steps],
-                "commit": list(done.commit),
-                "language": done.settings.report.language,
-                "language_from": done.language_from,
-                "report_commit": done.settings.report.commit,
-                "watching_began": done.began,
+                "steps": [_flat(change) for change in plan.changes],
+                "commit": list(plan.commit),
+                "language": plan.settings.report.language,
+                "language_from": plan.language_from,
+                "report_commit": plan.settings.report.commit,
+                "watching_began": plan.begins,
             }
         )
         return OK
-    _tell(done.steps, dry_run, _root(session))
-    if not done.steps:
+    _tell(plan.changes, dry_run, _root(session))
+    if not plan.changes:
         say("everything is there already; nothing was changed")
-    say(f"language of reports: {done.settings.report.language}, from {clean(done.language_from)}")
-    say(REPORTS[done.settings.report.commit])
-    if done.commit:
-        say(f"to commit: git add {' '.join(map(clean, done.commit))}")
-    if done.local:
+    say(f"language of reports: {plan.settings.report.language}, from {clean(plan.language_from)}")
+    say(REPORTS[plan.settings.report.commit])
+    if plan.commit:
+        say(f"to commit: git add {' '.join(map(clean, plan.commit))}")
+    if plan.local:
         say(f"local: git sees nothing of this; {CONFIG_PATH} is yours alone")
     return OK
 
@@ -84,12 +87,13 @@ def uninstall(purge: bool, dry_run: bool, as_json: bool) -> int:
       agentsync uninstall --purge
     """
     session = Session()
-    steps = setup.uninstall(session.clone, purge=purge, dry_run=dry_run)
+    work = setup.plan_uninstall if dry_run else setup.uninstall
+    changes = work(session.clone, purge=purge)
     if as_json:
-        print_json({"dry_run": dry_run, "steps": [_flat(step) for step in steps]})
+        print_json({"dry_run": dry_run, "steps": [_flat(change) for change in changes]})
         return OK
-    _tell(steps, dry_run, _root(session))
-    if not steps:
+    _tell(changes, dry_run, _root(session))
+    if not changes:
         say("nothing of agentsync is here")
     return OK
 
@@ -98,15 +102,15 @@ def _root(session: Session) -> str:
     return session.here.root if session.here else session.clone.common_dir
 
 
-def _flat(step: Step) -> dict[str, str]:
-    return {"action": step.action, "path": step.path, "note": step.note}
+def _flat(change: Change) -> dict[str, str]:
+    return {"action": change.action, "path": change.path, "note": change.note}
 
 
-def _tell(steps: tuple[Step, ...], dry_run: bool, root: str) -> None:
-    for step in steps:
-        path = clean(os.path.relpath(step.path, root) if step.path.startswith(f"{root}/") else step.path)
-        note = f" ({clean(step.note)})" if step.note and step.action != "advise" else ""
-        if step.action == "advise":
-            say(f"{path} is somebody else's hook:", *(f"  {clean(line)}" for line in step.note.split("\n")))
+def _tell(changes: Sequence[Change], dry_run: bool, root: str) -> None:
+    for change in changes:
+        path = clean(os.path.relpath(change.path, root) if change.path.startswith(f"{root}/") else change.path)
+        note = f" ({clean(change.note)})" if change.note and change.action != "advise" else ""
+        if change.action == "advise":
+            say(f"{path} is somebody else's hook:", *(f"  {clean(line)}" for line in change.note.split("\n")))
         else:
-            say(f"{'would: ' if dry_run else ''}{ACTIONS[step.action]} {path}{note}")
+            say(f"{'would: ' if dry_run else ''}{ACTIONS[change.action]} {path}{note}")

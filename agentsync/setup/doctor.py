@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,13 +23,15 @@ from agentsync.ledger.view import View
 from agentsync.observe.look import Request
 from agentsync.report import attributes, obstacle, region
 from agentsync.setup import git_filter, hooks, local_files, repository
-from agentsync.setup.hook_states import STATES, inspect
-from agentsync.setup.proof import prove
+from agentsync.setup.changes import carry_out
+from agentsync.setup.hook_scripts import Script
+from agentsync.setup.interpreter import check_interpreter
 from agentsync.status import Survey
 from agentsync.sync import sync
 
 LOG_LINES = 5  # of hook-errors.log, shown
-PATIENCE = 2.0  # seconds
+PATIENCE = 2.0  # seconds for the ledger's lock
+STARTING = 60  # seconds for an interpreter
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,13 @@ class Result:
 
 
 class Patient:
-    """The clone that is examined, and what several checks ask of it."""
+    """The clone that is examined, and what several checks ask of it. Raises AgentsyncError in a bare repository."""
 
-    def __init__(self, clone: Clone, here: Worktree, python: str) -> None:
+    def __init__(self, clone: Clone, python: str) -> None:
         self.clone = clone
-        self.here = here
+        self.here = clone.worktree()
         self.python = python
         self.ledger = Ledger(clone.store)
-        self.place = (here.root, here.git_dir, clone.common_dir)
 
     @cached_property
     def facts(self) -> repository.Facts:
@@ -61,6 +63,16 @@ class Patient:
     def configuration(self) -> config.Configuration:
         """The settings in force, and what is wrong with the file."""
         return config.in_force(self.clone, self.here)
+
+    @cached_property
+    def hooks(self) -> list[hooks.HookState]:
+        """What became of each hook, post-commit first. Raises AgentsyncError."""
+        return hooks.inspect(self.clone, self.here)
+
+    def install_hooks(self) -> None:
+        """Put in what is missing of the hooks. Raises AgentsyncError."""
+        check_interpreter(self.here.root, self.python)
+        carry_out(hooks.plan_install(self.clone, self.here, self.python))
 
     @cached_property
     def view(self) -> View:
@@ -130,34 +142,45 @@ def configuration(patient: Patient) -> Iterator[Result]:
 
 def hooks_path(patient: Patient) -> Iterator[Result]:
     """Where core.hooksPath makes git look."""
-    said = patient.facts.hooks_path
-    place = hooks.place_of(*patient.place)
-    if said and not place.own:
-        yield Result("core.hooksPath", True, f"git looks for hooks in {place.folder}, which agentsync does not change")
+    folder = hooks.folder_of(patient.clone, patient.here)
+    if patient.facts.hooks_path and not folder.own:
+        yield Result("core.hooksPath", True, f"git looks for hooks in {folder.path}, which agentsync does not change")
 
 
 def hook_files(patient: Patient) -> Iterator[Result]:
     """git reaches each hook."""
-    states = inspect(*patient.place)
-    broken = [state for state in states if not state.works]
+    broken = [state for state in patient.hooks if not state.works]
     for state in broken:
-        what = f"{state.name}: {STATES[state.state]} ({state.path})"
-        yield Result("hooks", False, what, state.advice, lambda: hooks.install(*patient.place, python=patient.python))
+        what = f"{state.name}: {hooks.STATES[state.state]} ({state.path})"
+        yield Result("hooks", False, what, state.advice, patient.install_hooks)
     if not broken:
-        yield Result("hooks", True, ", ".join(f"{state.name}: {state.state}" for state in states))
+        yield Result("hooks", True, ", ".join(f"{state.name}: {state.state}" for state in patient.hooks))
 
 
 def proof(patient: Patient) -> Iterator[Result]:
-    """The installed hook records a commit: tried on a copy of it, in a repository made for this."""
-    state = next((one for one in inspect(*patient.place) if one.name == "post-commit"), None)
-    if state is None or not state.works:
-        return
+    """Each hook is as this version writes it, and what it starts can start."""
+    for state in patient.hooks:
+        if state.state in ("ours", "chained", "behind") and not hooks.is_as_written(patient.clone, state):
+            yield Result("proof", False, f"{state.path} was edited", "agentsync doctor --fix", patient.install_hooks)
+    state = patient.hooks[0]
     if state.state == "called":
         yield Result("proof", True, "a hook manager calls agentsync; commit a watched file to see that it does")
-        return
-    problem = prove(state.path, patient.clone.common_dir)
-    hint = "run `agentsync init`, then `agentsync doctor` again" if problem else ""
-    yield Result("proof", not problem, problem or "the installed hook recorded a commit in a scratch repository", hint)
+    elif state.works and (script := hooks.script_at(state.path)):
+        problem = _start(script)
+        hint = "install agentsync anew, then run `agentsync init`" if problem else ""
+        yield Result("proof", not problem, problem or f"{script.python} starts, and finds agentsync", hint)
+
+
+def _start(script: Script) -> str:
+    """Start what a hook starts, with nothing to do; what is wrong with it, "" for nothing."""
+    code = "import sys; sys.path.append(sys.argv[1]); import agentsync.hook"
+    argv = [script.python, "-I", "-S", "-c", code, os.path.dirname(os.path.dirname(script.entry))]
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=STARTING, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{script.python} cannot be started: {error}"
+    said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    return f"{script.python} does not find agentsync: {said}" if done.returncode else ""
 
 
 def ledger(patient: Patient) -> Iterator[Result]:
@@ -316,8 +339,8 @@ def door(patient: Patient) -> Iterator[Result]:
     path = f"{patient.here.root}/.agentsync/ledger.jsonl"
     if patient.view.state.since is not None and not os.path.exists(path):
         what = "the symlink .agentsync/ledger.jsonl is missing"
-        fix = partial(local_files.make_doors, *patient.place)
-        yield Result("symlink", False, what, "agentsync doctor --fix", fix)
+        plan = partial(local_files.plan_doors, patient.clone, patient.here)
+        yield Result("symlink", False, what, "agentsync doctor --fix", lambda: carry_out(plan()))
 
 
 def leftovers(patient: Patient) -> Iterator[Result]:

@@ -81,15 +81,7 @@ HUSKY = Manager(
     call="agentsync hook {name}",
     lines=_LINE,
 )
-# It gives all hooks one script and tells them apart by its name, so that script cannot run under another.
-OVERCOMMIT = Manager(
-    name="overcommit",
-    marks=(b"Overcommit",),
-    configs=(".overcommit.yml",),
-    call="agentsync",
-    lines="a hook that runs: agentsync hook {name}",
-)
-MANAGERS = (PRE_COMMIT, LEFTHOOK, HUSKY, OVERCOMMIT)
+MANAGERS = (PRE_COMMIT, LEFTHOOK, HUSKY)
 
 # core.hooksPath names a folder that is not this clone's own, whoever put it there.
 ELSEWHERE = Manager(name="core.hooksPath", marks=(), configs=("{name}",), call="agentsync hook {name}", lines=_LINE)

@@ -1,149 +1,113 @@
-"""What `init` puts into a clone's git directory, and `uninstall` takes out: hooks and exclude patterns.
+"""The hooks of a clone: put in, taken out, and what became of them.
 
-Hooks go into the clone's own git directory only: what core.hooksPath names elsewhere belongs to somebody else, or to
-several repositories. `hook_states.py` tells what became of them, `local_files.py` has the rest.
+They go into the clone's own git directory only: what core.hooksPath names elsewhere belongs to somebody else, or to
+several repositories.
 """
 
 from __future__ import annotations
 
-import compileall
 import json
 import os
-import re
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentsync import __version__
 from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
-from agentsync.setup import hook_scripts
-from agentsync.setup.changes import Move, Op, Remove, Say, Step, Write, carry_out
+from agentsync.base.git import Clone, Worktree
+from agentsync.setup.changes import Change, Move, Remove, Say, Write
 from agentsync.setup.hook_managers import Manager, manager_of, manager_of_folder
-from agentsync.setup.hook_scripts import NAMES, Script, read_script
-from agentsync.setup.local_files import plan_excludes, plan_no_excludes
+from agentsync.setup.hook_scripts import ENTRY, NAMES, Script, compose, read_script
 
 SAVED = ".agentsync-saved"
 MOVED = ("", ".legacy", ".old")  # where our script may lie: its place; after `pre-commit install`; after lefthook's
-# uvx, and `pipx run`, whose folder lies in a cache of pipx's or in .cache of whatever PIPX_HOME says.
-THROW_AWAY = re.compile(
-    r"/(?:archive|builds|environments)-v\d+/|/pipx/\.cache/|/\.cache/(?:pipx|[0-9a-f]{15})/|/Caches/pipx/"
-)
-TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/folders", "/var/folders")  # noqa: S108
+STATES = {
+    "ours": "installed",
+    "chained": "installed, and runs the hook that was there before",
+    "behind": "installed, and run by a hook manager",
+    "called": "a hook manager calls agentsync",
+    "missing": "not installed",
+    "foreign": "somebody else's hook, which does not call agentsync",
+    "shadowed": "installed, but core.hooksPath makes git look elsewhere",
+    "not executable": "installed, but git does not run it",
+    "interpreter gone": "installed, but the Python or the package that it calls is not there",
+    "other version": "installed by another version of agentsync",
+}
+_INIT = "run `agentsync init`"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where git looks for hooks (`folder`), asked from one worktree."""
+class HookFolder:
+    """Where git looks for the hooks of a clone (`path`), asked from one of its worktrees."""
 
-    root: str
-    common_dir: str
-    folder: str
+    clone: Clone
+    worktree: Worktree
+    path: str
 
     @property
     def own(self) -> bool:
         """Whether that is inside the clone's git directory, where we may write."""
-        return os.path.realpath(self.folder).startswith(os.path.realpath(self.common_dir) + "/")
+        return os.path.realpath(self.path).startswith(os.path.realpath(self.clone.common_dir) + "/")
 
-    def path(self, name: str) -> str:
+    def hook(self, name: str) -> str:
         """Where the hook `name` lies."""
-        return os.path.join(self.folder, name)
-
-    def advice(self, name: str, manager: Manager) -> str:
-        """What a person has to add for a manager whose script lies in this clone's own folder."""
-        return manager.advice(self.root, name)
+        return os.path.join(self.path, name)
 
 
-def place_of(root: str, git_dir: str, common_dir: str) -> Place:
+@dataclass(frozen=True)
+class HookState:
+    """Where one hook stands: `state` is a key of STATES, `advice` what a person can do about it, "" for nothing."""
+
+    name: str
+    state: str
+    path: str
+    advice: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Whether git reaches agentsync by this hook."""
+        return self.state in ("ours", "chained", "behind", "called", "other version")
+
+
+def folder_of(clone: Clone, worktree: Worktree) -> HookFolder:
     """Ask git, from the worktree: core.hooksPath may be set for all, for the clone or for this worktree."""
-    args = ["--git-dir", git_dir, "--work-tree", root, "rev-parse", "--git-path", "hooks"]
-    said = os.fsdecode(git.run(args, cwd=root)).removesuffix("\n")
-    return Place(root, common_dir, os.path.join(root, said))
+    args = ["--git-dir", worktree.git_dir, "--work-tree", worktree.root, "rev-parse", "--git-path", "hooks"]
+    said = os.fsdecode(git.run(args, cwd=worktree.root)).removesuffix("\n")
+    return HookFolder(clone, worktree, os.path.join(worktree.root, said))
 
 
-def install(
-    root: str,
-    git_dir: str,
-    common_dir: str,
-    *,
-    python: str = sys.executable,
-    hooks: bool = True,
-    local: bool = False,
-    dry_run: bool = False,
-) -> list[Step]:
-    """Put in what is missing; a second time, nothing. Returns what was touched, or would be. Raises AgentsyncError.
+def plan_install(clone: Clone, worktree: Worktree, python: str) -> list[Change]:
+    """Put in what is missing; where nothing is, nothing. `python`: the absolute path of what hooks start.
 
-    `python`: the absolute path of the interpreter that hooks start. `local`: git sees nothing of `.agentsync`.
+    Raises AgentsyncError.
     """
-    ops = plan_excludes(common_dir, local=local)
-    if hooks:
-        check_interpreter(root, python)
-        place = place_of(root, git_dir, common_dir)
-        planned = [op for name in NAMES for op in _plan_hook(name, place, python)]
-        ops += [*_plan_record(place, planned), *planned]
-    steps = carry_out(ops, dry_run=dry_run)
-    if hooks and not dry_run:
-        compileall.compile_dir(os.path.dirname(hook_scripts.ENTRY), quiet=2)  # not every installer has done it
-    return steps
+    folder = folder_of(clone, worktree)
+    planned = [change for name in NAMES for change in _plan_hook(name, folder, python)]
+    return [*_plan_record(folder, planned), *planned]
 
 
-def uninstall(root: str, git_dir: str, common_dir: str, *, dry_run: bool = False) -> list[Step]:
-    """Take out what `install` put in, even if its record is gone or a manager moved it. Raises AgentsyncError."""
-    ops: list[Op] = []
-    for folder in _folders(root, git_dir, common_dir):
-        for name in NAMES:
-            ops += _plan_removal(os.path.join(folder, name))
-    record = _record_path(common_dir)
-    if os.path.lexists(record):
-        ops.append(Remove(record))
-    return carry_out([*ops, *plan_no_excludes(common_dir)], dry_run=dry_run)
+def plan_uninstall(clone: Clone, worktree: Worktree) -> list[Change]:
+    """Take out what `plan_install` puts in, even if its record is gone or a manager moved it. Raises AgentsyncError."""
+    places = [f"{folder}/{name}" for folder in _folders(clone, worktree) for name in NAMES]
+    found = [change for path in places for change in _plan_removal(path)]
+    record = _record_path(clone)
+    return [*found, Remove(record)] if os.path.lexists(record) else found
 
 
-def check_interpreter(root: str, python: str) -> None:
-    """Raise AgentsyncError for an interpreter that hooks must not name."""
-    if not os.path.isabs(python) or not os.access(python, os.X_OK):
-        raise AgentsyncError(f"{python or 'the interpreter'} cannot be started", hint="install agentsync anew")
-    if thrown_away(root, python):
-        raise AgentsyncError(
-            "hooks cannot be installed from a throw-away environment",
-            cause=f"{python} will be gone some day, and the hooks would fall silent",
-            hint="install agentsync to stay (`uv tool install`, `pipx install`), then run `agentsync init` with that",
-        )
-    if tracked(root, python):
-        raise AgentsyncError(
-            "hooks cannot use an interpreter that git tracks in this repository",
-            cause=f"whoever writes the repository could change {python}, and git would run it",
-            hint="install agentsync outside of the repository, or in a folder that git ignores",
-        )
+def inspect(clone: Clone, worktree: Worktree) -> list[HookState]:
+    """The state of each hook, as seen from one worktree. Raises AgentsyncError if a hook cannot be read."""
+    folder = folder_of(clone, worktree)
+    look = _in_own_folder if folder.own else _in_foreign_folder
+    return [look(name, folder) for name in NAMES]
 
 
-def thrown_away(root: str, python: str) -> bool:
-    """Whether an environment is one that its maker deletes: of `uvx`, `pipx run`, or in a temporary folder.
-
-    A repository that is itself in a temporary folder lives no longer than its neighbours.
-    """
-    if any(THROW_AWAY.search(path) for path in (python, hook_scripts.ENTRY)):
+def is_as_written(clone: Clone, state: HookState) -> bool:
+    """Whether an installed hook is what this version writes there; those of another installation are let be."""
+    present = read_hook(state.path) or b""
+    script = read_script(present)
+    if script is None or script.entry != ENTRY:
         return True
-    return _temporary(python) and not _temporary(os.path.realpath(root))
-
-
-def _temporary(path: str) -> bool:
-    folders = (*TEMPORARY, os.environ.get("TMPDIR", ""))
-    return any(path.startswith(folder.rstrip("/") + "/") for folder in folders if folder.rstrip("/"))
-
-
-def tracked(root: str, python: str) -> bool:
-    """Whether git tracks the interpreter, a link on the way to it, or what makes its folder an environment."""
-    inside = os.path.relpath(python, root)
-    if inside.startswith("../"):
-        root = os.path.realpath(root)
-        inside = os.path.relpath(os.path.realpath(python), root)
-    if inside.startswith("../"):
-        return False
-    parts = inside.split("/")
-    paths = {"/".join(parts[:n]) for n in range(1, len(parts) + 1)}
-    paths |= {"/".join((*parts[:-n], "pyvenv.cfg")) for n in (1, 2)}
-    listed = git.run(["--literal-pathspecs", "ls-files", "-z", "--", *sorted(paths)], cwd=root)
-    return not paths.isdisjoint(os.fsdecode(listed).split("\0"))
+    return present == compose(state.name, script.python, os.path.dirname(state.path), clone.common_dir)
 
 
 def read_hook(path: str) -> bytes | None:
@@ -164,80 +128,122 @@ def script_at(path: str) -> Script | None:
     return read_script(read_hook(path) or b"")
 
 
-def _plan_hook(name: str, place: Place, python: str) -> list[Op]:
-    if not place.own:
-        manager, top = manager_of_folder(place.folder)
-        return [] if manager.calls_us(top, name) else [Say(place.path(name), "advise", manager.advice(top, name))]
-    path = place.path(name)
-    wanted = hook_scripts.compose(name, python, place.folder, place.common_dir)
+def _plan_hook(name: str, folder: HookFolder, python: str) -> Sequence[Change]:
+    path = folder.hook(name)
+    if not folder.own:
+        manager, top = manager_of_folder(folder.path)
+        return [] if manager.calls_us(top, name) else [Say(path, "advise", manager.advice(top, name))]
+    wanted = compose(name, python, folder.path, folder.clone.common_dir)
     present = read_hook(path)
     if present is None or read_script(present):
         return _plan_write(path, wanted)
-    manager_ = manager_of(present)
-    if manager_:
-        return _plan_behind(name, place, manager_, wanted)
+    if managed := manager_of(present):
+        return _plan_behind(name, folder, managed, wanted)
     if os.path.lexists(path + SAVED):
         note = f"left alone: an earlier hook is saved as {path + SAVED}; put both into one, then run `agentsync init`"
         return [Say(path, "advise", note)]
-    return [Move(path, path + SAVED, "save"), *_plan_write(path, wanted, anew=True)]
+    return [_move(path, path + SAVED, "save"), Write(path, data=wanted, mode=0o777)]
 
 
-def _plan_write(path: str, wanted: bytes, *, anew: bool = False) -> list[Op]:
-    as_wanted = not anew and read_hook(path) == wanted and os.access(path, os.X_OK) and not os.path.islink(path)
-    return [] if as_wanted else [Write(path, wanted, 0o777)]
+def _plan_write(path: str, wanted: bytes) -> Sequence[Change]:
+    as_wanted = read_hook(path) == wanted and os.access(path, os.X_OK) and not os.path.islink(path)
+    return [] if as_wanted else [Write(path, data=wanted, mode=0o777)]
 
 
-def _plan_behind(name: str, place: Place, manager: Manager, wanted: bytes) -> list[Op]:
+def _plan_behind(name: str, folder: HookFolder, manager: Manager, wanted: bytes) -> Sequence[Change]:
     """A manager holds the place: our script may be repaired where it was moved, and that is all."""
-    kept = place.path(name) + (manager.keeps or "")
+    path, root = folder.hook(name), folder.worktree.root
+    kept = path + (manager.keeps or "")
     if manager.keeps and script_at(kept):
         return _plan_write(kept, wanted)
-    if manager.calls_us(place.root, name):
-        return []
-    return [Say(place.path(name), "advise", manager.advice(place.root, name))]
+    return [] if manager.calls_us(root, name) else [Say(path, "advise", manager.advice(root, name))]
 
 
-def _plan_record(place: Place, planned: list[Op]) -> list[Op]:
+def _move(source: str, to: str, action: str) -> Move:
+    return Move(to, action, f"was {os.path.basename(source)}", source=source)
+
+
+def _plan_record(folder: HookFolder, planned: list[Change]) -> list[Change]:
     """Remember the folder, relative to the common dir, for an uninstall after core.hooksPath has changed."""
-    folder = os.path.relpath(os.path.realpath(place.folder), os.path.realpath(place.common_dir))
-    saved = sorted(os.path.basename(op.path) for op in planned if isinstance(op, Move))
-    known = _read_record(place.common_dir)
-    folders = sorted({*known["folders"], folder}) if place.own else known["folders"]
-    record = {"version": __version__, "folders": folders, "saved": sorted({*known["saved"], *saved})}
-    if record == known or not (folders or known["folders"]):
+    common_dir = folder.clone.common_dir
+    known = _read_record(folder.clone)
+    here = [os.path.relpath(os.path.realpath(folder.path), os.path.realpath(common_dir))] if folder.own else []
+    saved = [os.path.basename(change.source) for change in planned if isinstance(change, Move)]
+    record = {
+        "version": __version__,
+        "folders": sorted({*known["folders"], *here}),
+        "saved": sorted({*known["saved"], *saved}),
+    }
+    if record == known or not record["folders"]:
         return []
-    return [Write(_record_path(place.common_dir), json.dumps(record, indent=1).encode() + b"\n")]
+    return [Write(_record_path(folder.clone), data=json.dumps(record, indent=1).encode() + b"\n")]
 
 
-def _read_record(common_dir: str) -> dict[str, list[str]]:
+def _read_record(clone: Clone) -> dict[str, list[str]]:
     try:
-        with open(_record_path(common_dir), "rb") as file:
+        with open(_record_path(clone), "rb") as file:
             record = json.load(file)
         return {**record, "folders": list(map(str, record["folders"])), "saved": list(map(str, record["saved"]))}
     except (OSError, ValueError, TypeError, KeyError):
         return {"folders": [], "saved": []}
 
 
-def _record_path(common_dir: str) -> str:
-    return os.path.join(common_dir, "agentsync", "hooks.json")
+def _record_path(clone: Clone) -> str:
+    return f"{clone.store}/hooks.json"
 
 
-def _folders(root: str, git_dir: str, common_dir: str) -> list[str]:
+def _folders(clone: Clone, worktree: Worktree) -> list[str]:
     """Every folder of this clone where hooks of ours may lie."""
-    known = [os.path.join(common_dir, folder) for folder in _read_record(common_dir)["folders"]]
-    place = place_of(root, git_dir, common_dir)
-    found = [os.path.join(common_dir, "hooks"), *known, *([place.folder] if place.own else [])]
-    return list({os.path.realpath(folder): folder for folder in reversed(found)}.values())
+    known = [os.path.join(clone.common_dir, folder) for folder in _read_record(clone)["folders"]]
+    folder = folder_of(clone, worktree)
+    found = [f"{clone.common_dir}/hooks", *known, *([folder.path] if folder.own else [])]
+    return list({os.path.realpath(each): each for each in reversed(found)}.values())
 
 
-def _plan_removal(path: str) -> list[Op]:
+def _plan_removal(path: str) -> Sequence[Change]:
     """Ours goes, and what it had saved comes back to where ours was: a manager that moved ours looks for it there."""
     places = [path + moved for moved in MOVED if script_at(path + moved)]
     saved = path + SAVED
     if not os.path.lexists(saved):
         return [Remove(place) for place in places]
     if places:
-        return [Move(saved, places[0], "restore"), *(Remove(place) for place in places[1:])]
+        return [_move(saved, places[0], "restore"), *(Remove(place) for place in places[1:])]
     if not os.path.lexists(path):
-        return [Move(saved, path, "restore")]
+        return [_move(saved, path, "restore")]
     return [Say(saved, "keep", f"saved by agentsync; {path} is now somebody else's")]
+
+
+def _in_own_folder(name: str, folder: HookFolder) -> HookState:
+    path, root = folder.hook(name), folder.worktree.root
+    present = read_hook(path)
+    if present is None:
+        return HookState(name, "missing", path, _INIT)
+    if script := read_script(present):
+        chained = os.path.isfile(path + SAVED) and os.access(path + SAVED, os.X_OK)
+        return _ours(name, path, script, "chained" if chained else "ours")
+    manager = manager_of(present)
+    if not manager:
+        return HookState(name, "foreign", path, _INIT)
+    if manager.calls_us(root, name):
+        return HookState(name, "called", path)
+    if manager.keeps and (behind := script_at(path + manager.keeps)):
+        return _ours(name, path + manager.keeps, behind, "behind")
+    return HookState(name, "foreign", path, manager.advice(root, name))
+
+
+def _in_foreign_folder(name: str, folder: HookFolder) -> HookState:
+    manager, top = manager_of_folder(folder.path)
+    if manager.calls_us(top, name):
+        return HookState(name, "called", os.path.join(top, name))
+    own = f"{folder.clone.common_dir}/hooks/{name}"
+    if script_at(own):
+        return HookState(name, "shadowed", own, manager.advice(top, name))
+    return HookState(name, "foreign", folder.hook(name), manager.advice(top, name))
+
+
+def _ours(name: str, path: str, script: Script, fine: str) -> HookState:
+    if not os.access(path, os.X_OK):
+        return HookState(name, "not executable", path, _INIT)
+    if not script.alive:
+        return HookState(name, "interpreter gone", path, _INIT)
+    return HookState(name, fine, path) if script.current else HookState(name, "other version", path, _INIT)

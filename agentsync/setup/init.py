@@ -1,11 +1,14 @@
-"""`init` and `uninstall`: all that agentsync puts into a clone, and takes out again."""
+"""`init` and `uninstall`: all that agentsync puts into a clone, and takes out again; planned first, then done."""
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 
 from agentsync.base import config, config_text, files, git
 from agentsync.base.errors import AgentsyncError
@@ -18,11 +21,15 @@ from agentsync.observe.look import Request
 from agentsync.report import attributes, obstacle, region
 from agentsync.report.phrases import PHRASES, STARTERS, starter
 from agentsync.setup import git_filter, hooks, local_files
-from agentsync.setup.changes import Step
+from agentsync.setup.changes import Change, Edit, Remove, Say, Write, carried_out, carry_out
+from agentsync.setup.hook_scripts import PACKAGE
+from agentsync.setup.interpreter import check_interpreter
 from agentsync.sync import sync
 
-# What outlives an uninstall without --purge: the ledger, under which name it was written, how far, and what was cut.
+# What outlives an uninstall without --purge: the ledger, under which name it was written, how far, what was cut off it,
+# and what nobody has taken in yet.
 KEPT = ("ledger.jsonl", "writer.json", "watermark.json", "torn")
+FILTER = "git's filter and merge driver for the reports"
 LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
@@ -33,58 +40,70 @@ class Wish:
     language: str | None = None
     hooks: bool = True
     local: bool = False
-    dry_run: bool = False
 
 
 @dataclass(frozen=True)
-class Done:
-    """What was touched (or would be), what to commit, the language and where it comes from, whether watching began."""
+class Plan:
+    """What is touched, what to commit then, the language and where it comes from, whether watching begins."""
 
-    steps: tuple[Step, ...]
+    changes: tuple[Change, ...]
     commit: tuple[str, ...]
     settings: Settings
     language_from: str
-    began: bool
+    begins: bool
     local: bool
 
 
-def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], now: float) -> Done:
+def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], now: float) -> Plan:
     """Put in what is missing; where nothing is, change nothing. Raises AgentsyncError, then nothing was touched."""
+    plan = plan_init(clone, wish, python=python, environ=environ)
+    begin(clone, plan, now=now)
+    return plan
+
+
+def plan_init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str]) -> Plan:
+    """What `init` would do. Raises AgentsyncError for what cannot work here."""
     here = clone.worktree()
-    local = wish.local or _is_local(clone)
-    place = (here.root, here.git_dir, clone.common_dir)
+    local = wish.local or local_files.is_local(clone)
+    check_interpreter(here.root, python)
     settings, language_from = _settings(clone, here, wish, environ)
-    hooks.check_interpreter(here.root, python)
-    hooks.install(
-        *place, python=python, hooks=wish.hooks, local=local, dry_run=True
-    )  # refuses before anything is there
-    began = _is_new(clone)
-    steps = [
-        *hooks.install(*place, python=python, hooks=wish.hooks, local=local, dry_run=wish.dry_run),
-        *_install_filter(clone, here, settings, python, dry_run=wish.dry_run),
-        *local_files.make_doors(*place, local=local, dry_run=wish.dry_run),
-        *_write_config(here, settings, dry_run=wish.dry_run),
-        *_write_report(here, settings, local=local, dry_run=wish.dry_run),
+    begins = _is_new(clone)
+    changes = [
+        *local_files.plan_excludes(clone, local=local),
+        *(hooks.plan_install(clone, here, python) if wish.hooks else ()),
+        *_plan_filter(clone, here, settings, python),
+        *local_files.plan_doors(clone, here, local=local),
+        *_plan_config(here, settings),
+        *_plan_report(here, settings, local=local),
     ]
-    if not wish.dry_run:
-        config.in_force(clone, here)
-    if began:
-        steps.append(Step("write", f"{clone.store}/ledger.jsonl", "the ledger, with what the documents hold now"))
-        if not wish.dry_run:
-            sync(Request(clone, settings, "init", git.worktrees(clone), now, begin=True))
-    return Done(tuple(steps), tuple(_to_commit(here, steps, local)), settings, language_from, began, local)
+    if begins:
+        changes.append(Say(f"{clone.store}/ledger.jsonl", "write", "the ledger, with what the documents hold now"))
+    return Plan(tuple(changes), tuple(_to_commit(here, changes, local)), settings, language_from, begins, local)
 
 
-def _install_filter(clone: Clone, here: Worktree, settings: Settings, python: str, *, dry_run: bool) -> Iterator[Step]:
+def begin(clone: Clone, plan: Plan, *, now: float) -> None:
+    """Carry out a plan, and take what the documents hold now. Raises AgentsyncError, then nothing was touched."""
+    fresh = not os.path.lexists(clone.store)
+    try:
+        with carried_out(plan.changes):
+            config.in_force(clone, clone.here)
+            if plan.begins:
+                sync(Request(clone, plan.settings, "init", git.worktrees(clone), now, begin=True))
+    except BaseException:
+        if fresh:
+            shutil.rmtree(clone.store, ignore_errors=True)
+        raise
+    compileall.compile_dir(PACKAGE, quiet=2)  # not every installer has done it, and hooks are in a hurry
+
+
+def _plan_filter(clone: Clone, here: Worktree, settings: Settings, python: str) -> Iterator[Change]:
     """What git runs on the report's file, and the attribute that says so."""
+    configured = f"{clone.common_dir}/config"
     if not git_filter.is_current(clone, python):
-        if not dry_run:
-            git_filter.install(clone, python)
-        yield Step("write", f"{clone.common_dir}/config", "git's filter and merge driver for the reports")
+        yield Edit(configured, "write", FILTER, edit=partial(git_filter.install, clone, python), paths=(configured,))
     if not attributes.fit(clone, here, settings):
-        if not dry_run:
-            attributes.way(clone, here, settings)
-        yield Step("write", f"{clone.common_dir}/info/attributes")
+        path = f"{clone.common_dir}/info/attributes"
+        yield Edit(path, "write", edit=partial(attributes.way, clone, here, settings), paths=(path,))
 
 
 def _is_new(clone: Clone) -> bool:
@@ -94,15 +113,6 @@ def _is_new(clone: Clone) -> bool:
         raise AgentsyncError(
             f"{clone.store} cannot be used", cause=error.strerror or "", hint="move it out of the way, then try again"
         ) from None
-
-
-def _is_local(clone: Clone) -> bool:
-    """Whether an earlier `init --local` keeps everything from git."""
-    try:
-        with open(f"{clone.common_dir}/info/exclude", "rb") as file:
-            return b"\n/.agentsync/\n" in file.read()
-    except OSError:
-        return False
 
 
 def _settings(clone: Clone, here: Worktree, wish: Wish, environ: Mapping[str, str]) -> tuple[Settings, str]:
@@ -124,12 +134,7 @@ def _settings(clone: Clone, here: Worktree, wish: Wish, environ: Mapping[str, st
         language, source = settings.report.language, "the configuration of this clone's other branches"
     if language is None:
         language, source = _language(here, settings.report.path, environ)
-    return _with_language(settings, language), source
-
-
-def _with_language(settings: Settings, language: str) -> Settings:
-    report = Report(**{**vars(settings.report), "language": language})
-    return Settings(**{**vars(settings), "report": report})
+    return replace(settings, report=replace(settings.report, language=language)), source
 
 
 def _language(here: Worktree, path: str, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -145,16 +150,22 @@ def _language(here: Worktree, path: str, environ: Mapping[str, str]) -> tuple[st
     return "en", f"the locale ({name}={environ[name]})" if name else "no section, no locale: the default"
 
 
-def _write_config(here: Worktree, settings: Settings, *, dry_run: bool) -> Iterator[Step]:
+def _plan_config(here: Worktree, settings: Settings) -> Iterator[Change]:
     if not os.path.lexists(f"{here.root}/{CONFIG_PATH}"):
-        yield _create(here, CONFIG_PATH, config_text.default_text(settings).encode(), "", dry_run=dry_run)
+        yield Write(f"{here.root}/{CONFIG_PATH}", data=config_text.default_text(settings).encode(), new=True)
 
 
-def _write_report(here: Worktree, settings: Settings, *, local: bool, dry_run: bool) -> Iterator[Step]:
+def _plan_report(here: Worktree, settings: Settings, *, local: bool) -> Iterator[Change]:
     """A report file, where there is none: with the section's heading and no report yet."""
-    path = settings.report.path
-    if not local and not os.path.lexists(f"{here.root}/{path}") and not _in_head(here, path):
-        yield _create(here, path, _empty_report(settings), "no report yet", dry_run=dry_run)
+    path = f"{here.root}/{settings.report.path}"
+    if local or os.path.lexists(path) or _in_index(here, settings.report.path):
+        return
+    folder = os.path.dirname(path)
+    while folder != here.root:
+        if os.path.islink(folder):
+            raise AgentsyncError(f"{path} could not be written", cause=f"{folder} is a symbolic link", hint="remove it")
+        folder = os.path.dirname(folder)
+    yield Write(path, note="no report yet", data=_empty_report(settings), new=True)
 
 
 def _empty_report(settings: Settings) -> bytes:
@@ -165,77 +176,87 @@ def _empty_report(settings: Settings) -> bytes:
     return region.put(b"", f"{phrases.notice}\n", "", phrases.heading)
 
 
-def _create(here: Worktree, path: str, data: bytes, note: str, *, dry_run: bool) -> Step:
-    if not dry_run:
-        try:
-            files.create(here.root, path, data)
-        except OSError as error:
-            raise AgentsyncError(
-                f"{path} could not be written", cause=error.strerror or "", hint="then run `agentsync init` again"
-            ) from None
-    return Step("write", f"{here.root}/{path}", note)
-
-
-def _in_head(here: Worktree, path: str) -> bool:
+def _in_index(here: Worktree, path: str) -> bool:
     """Whether git has the file, though it is not here: somebody deleted it, or a sparse checkout leaves it out."""
     return bool(git.run(["--literal-pathspecs", "ls-files", "-z", "--", path], cwd=here.root))
 
 
-def _to_commit(here: Worktree, steps: list[Step], local: bool) -> Iterator[str]:
+def _to_commit(here: Worktree, changes: list[Change], local: bool) -> Iterator[str]:
     """What lies in the tree and git would show; a symlink and all that is local are ignored."""
-    for step in steps:
-        inside = os.path.relpath(step.path, here.root)
-        if not local and step.action == "write" and not inside.startswith(("../", ".git/", ".agentsync/ledger")):
+    for change in changes:
+        inside = os.path.relpath(change.path, here.root)
+        if not local and isinstance(change, Write) and not inside.startswith(("../", ".git/")):
             yield inside
 
 
-def uninstall(clone: Clone, *, purge: bool, dry_run: bool) -> tuple[Step, ...]:
-    """Take out what `init` put in. The ledger stays, unless `purge`. Raises AgentsyncError."""
+def uninstall(clone: Clone, *, purge: bool) -> list[Change]:
+    """Take out what `init` put in; the ledger stays, unless `purge`. Raises AgentsyncError, then nothing changed."""
+    changes = plan_uninstall(clone, purge=purge)
+    carry_out(changes)
+    for folder in (*(f"{one.root}/{local_files.FOLDER}" for one in git.worktrees(clone)), clone.store):
+        with suppress(OSError):  # somebody else has something in it
+            os.rmdir(folder)
+    return changes
+
+
+def plan_uninstall(clone: Clone, *, purge: bool) -> list[Change]:
+    """What `uninstall` would do. Raises AgentsyncError."""
     every = git.worktrees(clone)
     first = every[0] if every and not clone.here else clone.worktree()
-    steps = [*_show_reports(clone, every, dry_run=dry_run)]
-    steps += hooks.uninstall(first.root, first.git_dir, clone.common_dir, dry_run=dry_run)
-    for worktree in every:
-        steps += _empty_worktree(worktree, purge=purge, dry_run=dry_run)
-    steps += _empty_store(clone, purge=purge, dry_run=dry_run)
-    return tuple(steps)
+    return [
+        *_plan_to_show(clone, every),
+        *hooks.plan_uninstall(clone, first),
+        *local_files.plan_no_excludes(clone),
+        *(change for worktree in every for change in _plan_worktree(worktree, purge=purge)),
+        *_plan_store(clone, purge=purge),
+    ]
 
 
-def _show_reports(clone: Clone, every: list[Worktree], *, dry_run: bool) -> Iterator[Step]:
+def _plan_to_show(clone: Clone, every: list[Worktree]) -> Iterator[Change]:
     """Nothing is hidden from git any more: each file has the region that is committed, and so has the index."""
     if not git_filter.is_there(clone):
         return
+    paths = [f"{clone.common_dir}/config", f"{clone.common_dir}/info/attributes"]
+    free = []
     for worktree in every:
-        path = _report_path(worktree)
-        why = obstacle.in_progress(worktree) or obstacle.of_index(worktree, path)
-        if why:
-            yield Step("keep", f"{worktree.root}/{path}", f"its report may show in `git status`: {why}")
-        elif git_filter.uncover(worktree, path, dry_run=dry_run):
-            yield Step("restore", f"{worktree.root}/{path}", "with the report that is committed, or none")
-    if not dry_run:
-        git_filter.remove(clone)
-    yield Step("remove", f"{clone.common_dir}/config", "git's filter and merge driver for the reports")
+        report = _report_path(worktree)
+        path = f"{worktree.root}/{report}"
+        if why := obstacle.in_progress(worktree) or obstacle.of_index(worktree, report):
+            yield Say(path, "keep", f"its report may show in `git status`: {why}")
+            continue
+        free.append((worktree, report))
+        if git_filter.uncover(worktree, report, dry_run=True):
+            paths.append(path)
+            yield Say(path, "restore", "with the report that is committed, or none")
+    yield Edit(paths[0], "remove", FILTER, edit=partial(_show, clone, free), paths=tuple(paths))
 
 
-def _empty_worktree(worktree: Worktree, *, purge: bool, dry_run: bool) -> Iterator[Step]:
+def _show(clone: Clone, reports: list[tuple[Worktree, str]]) -> None:
+    for worktree, report in reports:
+        git_filter.uncover(worktree, report, dry_run=False)
+    git_filter.remove(clone)
+
+
+def _plan_worktree(worktree: Worktree, *, purge: bool) -> Iterator[Change]:
     tracked = _tracked(worktree)
     for path, ours in ((CONFIG_PATH, _as_written), (_report_path(worktree), _nothing_but_report)):
-        if not os.path.isfile(f"{worktree.root}/{path}"):
+        full = f"{worktree.root}/{path}"
+        if not os.path.isfile(full):
             continue
         if path in tracked and path == CONFIG_PATH:
-            yield Step("keep", f"{worktree.root}/{path}", "git tracks it: `git rm -r .agentsync` is for everybody")
-        elif path not in tracked and ours(f"{worktree.root}/{path}", purge):
-            yield _remove(f"{worktree.root}/{path}", dry_run=dry_run)
+            yield Say(full, "keep", "git tracks it: `git rm -r .agentsync` is for everybody")
+        elif path not in tracked and ours(full, purge):
+            yield Remove(full)
         elif path == CONFIG_PATH:
-            yield Step("keep", f"{worktree.root}/{path}", "somebody has edited it; --purge removes it, too")
-    kept = f"{worktree.root}/{notes.IN_WORKTREE}"
-    if os.path.isdir(kept) and not os.path.islink(kept) and (purge or not os.listdir(kept)):
-        yield _remove(kept, dry_run=dry_run)
+            yield Say(full, "keep", "somebody has edited it; --purge removes it, too")
+    waiting = f"{worktree.root}/{notes.IN_WORKTREE}"
+    if os.path.isdir(waiting) and not os.path.islink(waiting) and (purge or not os.listdir(waiting)):
+        yield Remove(waiting)
     keep = [".gitignore"] if ".agentsync/.gitignore" in tracked else []
-    yield from local_files.remove_doors(worktree.root, dry_run=dry_run, keep=keep)
+    yield from local_files.plan_no_doors(worktree, keep=keep)
     for name in ("agentsync-report", "agentsync-agent"):
         if os.path.lexists(f"{worktree.git_dir}/{name}"):
-            yield _remove(f"{worktree.git_dir}/{name}", dry_run=dry_run)
+            yield Remove(f"{worktree.git_dir}/{name}")
 
 
 def _report_path(worktree: Worktree) -> str:
@@ -272,30 +293,18 @@ def _nothing_but_report(path: str, purge: bool) -> bool:
     return untouched and (text in STARTERS if found is None else text in (b"", *STARTERS))
 
 
-def _empty_store(clone: Clone, *, purge: bool, dry_run: bool) -> Iterator[Step]:
+def _plan_store(clone: Clone, *, purge: bool) -> Iterator[Change]:
     if not os.path.isdir(clone.store):
         return
     if purge:
-        yield _remove(clone.store, dry_run=dry_run)
+        yield Remove(clone.store)
         return
+    waiting = f"{clone.store}/{notes.FOLDER}"
     for name in sorted(os.listdir(clone.store)):
-        if name not in KEPT and name != "hooks.json":  # that one is gone with the hooks
-            yield _remove(f"{clone.store}/{name}", dry_run=dry_run)
+        path = f"{clone.store}/{name}"
+        if path == waiting and os.path.isdir(path) and os.listdir(path):
+            yield Say(path, "keep", "notes that no look has taken in yet; --purge removes them, too")
+        elif name not in KEPT and name != "hooks.json":  # that one is gone with the hooks
+            yield Remove(path)
     if os.path.lexists(f"{clone.store}/ledger.jsonl"):
-        yield Step("keep", f"{clone.store}/ledger.jsonl", "the ledger; --purge removes it, too")
-    elif not dry_run and not os.listdir(clone.store):
-        os.rmdir(clone.store)
-
-
-def _remove(path: str, *, dry_run: bool) -> Step:
-    if not dry_run:
-        try:
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
-        except OSError as error:
-            raise AgentsyncError(
-                f"{path} could not be removed", cause=error.strerror or "", hint="then run `agentsync uninstall` again"
-            ) from None
-    return Step("remove", path)
+        yield Say(f"{clone.store}/ledger.jsonl", "keep", "the ledger; --purge removes it, too")

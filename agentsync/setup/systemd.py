@@ -14,7 +14,7 @@ from hashlib import sha256
 from agentsync.base import files
 from agentsync.base.errors import AgentsyncError
 from agentsync.poller import holder
-from agentsync.setup.hooks import check_interpreter
+from agentsync.setup.interpreter import check_interpreter
 
 TIMEOUT = 60.0  # seconds for systemctl
 MARK = "# Written by `agentsync service install`; `agentsync service uninstall` takes it out."

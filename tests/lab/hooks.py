@@ -14,8 +14,11 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentsync.setup import hooks as install_module
-from agentsync.setup.changes import Step
+from agentsync.base import git
+from agentsync.setup import hooks, local_files
+from agentsync.setup.changes import Change, carry_out
+from agentsync.setup.hooks import HookState
+from agentsync.setup.interpreter import check_interpreter
 from lab.repo import seal
 
 # husky and lefthook, where `make managers` puts them.
@@ -123,14 +126,32 @@ class Lab:
         self.git("add", "--", path)
         return self.git("commit", "-qm", f"{path}: {text}", cwd=None, status=0, **env).stderr
 
-    def install(self, **kwargs: bool) -> list[Step]:
-        git_dir = str(self.git_dir)
-        steps = install_module.install(str(self.root), git_dir, git_dir, python=str(self.python), **kwargs)
+    def install(self, *, local: bool = False, root: Path | None = None) -> list[Change]:
+        changes = self.planned(local=local, root=root)
+        carry_out(changes)
         self.prepare()
-        return steps
+        return changes
 
-    def uninstall(self) -> list[Step]:
-        return install_module.uninstall(str(self.root), str(self.git_dir), str(self.git_dir))
+    def planned(self, *, local: bool = False, root: Path | None = None) -> list[Change]:
+        """What is missing of the exclude patterns and the hooks."""
+        clone = git.locate(str(root or self.root))
+        check_interpreter(clone.worktree().root, str(self.python))
+        return [
+            *local_files.plan_excludes(clone, local=local),
+            *hooks.plan_install(clone, clone.worktree(), str(self.python)),
+        ]
+
+    def uninstall(self, root: Path | None = None) -> list[Change]:
+        """Take both out again."""
+        clone = git.locate(str(root or self.root))
+        changes = [*hooks.plan_uninstall(clone, clone.worktree()), *local_files.plan_no_excludes(clone)]
+        carry_out(changes)
+        return changes
+
+    def states(self, root: Path | None = None) -> list[HookState]:
+        """What became of each hook."""
+        clone = git.locate(str(root or self.root))
+        return hooks.inspect(clone, clone.worktree())
 
     def prepare(self, *pathspecs: str) -> None:
         """Write the list of watched paths that hooks ask git about."""

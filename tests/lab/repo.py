@@ -22,6 +22,7 @@ from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 from agentsync.observe.look import Request
 from agentsync.setup import hooks, local_files
+from agentsync.setup.changes import carry_out
 from agentsync.sync import Synced, sync
 
 NOON = 1_760_097_600  # 2025-10-10T12:00:00Z
@@ -149,9 +150,13 @@ class Repo:
     def hooks(self) -> None:
         """Install the hooks, with this interpreter."""
         clone = self.clone()
-        assert clone.here
-        hooks.install(clone.here.root, clone.here.git_dir, clone.common_dir, python=sys.executable)
-        local_files.make_doors(clone.here.root, clone.here.git_dir, clone.common_dir)
+        here = clone.worktree()
+        changes = [
+            *local_files.plan_excludes(clone, local=False),
+            *hooks.plan_install(clone, here, sys.executable),
+            *local_files.plan_doors(clone, here),
+        ]
+        carry_out(changes)
         self.configure()
         assert config.in_force(clone, clone.here) == config.Configuration(self.settings)
 

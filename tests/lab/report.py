@@ -111,10 +111,12 @@ class Lab(Repo):
         return region.strip(self.blob(revision)).decode()
 
 
-def initialise(repo: Repo, *, hooks: bool = False, local: bool = False, dry_run: bool = False) -> init.Done:
+def initialise(repo: Repo, *, hooks: bool = False, local: bool = False, dry_run: bool = False) -> init.Plan:
     """What `agentsync init` does, in this process."""
-    wish = init.Wish(hooks=hooks, local=local, dry_run=dry_run)
-    return init.init(repo.clone(), wish, python=sys.executable, environ={}, now=float(repo.time))
+    plan = init.plan_init(repo.clone(), init.Wish(hooks=hooks, local=local), python=sys.executable, environ={})
+    if not dry_run:
+        init.begin(repo.clone(), plan, now=float(repo.time))
+    return plan
 
 
 def hidden(repo: Repo, *, hooks: bool = False, **report: object) -> Repo:

@@ -251,9 +251,7 @@ def test_what_is_saved_between_the_two_exchanges_stays(lab: Repo, monkeypatch: p
 
 def said(repo: Repo) -> dict[str, str]:
     """What is wrong, by the check that found it."""
-    clone = repo.clone()
-    assert clone.here
-    results = doctor.examine(doctor.Patient(clone, clone.here, sys.executable))
+    results = doctor.examine(doctor.Patient(repo.clone(), sys.executable))
     return {result.check: f"{result.what}|{result.hint}" for result in results if not result.ok}
 
 
@@ -283,9 +281,7 @@ def test_without_the_filter_both_name_the_command(lab: Repo) -> None:
     assert "is not installed; `agentsync init` does that" in owed(lab)
     assert said(lab)["report filter"] == "git's filter is not installed|agentsync init"
     assert "is not installed" in said(lab)["report"]
-    clone = lab.clone()
-    assert clone.here
-    patient = doctor.Patient(clone, clone.here, sys.executable)
+    patient = doctor.Patient(lab.clone(), sys.executable)
     assert doctor.mend(doctor.examine(patient)) == []
     assert "report filter" not in said(lab) and "report" not in said(lab)
     assert shown(lab.read(PATH)) == newest(lab)
@@ -300,7 +296,7 @@ def test_an_interpreter_that_is_gone_is_named_and_reports_go_on(lab: Repo) -> No
     assert shown(in_commit(lab)) is None
     clean_tree(lab)
     assert said(lab)["report filter"] == "git's filter calls an interpreter that is gone|agentsync init"
-    assert initialise(lab).steps[0].note == "git's filter and merge driver for the reports"
+    assert initialise(lab).changes[0].note == "git's filter and merge driver for the reports"
     assert "report filter" not in said(lab)
 
 
@@ -309,9 +305,7 @@ def test_a_filter_of_somebody_elses_is_named_and_no_finding(lab: Repo) -> None:
     lab.write(f"{PATH} filter=theirs\n", ".gitattributes")
     edited(lab)
     assert "report filter" not in said(lab) and "report" not in said(lab)
-    clone = lab.clone()
-    assert clone.here
-    results = doctor.examine(doctor.Patient(clone, clone.here, sys.executable))
+    results = doctor.examine(doctor.Patient(lab.clone(), sys.executable))
     (what,) = [result.what for result in results if result.check == "report filter"]
     assert what == f"{PATH} has filter=theirs in worktree main, so git sees the reports there"
 
@@ -357,14 +351,14 @@ def texts(repo: Repo) -> tuple[bytes | None, ...]:
     return tuple(path.read_bytes() if path.exists() else None for path in paths)
 
 
-def notes(done: init.Done) -> list[str]:
-    return [Path(step.path).name for step in done.steps if step.action == "write"]
+def notes(plan: init.Plan) -> list[str]:
+    return [Path(step.path).name for step in plan.changes if step.action == "write"]
 
 
 def test_init_again_changes_nothing(lab: Repo) -> None:
     before = texts(lab)
     stats = [os.stat(lab.root / ".git" / name) for name in ("config", "info/attributes")]
-    assert initialise(lab).steps == ()
+    assert initialise(lab).changes == ()
     assert texts(lab) == before
     assert [os.stat(lab.root / ".git" / name) for name in ("config", "info/attributes")] == stats
 
@@ -410,7 +404,7 @@ def test_a_local_one_hides_the_report_as_well(repo: Repo) -> None:
 
 
 def uninstall(repo: Repo) -> None:
-    init.uninstall(repo.clone(), purge=True, dry_run=False)
+    init.uninstall(repo.clone(), purge=True)
 
 
 def configured(repo: Repo, commit: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from lab.hooks import MANAGERS, WATCHED, Call, Lab, calls, make_lab, recorder
 
 from agentsync.setup.hook_scripts import NAMES
-from agentsync.setup.hook_states import HookState, inspect
+from agentsync.setup.hooks import HookState
 
 HOOKS_YAML = Path(__file__).parent.parent.parent / ".pre-commit-hooks.yaml"
 STAGES = "[pre-commit, post-commit, post-checkout, post-merge, post-rewrite]"
@@ -36,7 +36,7 @@ def _commands(lab: Lab) -> list[Call]:
 
 
 def _states(lab: Lab) -> dict[str, HookState]:
-    return {state.name: state for state in inspect(str(lab.root), str(lab.git_dir), str(lab.git_dir))}
+    return {state.name: state for state in lab.states()}
 
 
 def _state_names(lab: Lab) -> list[str]:

@@ -11,8 +11,8 @@ import pytest
 from lab.hooks import WATCHED, Call, Lab, calls, make_lab, recorder
 
 import agentsync
+from agentsync.setup.changes import carry_out
 from agentsync.setup.hook_scripts import NAMES
-from agentsync.setup.hooks import install
 
 SHELLS = [found for shell in ("sh", "dash", "bash", "ksh", "busybox") if (found := shutil.which(shell))]
 
@@ -397,20 +397,13 @@ def test_a_bare_repository_with_worktrees_and_a_submodule_work(tmp_path: Path) -
     lab.git("clone", "-q", "--bare", str(lab.root), str(bare))
     lab.git("worktree", "add", "-q", str(tree), "main", cwd=bare)
     above.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(lab.root), "sub")
-    for root, git_dir, common in (
-        (tree, bare / "worktrees" / "tree", bare),
-        (above.root / "sub", above.git_dir / "modules" / "sub", above.git_dir / "modules" / "sub"),
-    ):
-        _install_into(lab, root, git_dir, common)
+    for root, common in ((tree, bare), (above.root / "sub", above.git_dir / "modules" / "sub")):
+        carry_out(lab.planned(root=root))
+        (common / "agentsync" / "pathspecs").write_text(f":(top,literal){WATCHED}\n")
         for path in ("other", WATCHED):
             (root / path).write_text("1")
             lab.git("commit", "-qam", path, cwd=root)
         assert lab.names() == ["post-commit"]
-
-
-def _install_into(lab: Lab, root: Path, git_dir: Path, common: Path) -> None:
-    install(str(root), str(git_dir), str(common), python=str(lab.python))
-    (common / "agentsync" / "pathspecs").write_text(f":(top,literal){WATCHED}\n")
 
 
 def test_the_entry_ends_quietly_whatever_happens(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ import pytest
 from lab.hooks import WATCHED, Lab, calls, make_lab, recorder
 
 from agentsync import __version__
+from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
-from agentsync.setup import hook_managers
-from agentsync.setup import hooks as install_module
+from agentsync.setup import hook_managers, interpreter
+from agentsync.setup.changes import carry_out
 from agentsync.setup.hook_scripts import NAMES, compose, read_script
-from agentsync.setup.hook_states import STATES, HookState, inspect
-from agentsync.setup.local_files import GITIGNORE, make_doors, remove_doors
+from agentsync.setup.hooks import STATES, HookState
+from agentsync.setup.local_files import GITIGNORE, plan_doors, plan_no_doors
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def lab(tmp_path: Path) -> Lab:
 
 
 def _states(lab: Lab) -> dict[str, HookState]:
-    found = inspect(str(lab.root), str(lab.git_dir), str(lab.git_dir))
+    found = lab.states()
     assert [state.name for state in found] == list(NAMES)
     assert all(state.state in STATES for state in found)
     return {state.name: state for state in found}
@@ -52,18 +53,12 @@ def test_install_says_what_it_wrote_and_a_second_time_does_nothing(lab: Lab) -> 
     assert {state.state for state in _states(lab).values()} == {"ours"}
 
 
-def test_a_dry_run_says_the_same_and_touches_nothing(lab: Lab) -> None:
+def test_a_plan_says_the_same_and_touches_nothing(lab: Lab) -> None:
     recorder(lab.hooks / "post-commit", lab.folder / "log")
     before = _tree(lab.git_dir)
-    git_dir = str(lab.git_dir)
-    steps = install_module.install(str(lab.root), git_dir, git_dir, python=str(lab.python), dry_run=True)
+    changes = lab.planned()
     assert _tree(lab.git_dir) == before
-    assert steps == lab.install()
-
-
-def test_install_without_hooks_writes_the_exclude_patterns_alone(lab: Lab) -> None:
-    assert [Path(step.path).name for step in lab.install(hooks=False)] == ["exclude"]
-    assert {state.state for state in _states(lab).values()} == {"missing"}
+    assert changes == lab.install()
 
 
 @pytest.mark.parametrize("record", ["kept", "gone", "damaged"])
@@ -140,9 +135,8 @@ def test_a_git_directory_that_cannot_be_written_is_left_as_it_was(lab: Lab, obst
     (lab.git_dir / obstacle).write_text("in the way")
     before = _tree(lab.git_dir)
     folders = sorted(os.listdir(lab.git_dir))
-    git_dir = str(lab.git_dir)
     with pytest.raises(AgentsyncError) as caught:
-        install_module.install(str(lab.root), git_dir, git_dir, python=str(lab.python))
+        lab.install()
     assert caught.value.message and caught.value.cause and caught.value.hint
     assert _tree(lab.git_dir) == before
     assert sorted(os.listdir(lab.git_dir)) == folders
@@ -245,12 +239,11 @@ def test_a_symlinked_hooks_folder_that_git_tracks_is_not_written(lab: Lab) -> No
 def test_a_linked_worktree_installs_into_the_shared_folder(lab: Lab) -> None:
     tree = lab.folder / "linked"
     lab.git("worktree", "add", "-q", str(tree))
-    git_dir, common = str(lab.git_dir / "worktrees" / "linked"), str(lab.git_dir)
-    install_module.install(str(tree), git_dir, common, python=str(lab.python))
+    lab.install(root=tree)
     assert {state.state for state in _states(lab).values()} == {"ours"}
     assert lab.install() == []
-    assert {state.state for state in inspect(str(tree), git_dir, common)} == {"ours"}
-    install_module.uninstall(str(tree), git_dir, common)
+    assert {state.state for state in lab.states(tree)} == {"ours"}
+    lab.uninstall(tree)
     assert {state.state for state in _states(lab).values()} == {"missing"}
 
 
@@ -270,7 +263,7 @@ def test_an_interpreter_that_git_tracks_is_refused(lab: Lab, via: str) -> None:
     else:
         _interpreter(python)
         (lab.root / "env" / "pyvenv.cfg").write_text("home = elsewhere")
-    install_module.check_interpreter(str(lab.root), str(python))
+    interpreter.check_interpreter(str(lab.root), str(python))
     lab.git("add", "-f", {"folder": "env", "pyvenv.cfg": "env/pyvenv.cfg"}.get(via, "env/bin/python"))
     lab.python = python
     with pytest.raises(AgentsyncError, match="git tracks"):
@@ -299,12 +292,12 @@ def test_a_throw_away_environment_is_refused_with_cause_and_hint(lab: Lab, path:
 def test_an_environment_in_a_temporary_folder_serves_only_repositories_beside_it(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(install_module, "TEMPORARY", (str(lab.folder / "tmp"),))
+    monkeypatch.setattr(interpreter, "TEMPORARY", (str(lab.folder / "tmp"),))
     monkeypatch.setenv("TMPDIR", "/")
     lab.python = Path(_interpreter(lab.folder / "tmp" / "env" / "bin" / "python"))
     with pytest.raises(AgentsyncError, match="throw-away"):
         lab.install()
-    install_module.check_interpreter(str(lab.folder / "tmp" / "repo"), str(lab.folder / "python"))
+    interpreter.check_interpreter(str(lab.folder / "tmp" / "repo"), str(lab.folder / "python"))
     lab.root = lab.root.rename(lab.folder / "tmp" / "repo")
     lab.install()
 
@@ -313,17 +306,6 @@ def test_an_interpreter_that_cannot_be_started_is_refused(lab: Lab) -> None:
     lab.python.chmod(0o644)
     with pytest.raises(AgentsyncError, match="cannot be started"):
         lab.install()
-
-
-def test_installing_compiles_the_package(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    package = tmp_path / "site" / "agentsync"
-    package.mkdir(parents=True)
-    (package / "hook.py").write_text("x = 1\n")
-    (package / "broken.py").write_text("x =\n")
-    monkeypatch.setattr("agentsync.setup.hook_scripts.template", lambda name: "")
-    monkeypatch.setattr("agentsync.setup.hook_scripts.ENTRY", str(package / "_entry.py"))
-    lab.install()
-    assert [path.name.split(".")[0] for path in (package / "__pycache__").iterdir()] == ["hook"]
 
 
 def test_a_hook_reads_back_as_it_was_composed(tmp_path: Path) -> None:
@@ -338,22 +320,28 @@ def test_hooks_are_valid_posix_sh(lab: Lab) -> None:
         subprocess.run(["sh", "-n", lab.hooks / name], check=True)
 
 
-def _doors(lab: Lab, **kwargs: bool) -> list[str]:
-    steps = make_doors(str(lab.root), str(lab.git_dir), str(lab.git_dir), **kwargs)
-    return [Path(step.path).name for step in steps]
+def _doors(lab: Lab, *, local: bool = False, root: Path | None = None) -> list[str]:
+    clone = git.locate(str(root or lab.root))
+    changes = plan_doors(clone, clone.worktree(), local=local)
+    carry_out(changes)
+    return [Path(change.path).name for change in changes]
+
+
+def _no_doors(lab: Lab) -> list[str]:
+    changes = plan_no_doors(git.locate(str(lab.root)).worktree())
+    carry_out(changes)
+    return [Path(change.path).name for change in changes]
 
 
 def test_the_folder_gets_its_gitignore_and_a_way_to_the_ledger_once(lab: Lab) -> None:
     folder = lab.root / ".agentsync"
-    assert _doors(lab, dry_run=True) == [".gitignore", "ledger.jsonl"]
-    assert not folder.exists()
     assert _doors(lab) == [".gitignore", "ledger.jsonl"]
     assert _doors(lab) == []
     assert (folder / ".gitignore").read_bytes() == GITIGNORE
     assert os.readlink(folder / "ledger.jsonl") == "../.git/agentsync/ledger.jsonl"
     assert lab.git("status", "--porcelain", "-uall").stdout == "?? .agentsync/.gitignore\n"
-    remove_doors(str(lab.root))
-    assert not folder.exists()
+    _no_doors(lab)
+    assert os.listdir(folder) == []
 
 
 def test_the_folder_of_one_who_shares_nothing_is_not_seen_by_git(lab: Lab) -> None:
@@ -365,7 +353,7 @@ def test_the_folder_of_one_who_shares_nothing_is_not_seen_by_git(lab: Lab) -> No
 def test_the_way_to_the_ledger_leads_from_a_linked_worktree_too(lab: Lab) -> None:
     tree = lab.folder / "linked"
     lab.git("worktree", "add", "-q", str(tree))
-    make_doors(str(tree), str(lab.git_dir / "worktrees" / "linked"), str(lab.git_dir))
+    _doors(lab, root=tree)
     (lab.git_dir / "agentsync").mkdir()
     (lab.git_dir / "agentsync" / "ledger.jsonl").write_text("here")
     assert (tree / ".agentsync" / "ledger.jsonl").read_text() == "here"
@@ -375,7 +363,7 @@ def test_what_somebody_else_put_into_the_folder_stays(lab: Lab) -> None:
     lab.write(".agentsync/.gitignore", "mine")
     lab.write(".agentsync/ledger.jsonl", "mine")
     assert _doors(lab) == []
-    assert remove_doors(str(lab.root)) == []
+    assert _no_doors(lab) == []
     assert (lab.root / ".agentsync" / "ledger.jsonl").read_text() == "mine"
 
 
@@ -394,7 +382,7 @@ def test_a_folder_that_is_none_is_refused_and_not_followed(lab: Lab, kind: str) 
         (lab.root / ".agentsync").symlink_to(outside)
     else:
         lab.write(".agentsync", "a file")
-    for door in (_doors, lambda lab: remove_doors(str(lab.root))):
+    for door in (_doors, _no_doors):
         with pytest.raises(AgentsyncError, match="is not a folder") as caught:
             door(lab)
         assert caught.value.cause and caught.value.hint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.commands import agentsync
@@ -16,14 +17,20 @@ from agentsync.base.settings import Settings
 from agentsync.setup import init as setup
 
 
-def init(
+def plan(
     repo: Repo, *, python: str = sys.executable, environ: dict[str, str] | None = None, **wish: object
-) -> setup.Done:
-    return setup.init(repo.clone(), setup.Wish(**wish), python=python, environ=environ or {}, now=NOON)  # type: ignore[arg-type]
+) -> setup.Plan:
+    return setup.plan_init(repo.clone(), setup.Wish(**wish), python=python, environ=environ or {})  # type: ignore[arg-type]
 
 
-def uninstall(repo: Repo, *, purge: bool = False, dry_run: bool = False) -> None:
-    setup.uninstall(repo.clone(), purge=purge, dry_run=dry_run)
+def init(repo: Repo, **wish: Any) -> setup.Plan:
+    planned = plan(repo, **wish)
+    setup.begin(repo.clone(), planned, now=NOON)
+    return planned
+
+
+def uninstall(repo: Repo, *, purge: bool = False) -> None:
+    setup.uninstall(repo.clone(), purge=purge)
 
 
 def test_a_commit_after_init_is_recorded(repo: Repo) -> None:
@@ -63,12 +70,12 @@ def test_a_second_init_changes_nothing_and_says_so(repo: Repo) -> None:
 def test_a_dry_run_tells_the_same_and_touches_nothing(repo: Repo) -> None:
     """Neither where nothing is nor where all is there."""
     before = snapshot(repo.root)
-    told = init(repo, dry_run=True).steps
+    told = plan(repo).changes
     assert snapshot(repo.root) == before
-    assert init(repo).steps == told
-    assert init(repo, dry_run=True).steps == ()
+    assert init(repo).changes == told
+    assert plan(repo).changes == ()
     before = snapshot(repo.root)
-    uninstall(repo, dry_run=True)
+    setup.plan_uninstall(repo.clone(), purge=True)
     assert snapshot(repo.root) == before
 
 
@@ -119,7 +126,7 @@ def test_uninstall_keeps_the_ledger_and_init_goes_on_with_it(repo: Repo) -> None
     assert ledger.read_bytes() == before
     assert sorted(path.name for path in ledger.parent.iterdir()) == ["ledger.jsonl", "watermark.json", "writer.json"]
     assert not (repo.root / ".agentsync").exists()
-    assert not init(repo).began
+    assert not init(repo).begins
     repo.write("later\n", "AGENT_SYNC.md")
     agentsync(repo.root, "scan")
     assert len({line["writer"] for line in repo.lines()}) == 1
@@ -151,7 +158,7 @@ def test_a_fresh_clone_gets_its_part(repo: Repo, tmp_path: Path) -> None:
     assert done.settings.report.language == "fr"
     assert done.language_from == ".agentsync/config.toml"
     assert done.commit == ()
-    assert done.began
+    assert done.begins
     assert (fresh.root / ".git" / "hooks" / "post-commit").exists()
     assert fresh.git("status", "--porcelain") == ""
 
@@ -206,7 +213,7 @@ def test_local_shows_git_nothing(repo: Repo) -> None:
     done = init(repo, local=True)
     assert done.commit == ()
     assert repo.git("status", "--porcelain") == ""
-    assert init(repo).steps == ()
+    assert init(repo).changes == ()
     uninstall(repo, purge=True)
     assert not (repo.root / ".agentsync").exists()
 
@@ -228,7 +235,7 @@ def test_a_bare_repository_is_set_up_from_its_worktree(repo: Repo, tmp_path: Pat
         init(bare)
     bare.git("worktree", "add", "-q", "../tree", "main")
     tree = Repo(tmp_path / "tree")
-    assert init(tree).began
+    assert init(tree).begins
     tree.write("edited\n", "AGENT_SYNC.md")
     agentsync(tree.root, "scan")
     assert tree.count() == 1
@@ -314,3 +321,60 @@ def test_a_worktree_in_a_rebase_is_watched_from_its_head(repo: Repo) -> None:
     agentsync(repo.root, "scan")
     assert repo.changes() == []
     assert set(DOCS)
+
+
+def test_a_failure_half_way_leaves_everything_as_it_was(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the last step fails, the baseline: hooks, filter, attributes and files are taken back."""
+    hook = repo.root / ".git/hooks/post-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\n")
+    hook.chmod(0o755)
+    before = snapshot(repo.root)
+
+    def full(request: object) -> None:
+        raise OSError(28, "No space left on device", "ledger.jsonl")
+
+    monkeypatch.setattr(setup, "sync", full)
+    with pytest.raises(AgentsyncError, match=r"ledger\.jsonl could not be changed; everything is as it was"):
+        init(repo)
+    assert snapshot(repo.root) == before
+    monkeypatch.undo()
+    assert init(repo).begins
+
+
+def test_an_uninstall_that_fails_half_way_leaves_everything_as_it_was(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration of git cannot be written: somebody holds its lock."""
+    init(repo)
+    (repo.root / ".git/config.lock").write_text("")
+    before = snapshot(repo.root)
+    with pytest.raises(AgentsyncError):
+        uninstall(repo, purge=True)
+    assert snapshot(repo.root) == before
+    (repo.root / ".git/config.lock").unlink()
+    uninstall(repo, purge=True)
+    assert not (repo.root / ".git/agentsync").exists()
+
+
+def test_what_no_look_has_taken_in_outlives_an_uninstall(repo: Repo) -> None:
+    """A note is an observation that nobody else has."""
+    init(repo)
+    notes = repo.root / ".git/agentsync/notes"
+    notes.mkdir(exist_ok=True)
+    (notes / "a.json").write_text("{}\n")
+    uninstall(repo)
+    assert (notes / "a.json").exists()
+    uninstall(repo, purge=True)
+    assert not notes.exists()
+
+
+def test_init_compiles_the_package(repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not every installer has done it, and a hook does not write there."""
+    package = tmp_path / "site" / "agentsync"
+    package.mkdir(parents=True)
+    (package / "hook.py").write_text("x = 1\n")
+    (package / "broken.py").write_text("x =\n")
+    monkeypatch.setattr(setup, "PACKAGE", str(package))
+    init(repo)
+    assert [path.name.split(".")[0] for path in (package / "__pycache__").iterdir()] == ["hook"]
