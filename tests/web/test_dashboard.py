@@ -87,14 +87,14 @@ def shared(factory: pytest.TempPathFactory, fill: Callable[[Repo], None], days: 
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def calm(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Nothing has changed."""
     with shared(tmp_path_factory, lambda repo: None) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def told(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Four changes of the last minute, none of them reported."""
 
     def fill(repo: Repo) -> None:
@@ -106,7 +106,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def busy(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Three weeks of several agents, with reports."""
     with shared(tmp_path_factory, lambda repo: lively(repo, days=13), days=20) as made:
         yield made
