@@ -98,7 +98,8 @@ def doctor(fix: bool, as_json: bool) -> int:
       agentsync doctor
       agentsync doctor --fix
     """
-    from agentsync.setup.doctor import Patient, examine, mend
+    from agentsync.setup.doctor import examine, mend
+    from agentsync.setup.patient import Patient
 
     session = Session()
     results = examine(Patient(session.clone, sys.executable))

@@ -93,13 +93,13 @@ def service(
         access_of(host, token_file, allow_remote, names)
         session.view()
         arguments = _arguments(host, port, token_file, allow_remote, names)
-        steps = systemd.install(unit, sys.executable, arguments, os.environ)
+        steps = systemd.install(unit, sys.executable, arguments)
     elif action == "uninstall":
-        steps = systemd.uninstall(unit, os.environ)
+        steps = systemd.uninstall(unit)
     else:
-        return _show(systemd.status(unit, os.environ), as_json)
+        return _show(systemd.status(unit), as_json)
     if as_json:
-        print_json({"unit": unit.path(os.environ), "steps": steps})
+        print_json({"unit": unit.path, "steps": steps})
     else:
         say(*(clean(step) for step in steps))
     return OK

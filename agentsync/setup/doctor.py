@@ -8,87 +8,24 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
-from agentsync import status
-from agentsync.base import config, files, git
+from agentsync.base import files, git
 from agentsync.base.errors import AgentsyncError, LockedError
-from agentsync.base.git import Clone, Worktree
+from agentsync.base.git import Worktree
 from agentsync.base.settings import CONFIG_PATH
 from agentsync.ledger import notes, watermark
 from agentsync.ledger.events import to_rfc3339
-from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
-from agentsync.observe.look import Request
 from agentsync.report import attributes, obstacle, region
 from agentsync.setup import git_filter, hooks, local_files, repository
 from agentsync.setup.changes import carry_out
 from agentsync.setup.hook_scripts import Script
-from agentsync.setup.interpreter import check_interpreter
-from agentsync.status import Survey
-from agentsync.sync import sync
+from agentsync.setup.patient import Patient, Result
 
 LOG_LINES = 5  # of hook-errors.log, shown
 PATIENCE = 2.0  # seconds for the ledger's lock
 STARTING = 60  # seconds for an interpreter
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a check found. `hint` is what to type; `fix` mends it, where that can be done."""
-
-    check: str
-    ok: bool
-    what: str
-    hint: str = ""
-    fix: Callable[[], object] | None = None
-
-
-class Patient:
-    """The clone that is examined, and what several checks ask of it. Raises AgentsyncError in a bare repository."""
-
-    def __init__(self, clone: Clone, python: str) -> None:
-        self.clone = clone
-        self.here = clone.worktree()
-        self.python = python
-        self.ledger = Ledger(clone.store)
-
-    @cached_property
-    def facts(self) -> repository.Facts:
-        """What GitPython tells of the repository."""
-        return repository.facts(self.here.root)
-
-    @cached_property
-    def configuration(self) -> config.Configuration:
-        """The settings in force, and what is wrong with the file."""
-        return config.in_force(self.clone, self.here)
-
-    @cached_property
-    def hooks(self) -> list[hooks.HookState]:
-        """What became of each hook, post-commit first. Raises AgentsyncError."""
-        return hooks.inspect(self.clone, self.here)
-
-    def install_hooks(self) -> None:
-        """Put in what is missing of the hooks. Raises AgentsyncError."""
-        check_interpreter(self.here.root, self.python)
-        carry_out(hooks.plan_install(self.clone, self.here, self.python))
-
-    @cached_property
-    def view(self) -> View:
-        """The ledger, replayed. Raises LedgerError."""
-        return View(self.ledger, with_index=False).catch_up()
-
-    @cached_property
-    def survey(self) -> Survey:
-        """What lies around the ledger."""
-        found = self.configuration
-        return status.survey(self.clone, self.view.state, found.settings, found.problem)
-
-    def look(self) -> None:
-        """Observe once, which takes in what waits and pays what is owed."""
-        worktrees = git.worktrees(self.clone)
-        sync(Request(self.clone, self.configuration.settings, "scan", worktrees, time.time()))
 
 
 def examine(patient: Patient) -> list[Result]:

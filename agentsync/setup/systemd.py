@@ -6,26 +6,24 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
-from agentsync.base import files
 from agentsync.base.errors import AgentsyncError
 from agentsync.poller import holder
+from agentsync.setup.changes import Remove, Write, carry_out
 from agentsync.setup.interpreter import check_interpreter
 
 TIMEOUT = 60.0  # seconds for systemctl
-MARK = "# Written by `agentsync service install`; `agentsync service uninstall` takes it out."
+MARK = b"# Written by `agentsync service install`; `agentsync service uninstall` takes it out.\n"
 _UNIT = """\
-{mark}
 [Unit]
 Description=agentsync for {root}
 
 [Service]
 Type=exec
-WorkingDirectory={folder}
+WorkingDirectory={root}
 ExecStart={command}
 Restart=on-failure
 RestartSec=5
@@ -51,9 +49,10 @@ class Unit:
         folder = re.sub(r"[^A-Za-z0-9_-]+", "-", os.path.basename(self.root)).strip("-")[:40] or "repository"
         return f"agentsync-{folder}-{sha256(os.fsencode(self.common_dir)).hexdigest()[:8]}.service"
 
-    def path(self, environ: Mapping[str, str]) -> str:
+    @property
+    def path(self) -> str:
         """Where the user's units lie."""
-        config = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", ""), ".config")
+        config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.environ.get("HOME", ""), ".config")
         return os.path.join(config, "systemd", "user", self.name)
 
 
@@ -73,12 +72,7 @@ def text(unit: Unit, python: str, arguments: list[str]) -> str:
     command = [python, "-m", "agentsync", "-C", unit.root, "serve", *arguments]
     if any(not part.isprintable() for part in command):
         raise AgentsyncError("a unit cannot name a path with control characters", cause=repr(unit.root))
-    return _UNIT.format(
-        mark=MARK,
-        root=unit.root.replace("%", "%%"),
-        folder=unit.root.replace("%", "%%"),
-        command=" ".join(map(_quoted, command)),
-    )
+    return _UNIT.format(root=unit.root.replace("%", "%%"), command=" ".join(map(_quoted, command)))
 
 
 def _quoted(part: str) -> str:
@@ -87,78 +81,66 @@ def _quoted(part: str) -> str:
     return f'"{escaped}"'
 
 
-def install(unit: Unit, python: str, arguments: list[str], environ: Mapping[str, str]) -> list[str]:
+def install(unit: Unit, python: str, arguments: list[str]) -> list[str]:
     """Write the unit, and start it where systemd is at hand; what was done. Raises AgentsyncError."""
     check_interpreter(unit.root, python)
-    path, content = unit.path(environ), text(unit, python, arguments).encode()
-    _refuse_foreign(path)
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        files.replace_file(path, content)
-    except OSError as error:
-        raise AgentsyncError(f"cannot write {path}", cause=error.strerror or "") from None
-    steps = [f"wrote {path}"]
-    commands = (["daemon-reload"], ["enable", unit.name], ["restart", unit.name])
-    return steps + _all(commands, environ, "systemd is not at hand: start it with", needed=True)
+    _refuse_foreign(unit.path)
+    carry_out([Write(unit.path, data=MARK + text(unit, python, arguments).encode(), mode=0o644)])
+    commands = [["daemon-reload"], ["enable", unit.name], ["restart", unit.name]]
+    return [f"wrote {unit.path}", *_run(commands, "start")]
 
 
-def uninstall(unit: Unit, environ: Mapping[str, str]) -> list[str]:
+def uninstall(unit: Unit) -> list[str]:
     """Stop it and take the unit out; what was done. Raises AgentsyncError."""
-    path = unit.path(environ)
-    if not os.path.lexists(path):
-        return [f"{path} is not there"]
-    _refuse_foreign(path)
-    steps = _all((["disable", "--now", unit.name],), environ, "systemd is not at hand: stop it with", needed=False)
-    os.unlink(path)
-    _systemctl(["daemon-reload"], environ)
-    return [*steps, f"removed {path}"]
+    if not os.path.lexists(unit.path):
+        return [f"{unit.path} is not there"]
+    _refuse_foreign(unit.path)
+    steps = _run([["disable", "--now", unit.name]], "stop")
+    carry_out([Remove(unit.path)])
+    _systemctl(["daemon-reload"])
+    return [*steps, f"removed {unit.path}"]
 
 
-def status(unit: Unit, environ: Mapping[str, str]) -> Found:
+def status(unit: Unit) -> Found:
     """What there is."""
-    path = unit.path(environ)
-    code, said = _systemctl(["is-active", unit.name], environ)
-    state = said if code is None or not said else said.splitlines()[0]
-    return Found(unit.name, path, os.path.exists(path), state, holder(f"{unit.common_dir}/agentsync") or "")
+    said = _systemctl(["is-active", unit.name])[1].partition("\n")[0]
+    watched_by = holder(f"{unit.common_dir}/agentsync") or ""
+    return Found(unit.name, unit.path, os.path.exists(unit.path), said, watched_by)
 
 
-def _all(commands: tuple[list[str], ...], environ: Mapping[str, str], otherwise: str, *, needed: bool) -> list[str]:
-    """Run them all, or say which a person has to run."""
+def _run(commands: list[list[str]], purpose: str) -> list[str]:
+    """Run them all, or say which a person has to run. Raises AgentsyncError where one to start it fails."""
     shown = [f"systemctl --user {' '.join(command)}" for command in commands]
     done: list[str] = []
     for command, line in zip(commands, shown, strict=True):
-        code, said = _systemctl(command, environ)
+        code, said = _systemctl(command)
         if code is None or (code and "bus" in said):
-            return [*done, f"{otherwise} {' && '.join(shown[len(done) :])} ({said})"]
-        if code and needed:
+            return [*done, f"systemd is not at hand: {purpose} it with {' && '.join(shown[len(done) :])} ({said})"]
+        if code and purpose == "start":
             raise AgentsyncError(f"{line} failed", cause=said, hint="journalctl --user shows why")
         done.append(f"ran {line}")
     return done
 
 
-def _systemctl(args: list[str], environ: Mapping[str, str]) -> tuple[int | None, str]:
+def _systemctl(args: list[str]) -> tuple[int | None, str]:
     """Exit status and words of systemctl; None where it cannot be had, and why."""
-    program = shutil.which("systemctl", path=environ.get("PATH"))
+    program = shutil.which("systemctl")
     if program is None:
         return None, "there is no systemctl"
+    nothing, both = subprocess.DEVNULL, subprocess.STDOUT
     with suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(
-            [program, "--user", *args],
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=TIMEOUT,
-            check=False,
+            [program, "--user", *args], stdin=nothing, stdout=subprocess.PIPE, stderr=both, timeout=TIMEOUT, check=False
         )
         return done.returncode, done.stdout.decode(errors="replace").strip()
     return None, "systemctl does not answer"
 
 
 def _refuse_foreign(path: str) -> None:
+    """Raise AgentsyncError if somebody else's file is there."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            ours = file.readline().rstrip("\n") == MARK
+        with open(path, "rb") as file:
+            ours = file.readline() == MARK
     except FileNotFoundError:
         return
     except OSError as error:

@@ -28,6 +28,7 @@ from agentsync.report.attributes import FILTER
 from agentsync.report.outcome import owed as is_owed
 from agentsync.report.publish import publish
 from agentsync.setup import doctor, git_filter, init
+from agentsync.setup.patient import Patient
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -251,7 +252,7 @@ def test_what_is_saved_between_the_two_exchanges_stays(lab: Repo, monkeypatch: p
 
 def said(repo: Repo) -> dict[str, str]:
     """What is wrong, by the check that found it."""
-    results = doctor.examine(doctor.Patient(repo.clone(), sys.executable))
+    results = doctor.examine(Patient(repo.clone(), sys.executable))
     return {result.check: f"{result.what}|{result.hint}" for result in results if not result.ok}
 
 
@@ -281,7 +282,7 @@ def test_without_the_filter_both_name_the_command(lab: Repo) -> None:
     assert "is not installed; `agentsync init` does that" in owed(lab)
     assert said(lab)["report filter"] == "git's filter is not installed|agentsync init"
     assert "is not installed" in said(lab)["report"]
-    patient = doctor.Patient(lab.clone(), sys.executable)
+    patient = Patient(lab.clone(), sys.executable)
     assert doctor.mend(doctor.examine(patient)) == []
     assert "report filter" not in said(lab) and "report" not in said(lab)
     assert shown(lab.read(PATH)) == newest(lab)
@@ -305,7 +306,7 @@ def test_a_filter_of_somebody_elses_is_named_and_no_finding(lab: Repo) -> None:
     lab.write(f"{PATH} filter=theirs\n", ".gitattributes")
     edited(lab)
     assert "report filter" not in said(lab) and "report" not in said(lab)
-    results = doctor.examine(doctor.Patient(lab.clone(), sys.executable))
+    results = doctor.examine(Patient(lab.clone(), sys.executable))
     (what,) = [result.what for result in results if result.check == "report filter"]
     assert what == f"{PATH} has filter=theirs in worktree main, so git sees the reports there"
 

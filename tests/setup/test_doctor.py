@@ -15,7 +15,7 @@ from lab.repo import NOON, Repo, snapshot
 
 from agentsync.setup import doctor, init
 from agentsync.setup import repository as repo_module
-from agentsync.setup.doctor import Patient, Result
+from agentsync.setup.patient import Patient, Result
 
 
 @pytest.fixture

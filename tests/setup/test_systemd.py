@@ -178,9 +178,11 @@ class TestText:
         first, second = systemd.Unit("/a/notes", "/a/notes/.git"), systemd.Unit("/b/notes", "/b/notes/.git")
         assert first.name != second.name and first.name.startswith("agentsync-notes-")
 
-    def test_units_lie_where_systemd_looks(self) -> None:
+    def test_units_lie_where_systemd_looks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("XDG_CONFIG_HOME")
+        monkeypatch.setenv("HOME", "/home/ada")
         unit = systemd.Unit("/a/notes", "/a/notes/.git")
-        assert unit.path({"HOME": "/home/ada"}) == f"/home/ada/.config/systemd/user/{unit.name}"
+        assert unit.path == f"/home/ada/.config/systemd/user/{unit.name}"
 
     @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
     def test_systemd_takes_the_unit(self, tmp_path: Path) -> None:
