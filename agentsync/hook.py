@@ -14,7 +14,7 @@ from agentsync.base.background import try_lock
 from agentsync.base.errors import AgentsyncError
 from agentsync.ledger import notes
 from agentsync.ledger.events import to_rfc3339
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.sync import Synced, sync
 
 # Whose state is still there when these hooks run, although the worktree is in order again.
@@ -49,7 +49,6 @@ def run(name: str, args: list[str], now: float) -> Synced:
     if name == "post-rewrite" and args[:1] == ["rebase"]:
         ending = ("rebase",)
         rewritten = _pairs(sys.stdin.read())
-    makes = name == "post-commit" and here is not None and not _picking(here)
     bare = os.environ.get("PRE_COMMIT") == "1"  # its stash is no edit, and a file changed under it fails the commit
     request = Request(
         clone=clone,
@@ -59,7 +58,6 @@ def run(name: str, args: list[str], now: float) -> Synced:
         now=now,
         ending=ending,
         rewritten=rewritten,
-        environ=os.environ if makes else None,
         budget=BUDGET,
     )
     return sync(request, write=not bare)
@@ -102,10 +100,6 @@ def waiting(start: str) -> set[str]:
         return notes.listed(clone, git.worktrees(clone))
     except (AgentsyncError, OSError):
         return set()
-
-
-def _picking(worktree: git.Worktree) -> bool:
-    return os.path.exists(f"{worktree.git_dir}/CHERRY_PICK_HEAD") or git.rebasing(worktree.git_dir) is not None
 
 
 def _pairs(text: str) -> dict[str, list[str]]:

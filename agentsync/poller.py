@@ -18,13 +18,12 @@ from agentsync.base.errors import AgentsyncError, LockedError
 from agentsync.base.globs import is_glob
 from agentsync.base.settings import Settings
 from agentsync.ledger import notes
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.sync import Synced, sync
 
 PAUSE = 0.25  # seconds between two glances
 SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
 REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
-GRACE = 3.0  # seconds that a commit is left to its hook, which knows who makes it
 SOON = 1.0  # seconds from one whole look to the next at least, however often somebody asks for one
 REPOSE = 10  # a whole look may take one part in so many of the time: what changes all the time is seen less often
 
@@ -108,8 +107,7 @@ class Watcher:
         clone = git.Clone(self.clone.common_dir, worktree)
         state = _state(worktree, clone)  # before the look: what changes while it lasts shows at the next glance
         try:
-            grace = GRACE if os.path.exists(f"{self.clone.store}/hooks.json") else 0.0
-            done = self.sync(Request(clone, settings, "poller", [worktree], time.time(), grace=grace))
+            done = self.sync(Request(clone, settings, "poller", [worktree], time.time()))
         except AgentsyncError as error:
             self.glances.pop(worktree.name, None)
             self._failed.add(worktree.name)  # until all are looked at again

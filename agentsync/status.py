@@ -28,7 +28,7 @@ from agentsync.report import paid
 from agentsync.report.decide import decide
 
 if TYPE_CHECKING:  # what looks is imported where something differs: it costs more than the rest of an answer
-    from agentsync.observe.look import Request
+    from agentsync.observe.request import Request
     from agentsync.sync import Synced
 
 Sync = Callable[["Request"], "Synced"]
@@ -130,7 +130,7 @@ def _is_something_new(clone: git.Clone, every: list[git.Worktree], settings: Set
 
 
 def _look(clone: git.Clone, every: list[git.Worktree], settings: Settings, sync: Sync | None) -> None:
-    from agentsync.observe.look import Request  # late: see above
+    from agentsync.observe.request import Request  # late: see above
     from agentsync.sync import sync as look
 
     (sync or look)(Request(clone, settings, "scan", every, time.time(), timeout=PATIENCE))

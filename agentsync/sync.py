@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agentsync.observe.look import Request, Seen, look
+from agentsync.observe.look import Seen, look
+from agentsync.observe.request import Request
 from agentsync.report import consolidate, due, paid
 from agentsync.report.outcome import Kind, Outcome
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agentsync.base import config, git
 from agentsync.base.errors import AgentsyncError
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.sync import sync
 from bench.clones import watched
 from bench.harness import Benchmark, Contestant, Sample, Step

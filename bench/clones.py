@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agentsync.base import config, git
 from agentsync.base.settings import CONFIG_PATH
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.sync import sync
 from bench.harness import MissingError
 from bench.lab import Lab

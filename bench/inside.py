@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from agentsync.base import config, git
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.poller import Watcher
 from agentsync.sync import sync
 from bench.harness import Sample, Step

@@ -76,8 +76,8 @@ def test_a_commit_where_no_hook_ran_is_recorded(repo: Repo, watching: subprocess
     until(lambda: any(change["commit"] == commit for change in repo.changes()))
 
 
-def test_a_commit_is_left_to_its_hook_which_knows_who_makes_it(repo: Repo) -> None:
-    """However late the hook comes: here another one runs before it, and the poller sees HEAD move long before."""
+def test_who_made_a_commit_is_known_however_late_its_hook_comes(repo: Repo) -> None:
+    """Here another hook runs before it, and the poller sees HEAD move long before."""
     repo.begin()
     slow = repo.root / ".git/hooks/post-commit"
     slow.parent.mkdir(exist_ok=True)
@@ -89,18 +89,12 @@ def test_a_commit_is_left_to_its_hook_which_knows_who_makes_it(repo: Repo) -> No
     assert "watching" in process.stdout.readline()
     try:
         for number in range(2):
-            sha = repo.commit(f"edit {number}\n", CLAUDECODE="1")
-            until(lambda sha=sha: any(line.get("commit") == sha for line in repo.lines()))  # type: ignore[misc]
+            repo.commit(f"edit {number}\n", CLAUDECODE="1")
+            until(lambda number=number: repo.owners() == ["claude-code"] * (number + 1))  # type: ignore[misc]
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
-    # The poller may have seen an edit before it was committed; then the commit tells who made it.
-    owners = [line["agent_owner"] for line in repo.lines() if line["kind"] in ("change", "attribution")]
-    assert [line["source"] for line in repo.lines() if line.get("commit") and line["kind"] != "baseline"] == [
-        "hook"
-    ] * 2
-    assert owners.count("claude-code") == 2
 
 
 def test_every_worktree_is_watched_with_its_own_configuration(repo: Repo, watching: subprocess.Popen[str]) -> None:

@@ -17,7 +17,7 @@ from agentsync.cli.patience import patience
 from agentsync.cli.tables import Table, show
 from agentsync.cli.words import count, moment, who
 from agentsync.ledger.events import Change, flatten
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.report import paid
 from agentsync.report.outcome import Kind, Outcome
 from agentsync.report.publish import Published

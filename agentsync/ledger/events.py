@@ -61,8 +61,9 @@ class Change:
 class Attribution:
     """A commit that carries changes which stand in the ledger already (`event_ids`).
 
-    `reason`: "own" (the worktree's own edit, committed) or "carried" (rebased, cherry-picked, squashed, ...;
-    `carried_from` are the commits whose edits it repeats).
+    `reason`: "own" (the worktree's own edit, committed), "carried" (rebased, cherry-picked, squashed, ...;
+    `carried_from` are the commits whose edits it repeats), or "noted" (its note came after it was recorded, and says
+    who made it).
     """
 
     kind: ClassVar[str] = "attribution"

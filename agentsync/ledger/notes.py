@@ -28,14 +28,20 @@ MOST = 4096  # files read in one look; the rest waits for the next
 
 @dataclass(frozen=True)
 class CommitNote:
-    """What the hook of a commit saw of the process that made it. `variables`: agents' variables that were set."""
+    """What the hook of a commit saw of the process that made it.
+
+    `noted`: when, in seconds since 1970. `variables`: the agents' variables that were set. `picked`: a rebase or
+    cherry-pick made the commit.
+    """
 
     path: str
+    noted: float
     commit: str
     worktree: str
     variables: Mapping[str, str]
     tty: bool
     has_devin_dir: bool
+    picked: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Observations:
 
 @dataclass(frozen=True)
 class Waiting:
-    """All notes of a clone. `young` and `torn`: paths of files that break off."""
+    """All notes of a clone, oldest first. `young` and `torn`: paths of files that break off."""
 
     commits: tuple[CommitNote, ...] = ()
     observations: tuple[Observations, ...] = ()
@@ -67,25 +73,20 @@ def listed(clone: git.Clone, worktrees: Iterable[git.Worktree]) -> set[str]:
 
 
 def waiting(clone: git.Clone, worktrees: Sequence[git.Worktree], now: float) -> Waiting:
-    """What waits, observations oldest first. A file that git tracks is somebody's data, not a note."""
+    """What waits. A file that git tracks is somebody's data, not a note."""
     every = sorted(listed(clone, worktrees))
     tracked = set().union(*(_tracked(one, every) for one in worktrees))
     read = [(path, _read(path)) for path in [path for path in every if path not in tracked][:MOST]]
     broken = [path for path, note in read if note is None]
-    young = [path for path in broken if age(path, now) < YOUNG]
+    young = [path for path in broken if now - _written(path) < YOUNG]
+    commits = [note for _, note in read if isinstance(note, CommitNote)]
     observations = [note for _, note in read if isinstance(note, Observations)]
     return Waiting(
-        tuple(note for _, note in read if isinstance(note, CommitNote)),
+        tuple(sorted(commits, key=lambda note: note.noted)),
         tuple(sorted(observations, key=lambda note: os.path.basename(note.path))),
         tuple(young),
         tuple(path for path in broken if path not in young),
     )
-
-
-def age(path: str, now: float) -> float:
-    """The seconds since a file was written; 0 where it is gone."""
-    found = git.signature(path)
-    return now - found[2] / 1e9 if found else 0.0
 
 
 def put(clone: git.Clone, worktree: git.Worktree | None, events: Sequence[Event], now: float) -> str:
@@ -129,6 +130,12 @@ def others(clone: git.Clone, worktrees: Sequence[git.Worktree], known: Waiting) 
         aside = [f"{folder}/{TORN}/{name}" for name in _names(f"{folder}/{TORN}")]
         found += [path for path in (*beside, *aside) if path not in notes]
     return sorted(found)
+
+
+def _written(path: str) -> float:
+    """When a file was written, in seconds since 1970; 0 where it is gone."""
+    found = git.signature(path)
+    return found[2] / 1e9 if found else 0.0
 
 
 def _may_be(name: str) -> bool:
@@ -184,7 +191,8 @@ def _commit_note(path: str, flat: Mapping[str, Any]) -> CommitNote:
         raise DamagedError("no worktree, or no variables")
     if not all(isinstance(value, str) for value in variables.values()):
         raise DamagedError("a variable that is no text")
-    return CommitNote(path, commit, worktree, variables, flat.get("tty") is True, flat.get("devin") is True)
+    tty, devin, picked = (flat.get(name) is True for name in ("tty", "devin", "picked"))
+    return CommitNote(path, _written(path), commit, worktree, variables, tty, devin, picked)
 
 
 def _observations(path: str, flat: Mapping[str, Any]) -> Observations:

@@ -215,7 +215,9 @@ MARK = b'"kind":"consolidation"'
 def keys(event: Event) -> list[tuple[str, ...]]:
     """Under which keys an event can be found again. A new question to the ledger's past is one line here."""
     found: list[tuple[str, ...]] = [("id", event.id)]
-    if isinstance(event, (Change, Attribution)) and event.commit is not None:
+    if isinstance(event, Attribution) and event.reason == "noted":
+        found.append(("noted", event.commit, event.file_path))
+    elif isinstance(event, (Change, Attribution)) and event.commit is not None:
         found.append(("commit", event.commit, event.file_path))
         found.append(("from", event.file_path, event.old_blob or ""))
         found.append(("at", event.file_path, event.timestamp))

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agentsync.base.settings import Settings, type_of
+from agentsync.base.settings import type_of
 from agentsync.ledger.events import Attribution, Change, Event, event_type, new_id, to_rfc3339
 from agentsync.ledger.state import Known
 from agentsync.observe.agents import attribute
-from agentsync.observe.ancestry import Ties
-from agentsync.observe.contents import Content, Contents
+from agentsync.observe.contents import Content
 from agentsync.observe.drafts import Drafts
-from agentsync.observe.history import Commit, Touch, Walk
-from agentsync.observe.merges import Merges
-from agentsync.observe.witness import Witness
-from agentsync.observe.worktree import Scene
+from agentsync.observe.gather import Gathered
+from agentsync.observe.history import Commit, Touch
 
 Recorded = Change | Attribution
 
-
 FAR = 256  # edits followed from one content to another before a chain is given up
 FILLED = 0.8  # an owner found afterwards, by the commit, is that much less certain than one found with the edit
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What one look found out about commits. `rewritten`: a new commit to those it replaces, as post-rewrite said."""
-
-    walk: Walk
-    settings: Settings
-    contents: Contents
-    merges: Merges
-    ties: Ties
-    witness: Witness
-    rewritten: Mapping[str, list[str]]
-    scenes: Mapping[str, Scene]
 
 
 @dataclass(frozen=True)
@@ -51,50 +32,91 @@ class Edit:
     homes: list[str]
 
 
-def judge(facts: Facts, drafts: Drafts, now: float) -> None:
-    """Add what the commits of a walk say."""
-    for commit in facts.walk.commits:
-        if commit.sha in facts.walk.shallow:
+def judge(gathered: Gathered, drafts: Drafts) -> None:
+    """Add what the commits of a walk say, and what notes say of commits that the ledger has already."""
+    for commit in gathered.walk.commits:
+        if commit.sha in gathered.walk.shallow:
             continue  # git shows every file of it as created
         for touch in commit.touches:
-            if not drafts.find("commit", commit.sha, touch.path) and (edit := _edit(facts, commit, touch)):
-                drafts.add(_event(facts, drafts, edit, now))
+            recorded = _recorded(drafts, "commit", commit.sha, touch.path)
+            if recorded:
+                _take_note(gathered, drafts, commit, recorded[0])
+            elif edit := _edit(gathered, commit, touch):
+                drafts.add(_event(gathered, drafts, edit))
+    for commit in gathered.walk.late:
+        for touch in commit.touches:
+            for event in _recorded(drafts, "commit", commit.sha, touch.path):
+                _take_note(gathered, drafts, commit, event)
 
 
-def _edit(facts: Facts, commit: Commit, touch: Touch) -> Edit | None:
+def _take_note(gathered: Gathered, drafts: Drafts, commit: Commit, recorded: Recorded) -> None:
+    """Say whom a note names, where the commit was recorded before its note came, for another owner or none."""
+    carried = isinstance(recorded, Attribution) and recorded.reason == "carried"
+    if carried or gathered.witness.note_of(commit) is None or drafts.find("noted", commit.sha, recorded.file_path):
+        return
+    found = attribute(gathered.witness.of_commit(commit, recorded.worktree))
+    if found.agent_owner in (None, recorded.agent_owner):
+        return
+    drafts.add(
+        Attribution(
+            id=new_id(gathered.request.now),
+            timestamp=recorded.timestamp,
+            recorded="",
+            file_path=recorded.file_path,
+            event_ids=_ids([recorded]),
+            reason="noted",
+            carried_from=[],
+            agent_owner=found.agent_owner,
+            evidence=found.evidence,
+            confidence=found.confidence if isinstance(recorded, Change) else round(found.confidence * FILLED, 2),
+            also=found.also,
+            author=recorded.author,
+            committed_by=commit.committer if gathered.settings.record_authors else None,
+            source="hook",
+            worktree=recorded.worktree,
+            branch=recorded.branch,
+            commit=commit.sha,
+            old_blob=recorded.old_blob,
+            new_blob=recorded.new_blob,
+        )
+    )
+
+
+def _edit(gathered: Gathered, commit: Commit, touch: Touch) -> Edit | None:
     """What a commit did to a path; None if nothing (a mode, a report, what a merge made by itself)."""
-    file_type = type_of(facts.settings, touch.path)
-    old = facts.contents.of(touch.path, touch.before[0])
-    new = facts.contents.of(touch.path, touch.after)
+    file_type = type_of(gathered.settings, touch.path)
+    old = gathered.contents.of(touch.path, touch.before[0])
+    new = gathered.contents.of(touch.path, touch.after)
     if old is None or new is None or old.blob == new.blob or file_type is None:
         return None
-    if len(commit.parents) > 1 and not facts.merges.by_hand(commit, touch):
+    if len(commit.parents) > 1 and not gathered.merges.by_hand(commit, touch):
         return None
-    here = facts.witness.here
-    homes = sorted(facts.ties.worktrees_with(commit.sha), key=lambda name: name != here)
+    note = gathered.walk.notes.get(commit.sha)
+    first = note.worktree if note else gathered.witness.here
+    homes = sorted(gathered.answers.worktrees_with(commit.sha), key=lambda name: name != first)
     return Edit(commit, touch.path, file_type, old, new, homes)
 
 
-def _event(facts: Facts, drafts: Drafts, edit: Edit, now: float) -> Event:
+def _event(gathered: Gathered, drafts: Drafts, edit: Edit) -> Event:
     """Own work committed, a known edit carried, or else a change: in this order."""
-    own = _own(facts, drafts, edit)
-    carried = [] if own and own[1] else _carried(facts, drafts, edit)
+    own = _own(gathered, drafts, edit)
+    carried = [] if own and own[1] else _carried(gathered, drafts, edit)
     if own:
-        return _attribution(facts, edit, own[0], now, "own", own[1] or _ids(carried), [])
+        return _attribution(gathered, edit, own[0], "own", own[1] or _ids(carried), [])
     worktree = edit.homes[0] if edit.homes else None
     if carried:
         commits = sorted({event.commit for event in carried if event.commit})
-        return _attribution(facts, edit, worktree, now, "carried", _ids(carried), commits)
-    return _change(facts, edit, worktree, now)
+        return _attribution(gathered, edit, worktree, "carried", _ids(carried), commits)
+    return _change(gathered, edit, worktree)
 
 
-def brought(facts: Facts, drafts: Drafts, path: str, old: Content, new: Content, head: str) -> bool:
+def is_brought(gathered: Gathered, drafts: Drafts, path: str, old: Content, new: Content, head: str) -> bool:
     """Whether a content that is not committed at `head` consists of known edits of other commits (`merge --squash`,
     `cherry-pick -n`, `checkout other -- path`, a commit undone by `reset --soft`)."""
-    return bool(_chain(facts, drafts, path, old.blob, new.blob, head))
+    return bool(_chain(gathered, drafts, path, old.blob, new.blob, head))
 
 
-def _own(facts: Facts, drafts: Drafts, edit: Edit) -> tuple[str, list[str]] | None:
+def _own(gathered: Gathered, drafts: Drafts, edit: Edit) -> tuple[str, list[str]] | None:
     """Rule 6: the worktree whose uncommitted edit this is, and the changes that it consists of."""
     for name in edit.homes or drafts.fold.known:
         known = drafts.known(name, edit.path)
@@ -103,8 +125,8 @@ def _own(facts: Facts, drafts: Drafts, edit: Edit) -> tuple[str, list[str]] | No
         shelved = drafts.shelved(name, edit.path, edit.new.blob)
         if shelved:
             return name, list(shelved.edits)
-        if known and known.edits and facts.walk.heads.get(name) == edit.commit.sha:
-            scene = facts.scenes.get(name)  # a part of it was staged, the rest is still there
+        if known and known.edits and gathered.walk.heads.get(name) == edit.commit.sha:
+            scene = gathered.scenes.get(name)  # a part of it was staged, the rest is still there
             if scene and edit.path in scene.files and scene.files[edit.path].blob == known.blob:
                 return name, list(known.edits)
         if known and (earlier := _earlier(drafts, known, edit)):
@@ -120,22 +142,24 @@ def _earlier(drafts: Drafts, known: Known, edit: Edit) -> list[str]:
     return []
 
 
-def _carried(facts: Facts, drafts: Drafts, edit: Edit) -> list[Recorded]:
+def _carried(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[Recorded]:
     """Rule 5: the known edits that this commit repeats; none if it repeats none."""
-    for original in facts.rewritten.get(edit.commit.sha, ()):
+    for original in gathered.request.rewritten.get(edit.commit.sha, ()):
         if events := _recorded(drafts, "commit", original, edit.path):
             return events
-    chain = _chain(facts, drafts, edit.path, edit.old.blob, edit.new.blob, edit.commit.sha)
-    return chain or _same_patch(facts, drafts, edit)
+    chain = _chain(gathered, drafts, edit.path, edit.old.blob, edit.new.blob, edit.commit.sha)
+    return chain or _same_patch(gathered, drafts, edit)
 
 
-def _chain(facts: Facts, drafts: Drafts, path: str, old: str | None, new: str | None, commit: str) -> list[Recorded]:
+def _chain(
+    gathered: Gathered, drafts: Drafts, path: str, old: str | None, new: str | None, commit: str
+) -> list[Recorded]:
     """Known edits that lead from one blob to the other, breadth first."""
     ways: dict[str | None, list[Recorded]] = {old: []}
     queue = [old]
     for blob in queue:  # it grows while it is walked
         for event in _recorded(drafts, "from", path, blob or ""):
-            if event.new_blob in ways or len(ways) > FAR or not _may_explain(facts, drafts, event, commit):
+            if event.new_blob in ways or len(ways) > FAR or not _may_explain(gathered, drafts, event, commit):
                 continue
             ways[event.new_blob] = [*ways[blob], event]
             if event.new_blob == new:
@@ -144,12 +168,12 @@ def _chain(facts: Facts, drafts: Drafts, path: str, old: str | None, new: str | 
     return []
 
 
-def _same_patch(facts: Facts, drafts: Drafts, edit: Edit) -> list[Recorded]:
+def _same_patch(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[Recorded]:
     """A known edit with the same author, author date and lines, on whatever base."""
     at_that_time = _recorded(drafts, "at", edit.path, to_rfc3339(edit.commit.author_time))
     for event in _not_before(at_that_time, edit.old.blob):
         one, other = event.commit or "", edit.commit.sha
-        if _may_explain(facts, drafts, event, other) and facts.ties.same_patch(one, other, edit.path):
+        if _may_explain(gathered, drafts, event, other) and gathered.answers.same_patch(one, other, edit.path):
             return [event]
     return []
 
@@ -163,38 +187,38 @@ def _not_before(events: list[Recorded], blob: str | None) -> list[Recorded]:
     return left
 
 
-def _may_explain(facts: Facts, drafts: Drafts, event: Recorded, commit: str) -> bool:
+def _may_explain(gathered: Gathered, drafts: Drafts, event: Recorded, commit: str) -> bool:
     """Not an ancestor (then this is the edit made again), nor one that is gone and has explained another already."""
-    if event.commit is None or facts.ties.is_ancestor(event.commit, commit):
+    if event.commit is None or gathered.answers.is_ancestor(event.commit, commit):
         return False
-    return not drafts.find("carried", event.commit, event.file_path) or facts.ties.reachable(event.commit)
+    return not drafts.find("carried", event.commit, event.file_path) or gathered.answers.reachable(event.commit)
 
 
-def _change(facts: Facts, edit: Edit, worktree: str | None, now: float) -> Change:
+def _change(gathered: Gathered, edit: Edit, worktree: str | None) -> Change:
     return Change(
         event_type=event_type(edit.old.blob, edit.new.blob),
         file_type=edit.file_type,
         old_checksum=edit.old.checksum,
         new_checksum=edit.new.checksum,
-        **_common(facts, edit, worktree, now),
+        **_common(gathered, edit, worktree),
     )
 
 
 def _attribution(
-    facts: Facts, edit: Edit, worktree: str | None, now: float, reason: str, event_ids: list[str], commits: list[str]
+    gathered: Gathered, edit: Edit, worktree: str | None, reason: str, event_ids: list[str], commits: list[str]
 ) -> Attribution:
-    common = _common(facts, edit, worktree, now)
+    common = _common(gathered, edit, worktree, carried=reason == "carried")
     common["confidence"] = round(common["confidence"] * FILLED, 2)
-    committer = edit.commit.committer if facts.settings.record_authors else None
+    committer = edit.commit.committer if gathered.settings.record_authors else None
     return Attribution(reason=reason, event_ids=event_ids, carried_from=commits, committed_by=committer, **common)
 
 
-def _common(facts: Facts, edit: Edit, worktree: str | None, now: float) -> dict[str, Any]:
+def _common(gathered: Gathered, edit: Edit, worktree: str | None, *, carried: bool = False) -> dict[str, Any]:
     """The fields that a commit gives to either kind."""
     commit = edit.commit
-    found = attribute(facts.witness.of_commit(commit, worktree))
+    found = attribute(gathered.witness.of_commit(commit, worktree, carried=carried))
     return {
-        "id": new_id(now),
+        "id": new_id(gathered.request.now),
         "timestamp": to_rfc3339(commit.author_time),
         "recorded": "",
         "file_path": edit.path,
@@ -202,10 +226,10 @@ def _common(facts: Facts, edit: Edit, worktree: str | None, now: float) -> dict[
         "evidence": found.evidence,
         "confidence": found.confidence,
         "also": found.also,
-        "author": commit.author if facts.settings.record_authors else None,
-        "source": facts.witness.source if commit.sha == facts.witness.made_now else "history",
+        "author": commit.author if gathered.settings.record_authors else None,
+        "source": "hook" if commit.sha in gathered.walk.notes else "history",
         "worktree": worktree,
-        "branch": facts.witness.branches.get(worktree) if worktree else None,
+        "branch": gathered.witness.branches.get(worktree) if worktree else None,
         "commit": commit.sha,
         "old_blob": edit.old.blob,
         "new_blob": edit.new.blob,

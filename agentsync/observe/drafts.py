@@ -67,7 +67,8 @@ def take_in(observations: Iterable[Observations], drafts: Drafts) -> None:
 def _take_in(event: Event, drafts: Drafts) -> None:
     """An observation of a file is old by now: it may set what is known only if nothing has changed that meanwhile."""
     if isinstance(event, (Change, Attribution)) and event.commit is not None:
-        if not drafts.find("commit", event.commit, event.file_path):
+        noted = isinstance(event, Attribution) and event.reason == "noted"
+        if not drafts.find("noted" if noted else "commit", event.commit, event.file_path):
             drafts.add(event)
     elif isinstance(event, Baseline):
         if _newer(event, drafts):

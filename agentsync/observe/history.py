@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from agentsync.base import files, git, strict_json
 from agentsync.ledger.log import Ledger
+from agentsync.ledger.notes import CommitNote
 
 PRUNE = 64  # seen tips after which those that are ancestors of others are dropped
 
@@ -22,6 +23,7 @@ _SETTINGS = {
 }
 _FORMAT = "%x00".join(("%H", "%P", "%an <%ae>", "%at", "%cn <%ce>", "%ct", "%(trailers:only,unfold)", "%s", "%b"))
 _LOG = [
+    *(part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")),
     *"log --stdin --raw -z --no-abbrev --no-renames --no-ext-diff --no-textconv --no-color --no-notes".split(),
     *"--no-decorate --ignore-submodules=none --full-history --topo-order --reverse --diff-merges=combined".split(),
     f"--format={_FORMAT}",
@@ -62,6 +64,9 @@ class Walk:
     heads: dict[str, str]  # worktree name to the commit of its HEAD
     shallow: frozenset[str]
     seen: tuple[str, ...]
+    notes: dict[str, CommitNote]  # by commit; those of a worktree in a rebase have to wait
+    late: tuple[Commit, ...]  # commits with a note that speaks and that were seen before it came
+    lone: frozenset[str]  # commits that have a note and are not in git's store
 
 
 class Seen:
@@ -79,8 +84,10 @@ class Seen:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return []
 
-    def write(self, tips: Iterable[str]) -> None:
+    def write(self, tips: Sequence[str]) -> None:
         """Remember; where that fails, the next walk is longer."""
+        if list(tips) == self.read():
+            return
         with suppress(OSError):
             files.rewrite_cache(
                 self.path, strict_json.dumps({"inode": self.ledger.inode(), "tips": sorted(tips)}).encode()
@@ -88,12 +95,19 @@ class Seen:
 
 
 def walk(
-    clone: git.Clone, worktrees: list[git.Worktree], pathspecs: list[str], seen: list[str], ending: tuple[str, ...]
+    clone: git.Clone,
+    worktrees: list[git.Worktree],
+    pathspecs: list[str],
+    seen: list[str],
+    ending: tuple[str, ...],
+    noted: Sequence[CommitNote],
 ) -> Walk:
-    """The commits that touch the pathspecs, from every branch and worktree, without those reachable from `seen`.
+    """The commits that touch the pathspecs, without those reachable from `seen`.
 
-    `ending`: the operations whose last hook is running in `clone.here`. While a worktree is in a rebase, its HEAD and
-    its branch are left out: only when it ends is it known which commit replaces which.
+    From every branch, worktree and note: an amended commit that nothing reaches any more was an edit, but not one that
+    a rebase made on its way. `ending`: the operations whose last hook is running in `clone.here`. While a worktree is
+    in a rebase, its HEAD, its branch and its notes are left out: only at the end is it known which commit replaces
+    which.
     """
     refs = branches(clone.common_dir)
     heads, left_out = {}, set()
@@ -107,11 +121,26 @@ def walk(
             left_out.add(worktree.name)
             refs.pop(moving, None)
     tips = {*refs.values(), *(head for name, head in heads.items() if name not in left_out)}
-    new = sorted(tips - set(seen))
-    if not new or not pathspecs:
-        return Walk((), tuple(sorted(tips)), heads, frozenset(), tuple(seen))
-    seen, out = _log(clone.common_dir, new, seen, pathspecs)
-    return Walk(tuple(_commits(out)), tuple(sorted(tips)), heads, _shallow(clone.common_dir), tuple(seen))
+    notes = {note.commit: note for note in noted if note.worktree not in left_out}
+    lone = _missing(clone.common_dir, [sha for sha in notes if sha not in tips])
+    made = [sha for sha, note in notes.items() if sha not in lone and not note.picked]
+    # Of tips with equal dates the one that is named last comes out first, and commits come in the order of their notes.
+    new = list(dict.fromkeys([*sorted(tips.difference(made, seen)), *(sha for sha in made[::-1] if sha not in seen)]))
+    commits: tuple[Commit, ...] = ()
+    if new and pathspecs:
+        seen, out = _log(clone.common_dir, new, seen, pathspecs)
+        commits = tuple(_commits(out))
+    known = [sha for sha in made if sha not in {commit.sha for commit in commits}]
+    return Walk(
+        commits=commits,
+        tips=tuple(sorted(tips)),
+        heads=heads,
+        shallow=_shallow(clone.common_dir),
+        seen=tuple(seen),
+        notes={sha: note for sha, note in notes.items() if sha not in lone},
+        late=tuple(_commits(_show(clone.common_dir, known, pathspecs))) if known and pathspecs else (),
+        lone=lone,
+    )
 
 
 def branches(common_dir: str) -> dict[str, str]:
@@ -133,9 +162,13 @@ def prune(common_dir: str, walk: Walk) -> list[str]:
     return sorted({*tips, *(sha for sha in alive if sha in apart)})
 
 
+def _show(common_dir: str, shas: list[str], pathspecs: list[str]) -> bytes:
+    asked = "".join(f"{sha}\n" for sha in shas).encode()
+    return git.run([*_LOG, "--no-walk", "--", *pathspecs], cwd=common_dir, stdin=asked)
+
+
 def _log(common_dir: str, new: list[str], seen: list[str], pathspecs: list[str]) -> tuple[list[str], bytes]:
-    args = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    args += [*_LOG, "--", *pathspecs]
+    args = [*_LOG, "--", *pathspecs]
     for attempt in (1, 2):
         asked = "".join((*(f"{tip}\n" for tip in new), *(f"^{tip}\n" for tip in seen)))
         try:
@@ -145,6 +178,10 @@ def _log(common_dir: str, new: list[str], seen: list[str], pathspecs: list[str])
                 raise
             seen = _existing(common_dir, seen)  # one that was pruned from git's store is fatal
     raise AssertionError
+
+
+def _missing(common_dir: str, shas: list[str]) -> frozenset[str]:
+    return frozenset(shas).difference(_existing(common_dir, shas)) if shas else frozenset()
 
 
 def _existing(common_dir: str, shas: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Who may speak for a change: an environment for the commit that its process makes now, a setting for its worktree."""
+"""Who may speak for a change: a commit's note for the commit, a setting for its worktree."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agentsync.base import git
+from agentsync.base import files, git
 from agentsync.ledger.events import is_agent
+from agentsync.ledger.notes import CommitNote
 from agentsync.observe.agents import Clues, parse_trailers
 from agentsync.observe.history import Commit
 
@@ -16,39 +17,37 @@ from agentsync.observe.history import Commit
 class Witness:
     """The circumstances of one look.
 
-    `source` says who looks. `made_now`: the commit that this process has just made, if any. `said`: what
-    AGENTSYNC_AGENT says of the files in `here`, where somebody asked explicitly.
+    `source` says who looks. `said`: what AGENTSYNC_AGENT says of the files in `here`, where somebody asked explicitly.
+    `notes`: by commit. `settings`: worktree to the name that `agentsync agent` has set. `branches`: by worktree.
     """
 
     source: str
     here: str | None
-    made_now: str | None = None
     said: str | None = None
-    environ: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, str | None] = field(
-        default_factory=dict
-    )  # worktree to the name that `agentsync agent` has set
-    branches: Mapping[str, str | None] = field(default_factory=dict)  # worktree to branch
+    notes: Mapping[str, CommitNote] = field(default_factory=dict)
+    settings: Mapping[str, str | None] = field(default_factory=dict)
+    branches: Mapping[str, str | None] = field(default_factory=dict)
 
-    def makes(self, commit: Commit) -> bool:
-        """Whether the commit is made here and now, by its own author: not one picked or applied for somebody else."""
-        return commit.sha == self.made_now and commit.author == commit.committer
+    def note_of(self, commit: Commit) -> CommitNote | None:
+        """The note that speaks for a commit: its own author made it here, it was not picked or applied for another."""
+        note = self.notes.get(commit.sha)
+        return note if note and not note.picked and commit.author == commit.committer else None
 
-    def of_commit(self, commit: Commit, worktree: str | None) -> Clues:
-        """What speaks for a commit."""
-        now = self.makes(commit)
+    def of_commit(self, commit: Commit, worktree: str | None, *, carried: bool = False) -> Clues:
+        """What speaks for a commit. `carried`: it repeats known edits, so whoever commits has not made them."""
+        note = None if carried else self.note_of(commit)
         return Clues(
-            said=self.environ.get("AGENTSYNC_AGENT") if now else None,
-            setting=self.settings.get(worktree) if now and worktree else None,
-            environ=self.environ if now else None,
+            said=note.variables.get("AGENTSYNC_AGENT") if note else None,
+            setting=self.settings.get(note.worktree) if note else None,
+            environ=note.variables if note else None,
             trailers=parse_trailers(commit.trailers),
             subject=commit.subject,
             body=commit.body,
             author=commit.author,
             committer=commit.committer,
             branch=self.branches.get(worktree) if worktree else None,
-            tty=os.isatty(2) if now else None,
-            has_devin_dir=now and os.path.isdir("/opt/.devin"),
+            tty=note.tty if note else None,
+            has_devin_dir=note is not None and note.has_devin_dir,
         )
 
     def of_file(self, worktree: str) -> Clues:
@@ -72,10 +71,7 @@ def agent_setting(worktree: git.Worktree) -> str | None:
 
 def set_agent(worktree: git.Worktree, name: str | None) -> None:
     """Set it; None takes the setting away."""
-    from agentsync.base import files
-
-    if name is None:
-        if os.path.exists(_path(worktree)):
-            os.unlink(_path(worktree))
-    else:
+    if name is not None:
         files.replace_file(_path(worktree), f"{name}\n".encode())
+    elif os.path.exists(_path(worktree)):
+        os.unlink(_path(worktree))

@@ -1,27 +1,19 @@
-"""Which files are changes: what a worktree holds against what is known of it (rules 8 and 9)."""
+"""What a worktree holds: HEAD, the operation that is going on, and the contents of the watched documents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agentsync.base import files, git
 from agentsync.base.globs import is_glob, literal
-from agentsync.base.settings import Settings, Watch, pathspecs, type_of
-from agentsync.ledger.events import Baseline, Change, event_type, new_id, to_rfc3339
+from agentsync.base.settings import Settings, pathspecs, type_of
 from agentsync.ledger.state import Known
-from agentsync.observe.agents import attribute
-from agentsync.observe.ancestry import NotAskedError
+from agentsync.observe.answers import Answers
 from agentsync.observe.contents import NOTHING, Content, Contents, of_file
-from agentsync.observe.drafts import Drafts
 from agentsync.observe.glance import Looks, Signature, around
-from agentsync.observe.witness import Witness
-
-Brought = Callable[[str, Content, Content, str], bool]
-
 
 MATCHES = 200_000  # files that globs may match in one worktree; what is beyond is reported
-ARGUMENTS = 1000  # paths given to git one by one; of more, it is asked for the whole tree
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,6 @@ class Scene:
     files: dict[str, Content]
     signatures: dict[str, tuple[int, ...] | None]
     problems: dict[str, str]
-    at_head: dict[str, Content]
     around: dict[str, Signature] = field(default_factory=dict)
 
     def still_true(self, common_dir: str) -> bool:
@@ -49,18 +40,20 @@ class Scene:
 
 def unread(worktree: git.Worktree, head: str | None) -> Scene:
     """A worktree none of whose files was looked at."""
-    return Scene(worktree, head, git.branch_of(worktree.git_dir), (), None, {}, {}, {}, {})
+    return Scene(worktree, head, git.branch_of(worktree.git_dir), (), None, {}, {}, {})
 
 
 class Scanner:
     """Looks at the worktrees of one clone."""
 
-    def __init__(self, clone: git.Clone, settings: Settings, contents: Contents, looks: Looks) -> None:
+    def __init__(
+        self, clone: git.Clone, settings: Settings, contents: Contents, answers: Answers, looks: Looks
+    ) -> None:
         self.clone = clone
         self.settings = settings
         self.contents = contents
+        self.answers = answers
         self.looks = looks
-        self.offline = False  # while the ledger is locked, git is not asked
 
     def scan(
         self,
@@ -77,7 +70,7 @@ class Scanner:
         signature = git.head_signature(worktree, self.clone.common_dir)
         branch = git.branch_of(worktree.git_dir)
         paused = git.operation(worktree.git_dir, ending)
-        scene = Scene(worktree, head, branch, signature, paused, {}, {}, {}, {})
+        scene = Scene(worktree, head, branch, signature, paused, {}, {}, {})
         if paused:
             return scene
         known = known or {}
@@ -92,7 +85,7 @@ class Scanner:
             or (content.blob != known[path].blob and content.blob not in _blobs(probable.get(path)))
         ]
         if wanted:
-            self._ask_head(scene, wanted)
+            self.answers.ask_head(head, wanted)
         return scene
 
     def _paths(self, worktree: git.Worktree, known: Iterable[str], problems: dict[str, str]) -> list[str]:
@@ -144,27 +137,6 @@ class Scanner:
             if entry.startswith("S "):
                 scene.files.pop(entry[2:], None)
 
-    def at_head(self, scene: Scene, path: str) -> Content:
-        """What a path holds in the worktree's HEAD. Raises NotAskedError if git would have to be asked, and may not."""
-        if path not in scene.at_head:
-            if self.offline:
-                raise NotAskedError
-            self._ask_head(scene, [path])
-        return scene.at_head[path]
-
-    def _ask_head(self, scene: Scene, paths: list[str]) -> None:
-        blobs: dict[str, str | None] = dict.fromkeys(paths)
-        if scene.head:
-            few = paths if len(paths) <= ARGUMENTS else []
-            args = ["--literal-pathspecs", "ls-tree", "-r", "-z", scene.head, "--", *few]
-            for entry in git.run(args, cwd=self.clone.common_dir).decode("utf-8", "surrogateescape").split("\0")[:-1]:
-                about, _, path = entry.partition("\t")
-                mode, _, blob = about.split(" ")
-                if mode.startswith("100") and path in blobs:
-                    blobs[path] = blob
-        self.contents.ask(blobs.items())
-        scene.at_head.update({path: self.contents.of(path, blob) or NOTHING for path, blob in blobs.items()})
-
 
 def _is_missing(known: Known | None) -> bool:
     return known is not None and known.blob is None
@@ -176,107 +148,3 @@ def _blobs(contents: list[Content] | None) -> list[str | None]:
 
 def _contents_of(known: Known | None) -> list[Content]:
     return [Content(known.blob, known.checksum)] if known and known.blob else []
-
-
-def judge(scanner: Scanner, scene: Scene, drafts: Drafts, witness: Witness, now: float, brought: Brought) -> None:
-    """Add what the files of a worktree say. Raises NotAskedError.
-
-    `brought(path, old, new, head)`: whether git brought a content from other commits, without committing it here.
-    """
-    name = scene.worktree.name
-    first_sight = name not in drafts.fold.known
-    if scene.paused:
-        return
-    settled: dict[str, Content] = {}
-    edited: list[tuple[str, Content, Content]] = []
-    for path, content in scene.files.items():
-        known = drafts.known(name, path)
-        if known and known.blob == content.blob:
-            continue
-        before = Content(known.blob, known.checksum) if known else _at_first(scanner, scene, drafts, path, content)
-        if content.blob == before.blob:
-            settled[path] = content
-            continue
-        if first_sight:
-            settled[path] = before
-        head = scanner.at_head(scene, path)
-        known_before = content.blob == head.blob or drafts.shelved(name, path, content.blob)
-        if known_before or (scene.head and brought(path, head, content, scene.head)):
-            settled[path] = content
-        else:
-            edited.append((path, before, content))
-    if settled or first_sight:
-        drafts.add(baseline(scene, settled, witness.source, now))
-    for path, before, after in edited:
-        drafts.add(_change(scene, scanner.settings, witness, path, before, after, now))
-
-
-def _at_first(scanner: Scanner, scene: Scene, drafts: Drafts, path: str, content: Content) -> Content:
-    """What is known of a path in a worktree where it was never seen: HEAD's, unless it has only begun to be watched."""
-    first_sight = scene.worktree.name not in drafts.fold.known
-    return scanner.at_head(scene, path) if first_sight or _is_new(path, drafts) else content
-
-
-def _is_new(path: str, drafts: Drafts) -> bool:
-    """Whether a path that nothing is known of has appeared; else it has only begun to be watched."""
-    since = tuple(Watch(watch, "") for watch in drafts.fold.fixed.watch)
-    return type_of(Settings(watch=since), path) is not None
-
-
-def baseline(
-    scene: Scene,
-    contents: dict[str, Content],
-    source: str,
-    now: float,
-    tips: list[str] | None = None,
-    watch: list[str] | None = None,
-) -> Baseline:
-    """What these paths hold, by nobody's edit."""
-    return Baseline(
-        id=new_id(now),
-        timestamp=to_rfc3339(now),
-        recorded="",
-        worktree=scene.worktree.name,
-        branch=scene.branch,
-        commit=scene.head,
-        source=source,
-        files={
-            path: {
-                "blob": content.blob,
-                "checksum": content.checksum,
-                "dirty": path in scene.at_head and content.blob != scene.at_head[path].blob,
-            }
-            for path, content in contents.items()
-        },
-        tips=tips,
-        watch=watch,
-    )
-
-
-def _change(
-    scene: Scene, settings: Settings, witness: Witness, path: str, before: Content, after: Content, now: float
-) -> Change:
-    found = attribute(witness.of_file(scene.worktree.name))
-    signature = scene.signatures[path]
-    written = min(now, signature[2] / 1e9) if signature else now  # the file's own time; a deletion has none
-    return Change(
-        id=new_id(now),
-        timestamp=to_rfc3339(written),
-        recorded="",
-        file_path=path,
-        file_type=type_of(settings, path) or "",
-        event_type=event_type(before.blob, after.blob),
-        old_checksum=before.checksum,
-        new_checksum=after.checksum,
-        agent_owner=found.agent_owner,
-        evidence=found.evidence,
-        confidence=found.confidence,
-        also=found.also,
-        author=None,
-        source=witness.source,
-        worktree=scene.worktree.name,
-        branch=scene.branch,
-        commit=None,
-        old_blob=before.blob,
-        new_blob=after.blob,
-    )

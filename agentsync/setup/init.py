@@ -17,7 +17,7 @@ from agentsync.base.settings import CONFIG_PATH, Report, Settings
 from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.report import attributes, obstacle, region
 from agentsync.report.phrases import PHRASES, STARTERS, starter
 from agentsync.setup import git_filter, hooks, local_files

@@ -12,7 +12,7 @@ from agentsync.base import config, git
 from agentsync.base.git import Clone
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.setup import hooks, repository
 from agentsync.setup.changes import carry_out
 from agentsync.setup.interpreter import check_interpreter

@@ -30,7 +30,7 @@ from agentsync.ledger.events import Consolidation, DamagedError, decode
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.state import Pending, State
 from agentsync.ledger.tail import Tail
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.poller import Watcher, WatchLock, held
 from agentsync.report import paid
 from agentsync.status import Survey, survey, why_owed

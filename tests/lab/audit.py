@@ -38,8 +38,10 @@ def audit(store: Path) -> list[dict[str, Any]]:
 def each_once(records: list[dict[str, Any]]) -> None:
     """No commit has a path twice; no change is covered twice, nor one that is not there."""
     changes = {record["id"] for record in records if record["kind"] == "change"}
-    carried = [(r["commit"], r["file_path"]) for r in records if r["kind"] in ("change", "attribution") and r["commit"]]
-    assert len(carried) == len(set(carried)), "a commit has a path twice"
+    commits = [record for record in records if record["kind"] in ("change", "attribution") and record["commit"]]
+    for noted in (False, True):
+        found = [(r["commit"], r["file_path"]) for r in commits if (r.get("reason") == "noted") == noted]
+        assert len(found) == len(set(found)), "a commit has a path twice"
     covered = [id_ for record in records if record["kind"] == "consolidation" for id_ in record["event_ids"]]
     assert len(covered) == len(set(covered)), "a change is covered by two consolidations"
     assert changes.issuperset(covered), "a consolidation covers what is not there"

@@ -9,7 +9,9 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -17,10 +19,11 @@ import pytest
 from agentsync.base import config, config_text, git
 from agentsync.base.git import Clone
 from agentsync.base.settings import Report, Settings, Watch
+from agentsync.ledger import history, notes
 from agentsync.ledger.events import Event, from_rfc3339
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
-from agentsync.observe.look import Request
+from agentsync.observe.request import Request
 from agentsync.setup import hooks, local_files
 from agentsync.setup.changes import carry_out
 from agentsync.sync import Synced, sync
@@ -138,6 +141,18 @@ class Repo:
         fields = {"worktrees": git.worktrees(clone), "now": float(self.time), **request}
         return sync(Request(clone=clone, settings=self.settings, source=source, **fields))
 
+    def note(
+        self, variables: Mapping[str, str] = MappingProxyType({}), *, commit: str | None = None, picked: bool = False
+    ) -> Path:
+        """Leave the note of a commit (HEAD), as its hook does; the note's path."""
+        commit, clone = commit or self.head(), self.clone()
+        flat = {"v": 1, "kind": "commit", "hook": "post-commit", "commit": commit, "variables": dict(variables)}
+        flat |= {"worktree": clone.here.name if clone.here else "", "tty": False, "devin": False, "picked": picked}
+        path = Path(clone.store) / notes.FOLDER / f"{commit}.{os.getpid()}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(flat) + "\n")
+        return path
+
     def configure(self) -> Path:
         """Write the settings into the worktree's configuration; its path."""
         self.write(config_text.default_text(self.settings), ".agentsync/config.toml")
@@ -172,6 +187,16 @@ class Repo:
     def changes(self) -> list[dict[str, Any]]:
         """The change records."""
         return [line for line in self.lines() if line["kind"] == "change"]
+
+    def owners(self) -> list[str | None]:
+        """Who made each change, as is known today."""
+        view = self.view()
+        every = [
+            (event, history.commits_of(view, line["id"]))
+            for line in self.changes()
+            for event in view.events("id", line["id"])
+        ]
+        return [history.owner_today(event, commits) for event, commits in every]
 
     def count(self) -> int:
         """How many changes the ledger has."""

@@ -26,8 +26,9 @@ from lab.repo import NOON, QUIET, Repo
 from agentsync.base import files, git
 from agentsync.ledger.log import Ledger, ReplacedError, Transaction
 from agentsync.ledger.view import View
-from agentsync.observe import look as look_module
-from agentsync.observe.look import Request, record
+from agentsync.observe.gather import Gathered, gather
+from agentsync.observe.look import record
+from agentsync.observe.request import Request
 from agentsync.sync import sync
 
 EAGER = replace(QUIET, consolidation_threshold=5)
@@ -230,17 +231,17 @@ def test_a_slow_look_never_records_old_content_over_new(repo: Repo, monkeypatch:
     """Between its reading and its lock, somebody edits and looks: what it has read is not there any more."""
     repo.begin()
     repo.write("old\n")
-    real, turns = look_module.Facts, [1]
+    turns = [1]
 
-    def slow(request: Request, view: View) -> look_module.Facts:
-        facts = real(request, view)
+    def slow(request: Request, view: View) -> Gathered:
+        gathered = gather(request, view)
         if turns:
             turns.pop()
             repo.write("new\n")
             repo.look()
-        return facts
+        return gathered
 
-    monkeypatch.setattr(look_module, "Facts", slow)
+    monkeypatch.setattr("agentsync.observe.look.gather", slow)
     repo.look()
     assert [c["new_blob"] for c in repo.changes()] == [repo.git("hash-object", "doc.md").strip()]
 

@@ -49,7 +49,7 @@ def folder(request: pytest.FixtureRequest, repo: Repo) -> Path:
 
 def test_what_a_hook_writes_is_read(repo: Repo, folder: Path) -> None:
     path = leave(folder, json.dumps(NOTED).encode() + b"\n")
-    expected = CommitNote(str(path), COMMIT, "main", {"CLAUDECODE": "1"}, tty=False, has_devin_dir=False)
+    expected = CommitNote(str(path), NOON, COMMIT, "main", {"CLAUDECODE": "1"}, tty=False, has_devin_dir=False)
     assert waiting(repo) == Waiting(commits=(expected,))
     notes.remove([str(path)])
     assert waiting(repo) == Waiting()

@@ -259,7 +259,8 @@ class TestLog:
             repo.write("edited\n", path)
             repo.look()
         repo.commit()
-        repo.look("hook", environ={"CLAUDECODE": "1"})
+        repo.note({"CLAUDECODE": "1"})
+        repo.look("hook")
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             first = (await client.get("/api/sync/log?limit=1")).json()

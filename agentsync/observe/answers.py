@@ -1,0 +1,115 @@
+"""What git says of commits and HEADs: each question is asked once, and none while the ledger is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from agentsync.base import git
+from agentsync.observe.contents import NOTHING, Content, Contents
+from agentsync.observe.history import Walk
+
+ARGUMENTS = 1000  # paths given to git one by one; of more, it is asked for the whole tree
+_PATCH = "diff-tree --root -p --no-renames --no-ext-diff --no-textconv --no-color --unified=0".split()
+
+
+class NotAskedError(Exception):
+    """The answer is not known, and git may not be asked now."""
+
+
+class Answers:
+    """Questions to git about one walk's commits. Every one of them may raise NotAskedError."""
+
+    def __init__(self, common_dir: str, walk: Walk, contents: Contents) -> None:
+        self.common_dir = common_dir
+        self.walk = walk
+        self.contents = contents
+        self._may_ask = True
+        self._parents = {commit.sha: commit.parents for commit in walk.commits}
+        self._answers: dict[tuple[str, ...], tuple[int, bytes]] = {}
+        self._reached: dict[str, frozenset[str]] = {}
+        self._at_head: dict[tuple[str | None, str], Content] = {}
+
+    @contextmanager
+    def only_known(self) -> Iterator[None]:
+        """Within this, git is not asked."""
+        self._may_ask = False
+        try:
+            yield
+        finally:
+            self._may_ask = True
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether `new` has `old` in its history. A commit that git has not any more is nobody's ancestor."""
+        if old in self._parents.get(new, ()):
+            return True  # most candidates: the same person committed twice in a second
+        return self._ask("merge-base", "--is-ancestor", old, new)[0] == 0
+
+    def reachable(self, commit: str) -> bool:
+        """Whether a branch, tag, stash or worktree still leads to the commit."""
+        heads = sorted(set(self.walk.heads.values()))
+        status, out = self._ask("rev-list", "--max-count=1", commit, "--not", "--all", *heads)
+        return status == 0 and not out
+
+    def same_patch(self, one: str, other: str, path: str) -> bool:
+        """Whether author, author date and the lines that they add and remove in a path are the same."""
+        return self._patch(one, path) == self._patch(other, path) is not None
+
+    def worktrees_with(self, commit: str) -> list[str]:
+        """The worktrees whose HEAD has this new commit in its history."""
+        heads = self.walk.heads
+        at_head = [name for name, head in heads.items() if head == commit]
+        if at_head or (len(self.walk.tips) == 1 and commit not in self.walk.notes):
+            return at_head or list(heads)
+        return [name for name, head in heads.items() if commit in self._new_in(head)]
+
+    def _new_in(self, head: str) -> frozenset[str]:
+        """What a HEAD reaches and was not seen before: asked once, whatever the number of commits."""
+        if head not in self._reached:
+            asked = "".join((f"{head}\n", *(f"^{tip}\n" for tip in self.walk.seen)))
+            if not self._may_ask:
+                raise NotAskedError
+            out = git.run(["rev-list", "--stdin"], cwd=self.common_dir, stdin=asked.encode())
+            self._reached[head] = frozenset(out.decode().split())
+        return self._reached[head]
+
+    def at_head(self, head: str | None, path: str) -> Content:
+        """What a path holds in the commit of a HEAD; nothing where there is no commit yet."""
+        if (head, path) not in self._at_head:
+            self.ask_head(head, [path])
+        return self._at_head[head, path]
+
+    def ask_head(self, head: str | None, paths: list[str]) -> None:
+        """Make `at_head` answer for these paths: one question for all of them."""
+        few = paths if len(paths) <= ARGUMENTS else []
+        found = dict(self._tree(head, few)) if head else {}
+        blobs = {path: found.get(path) for path in paths}
+        self.contents.ask(blobs.items())
+        for path, blob in blobs.items():
+            self._at_head[head, path] = self.contents.of(path, blob) or NOTHING
+
+    def _tree(self, commit: str, paths: list[str]) -> Iterator[tuple[str, str]]:
+        """The regular files of a commit, path and blob."""
+        if not self._may_ask:
+            raise NotAskedError
+        args = ["--literal-pathspecs", "ls-tree", "-r", "-z", commit, "--", *paths]
+        for entry in git.run(args, cwd=self.common_dir).decode("utf-8", "surrogateescape").split("\0")[:-1]:
+            about, _, path = entry.partition("\t")
+            mode, _, blob = about.split(" ")
+            if mode.startswith("100"):
+                yield path, blob
+
+    def _patch(self, commit: str, path: str) -> tuple[bytes, ...] | None:
+        args = ("--literal-pathspecs", *_PATCH, "--format=%an <%ae> %at", commit, "--", path)
+        status, out = self._ask(*args)
+        if status:
+            return None
+        author, *lines = out.split(b"\n")
+        return (author, *(line for line in lines if line[:1] in (b"+", b"-") and line[:3] not in (b"+++", b"---")))
+
+    def _ask(self, *args: str) -> tuple[int, bytes]:
+        if args not in self._answers:
+            if not self._may_ask:
+                raise NotAskedError
+            self._answers[args] = git.answer(list(args), cwd=self.common_dir)
+        return self._answers[args]

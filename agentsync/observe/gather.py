@@ -1,0 +1,126 @@
+"""The first part of a look: git is asked and files are read, before the ledger is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agentsync.base import git
+from agentsync.base.settings import Settings, pathspecs
+from agentsync.ledger import notes
+from agentsync.ledger.view import View
+from agentsync.observe import history, worktree
+from agentsync.observe.answers import Answers
+from agentsync.observe.contents import Content, Contents, hex_length
+from agentsync.observe.glance import Looks
+from agentsync.observe.merges import Merges
+from agentsync.observe.request import Request
+from agentsync.observe.witness import Witness, agent_setting
+
+LONE = 3600.0  # seconds that the note of a commit is kept that git does not have
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What git and the files said. `taken`: the paths of notes that are of no use once this is in the ledger."""
+
+    request: Request
+    waiting: notes.Waiting
+    taken: Sequence[str]
+    walk: history.Walk
+    scenes: Mapping[str, worktree.Scene]
+    contents: Contents
+    merges: Merges
+    answers: Answers
+    witness: Witness
+    looks: Looks
+    seen: history.Seen
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force."""
+        return self.request.settings
+
+    def still_true(self) -> bool:
+        """Whether every file and HEAD are the ones that were read."""
+        return all(scene.still_true(self.request.clone.common_dir) for scene in self.scenes.values())
+
+
+def gather(request: Request, view: View) -> Gathered:
+    """Ask git and read files, as far as the view does not know them already."""
+    clone, every, specs = request.clone, git.worktrees(request.clone), pathspecs(request.settings)
+    waiting = notes.waiting(clone, every, request.now)
+    seen = history.Seen(view.ledger)
+    walk = history.walk(clone, every, specs, sorted({*view.state.tips, *seen.read()}), request.ending, waiting.commits)
+    contents = Contents(clone.common_dir, request.settings.report.path, hex_length(clone.common_dir))
+    answers = Answers(clone.common_dir, walk, contents)
+    looks = Looks(clone.store)
+    scanner = worktree.Scanner(clone, request.settings, contents, answers, looks)
+    scenes = _scan(request, view, walk, scanner)
+    merges = Merges(clone.common_dir, contents)
+    if not request.begin:
+        _read_commits(walk, view, contents, merges, specs)
+    return Gathered(
+        request,
+        waiting,
+        _taken(waiting, walk, request.now),
+        walk,
+        scenes,
+        contents,
+        merges,
+        answers,
+        _witness(request, every, walk),
+        looks,
+        seen,
+    )
+
+
+def _scan(request: Request, view: View, walk: history.Walk, scanner: worktree.Scanner) -> dict[str, worktree.Scene]:
+    probable: dict[str, list[Content]] = {}
+    for commit in walk.commits:
+        for touch in commit.touches:
+            likely = probable.setdefault(touch.path, [])
+            if touch.path != request.settings.report.path and touch.after:
+                likely.append(Content(touch.after, None))
+    scenes = {}
+    for one in request.worktrees:
+        ending = request.ending if one == request.clone.here else ()
+        known = None if request.begin else view.state.known.get(one.name)
+        scenes[one.name] = scanner.scan(one, walk.heads.get(one.name), known, probable, ending)
+    return scenes
+
+
+def _read_commits(walk: history.Walk, view: View, contents: Contents, merges: Merges, specs: list[str]) -> None:
+    """Read what the commits hold that the ledger does not have yet."""
+    new = [commit for commit in walk.commits if not _is_recorded(view, commit)]
+    for path in {touch.path for commit in new for touch in commit.touches}:
+        for paths in view.state.known.values():
+            if path in paths:
+                contents.assume(path, Content(paths[path].blob, paths[path].checksum))
+    contents.ask((t.path, blob) for c in new for t in c.touches for blob in (*t.before[:1], t.after))
+    merges.ask(new, specs)
+
+
+def _is_recorded(view: View, commit: history.Commit) -> bool:
+    return all(view.events("commit", commit.sha, touch.path) for touch in commit.touches)
+
+
+def _taken(waiting: notes.Waiting, walk: history.Walk, now: float) -> list[str]:
+    """Observations, notes whose commits are judged now, and old ones whose commit is nowhere."""
+    judged = [
+        note.path
+        for note in waiting.commits
+        if note.commit in walk.notes or (note.commit in walk.lone and now - note.noted > LONE)
+    ]
+    return [*judged, *(note.path for note in waiting.observations)]
+
+
+def _witness(request: Request, every: Sequence[git.Worktree], walk: history.Walk) -> Witness:
+    return Witness(
+        source=request.source,
+        here=request.clone.here.name if request.clone.here else None,
+        said=request.said,
+        notes=walk.notes,
+        settings={one.name: agent_setting(one) for one in every},
+        branches={one.name: git.branch_of(one.git_dir) for one in every},
+    )

@@ -1,0 +1,34 @@
+"""What to look at, and for whom: one function for each door through which somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agentsync.base import git
+from agentsync.base.settings import Settings
+from agentsync.ledger.log import LOCK_TIMEOUT
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to look at, for whom.
+
+    `worktrees`: those whose files are read (history is walked from all of them). `ending`: the operations whose last
+    hook is running. `rewritten`: new commits to those they replace. `said`: what AGENTSYNC_AGENT says of the files
+    here, where somebody asked explicitly. `asked`: consolidate by the manual rule. `begin`: the first look of all,
+    which takes the baseline. `budget`: bytes of ledger that may be replayed first; None: all.
+    """
+
+    clone: git.Clone
+    settings: Settings
+    source: str
+    worktrees: Sequence[git.Worktree]
+    now: float
+    ending: tuple[str, ...] = ()
+    rewritten: Mapping[str, list[str]] = field(default_factory=dict)
+    said: str | None = None
+    asked: bool = False
+    begin: bool = False
+    timeout: float = LOCK_TIMEOUT
+    budget: int | None = None
