@@ -138,7 +138,7 @@ def test_who_waited_for_the_lock_of_a_replaced_file_writes_into_the_new_one(ledg
     """Without the look at the path, the record would go into a file that nobody will ever read."""
     before = ten(ledger)
     script = (
-        "import sys; sys.path.insert(0, sys.argv[2]); import test_log as t\n"
+        "import sys; sys.path.insert(0, sys.argv[2]); from lab import ledgers as t\n"
         "print('waiting', flush=True); t.append(t.Ledger(sys.argv[1]), t.change(10))"
     )
     with ledger.transaction():
