@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 from lab.page import MISSING, Looking, Server, browser, edit, lively, serving, settled
-from lab.repo import Repo, seal
+from lab.repo import Repo, seal_off
 
 from agentsync.web.export import PAGE
 
@@ -30,7 +31,9 @@ NO_POLLING = (
 )
 FAST_POLLING = NO_POLLING.replace("? 0 :", "? real(f, 100, ...more) :")
 PASSATION = "docs/passation.md"
+TOKEN = "k+/=" * 10
 HOSTILE = "<img src=x onerror=alert(1)>.md"
+LONG = f"docs/{'a-very-long-name-' * 6}.md", f"{'x' * 120}.md"
 
 
 @pytest.fixture(scope="module")
@@ -61,29 +64,43 @@ def opened(chromium: Browser) -> Iterator[Opened]:
     assert [looking.trouble for looking in looked] == [[] for _ in looked]
 
 
-@pytest.fixture
-def repo(tmp_path: Path) -> Repo:
-    """The documents of the default configuration; nothing has changed."""
-    return settled(tmp_path / "repo")
+@contextmanager
+def shared(
+    factory: pytest.TempPathFactory,
+    fill: Callable[[Repo], None],
+    *options: str,
+    documents: tuple[str, ...] = (),
+    days: int = 0,
+) -> Iterator[Server]:
+    """A server for several tests, of a clone that has further `documents` and was set up so many days ago."""
+    with pytest.MonkeyPatch.context() as patch:
+        seal_off(patch, factory.mktemp("home"))
+        repo = settled(factory.mktemp("shared") / "repo", *documents, days=days)
+        fill(repo)
+        with serving(repo, *options) as made:
+            yield made
 
 
-@pytest.fixture
-def server(repo: Repo) -> Iterator[Server]:
-    """A server of a test's own: for those that change something."""
-    with serving(repo) as made:
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """For those that change something or stop the server."""
+    with shared(tmp_path_factory, lambda repo: None) as made:
         yield made
 
 
-@contextmanager
-def shared(factory: pytest.TempPathFactory, fill: Callable[[Repo], None], days: int = 0) -> Iterator[Server]:
-    """A server for all tests that only look."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**seal(factory.mktemp("home")), "CLAUDECODE": "", "AGENTSYNC_AGENT": ""}.items():
-            patch.setenv(name, value)
-        repo = settled(factory.mktemp("shared") / "repo", days=days)
-        fill(repo)
-        with serving(repo) as made:
-            yield made
+@pytest.fixture
+def server(changing: Server) -> Iterator[Server]:
+    """The same, with nothing pending; it runs again when the test is over."""
+    changing.repo.look(asked=True, now=time.time())
+    yield changing
+    if changing.process is None:
+        changing.start()
+
+
+@pytest.fixture
+def repo(server: Server) -> Repo:
+    """Its repository."""
+    return server.repo
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +126,29 @@ def told(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def busy(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Three weeks of several agents, with reports."""
     with shared(tmp_path_factory, lambda repo: lively(repo, days=13), days=20) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Documents with names that nobody expects, each changed."""
+
+    def fill(repo: Repo) -> None:
+        edit(repo, HOSTILE, GIT_AUTHOR_NAME="Eve &amp; Co")
+        for path in LONG:
+            edit(repo, path, "claude-code")
+
+    with shared(tmp_path_factory, fill, documents=(HOSTILE, *LONG)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that wants a token."""
+    file = tmp_path_factory.mktemp("guarded") / "token"
+    file.write_text(TOKEN)
+    file.chmod(0o600)
+    with shared(tmp_path_factory, lambda repo: None, "--token-file", str(file)) as made:
         yield made
 
 
@@ -263,7 +303,7 @@ class TestFollowing:
         page.evaluate("window.still = 'the same page'")
         edit(repo, "ROADMAP.md", "claude-code")
         wait(page, "#pending tbody tr", "ROADMAP.md")
-        wait(page, "#legend", "claude-code 1")
+        wait(page, "#legend", "claude-code")
         assert page.evaluate("window.still") == "the same page"
         assert page.locator("#announcer").inner_text() == "1 change is pending"
 
@@ -341,16 +381,6 @@ window.hide = (is) => { hidden = is; document.dispatchEvent(new Event("visibilit
 
 
 class TestToken:
-    TOKEN = "k+/=" * 10
-
-    @pytest.fixture
-    def guarded(self, repo: Repo, tmp_path: Path) -> Iterator[Server]:
-        file = tmp_path / "token"
-        file.write_text(self.TOKEN)
-        file.chmod(0o600)
-        with serving(repo, "--token-file", str(file)) as made:
-            yield made
-
     def test_without_the_token_it_says_how_to_give_it(self, guarded: Server, opened: Opened) -> None:
         page = opened(guarded).page
         wait(page, "#notice", "The server wants a token.")
@@ -358,33 +388,30 @@ class TestToken:
 
     def test_the_token_of_the_address_is_taken_and_not_left_there(self, guarded: Server, opened: Opened) -> None:
         """It stays for this tab, and no request carries it in its address."""
-        looking = opened(guarded, f"#token={self.TOKEN}")
+        looking = opened(guarded, f"#token={TOKEN}")
         live(looking.page)
         assert looking.page.url == guarded.page
         looking.page.reload()
         live(looking.page)
-        assert not any(quote(self.TOKEN) in url or self.TOKEN in url for url in looking.requests[1:])
+        assert not any(quote(TOKEN) in url or TOKEN in url for url in looking.requests[1:])
 
     def test_a_token_put_at_the_end_of_the_address_later_works_as_well(self, guarded: Server, opened: Opened) -> None:
         """That alone loads no page anew. A wrong one is told like none."""
         page = opened(guarded, "#token=wrong%").page
         wait(page, "#notice", "The server wants a token.")
-        page.evaluate(f"location.hash = 'token={self.TOKEN}'")
+        page.evaluate(f"location.hash = 'token={TOKEN}'")
         live(page)
         assert not page.locator("#notice").is_visible()
         assert page.url == guarded.page
 
 
 class TestStrangers:
-    def test_a_file_name_that_is_html_is_text(self, tmp_path: Path, opened: Opened) -> None:
-        repo = settled(tmp_path / "hostile", HOSTILE)
-        edit(repo, HOSTILE, GIT_AUTHOR_NAME="Eve &amp; Co")
-        with serving(repo) as server:
-            page = opened(server).page
-            wait(page, "#pending tbody tr", HOSTILE)
-            wait(page, "#files tbody tr", HOSTILE)
-            assert page.locator("img").count() == 0
-            assert "Eve &amp; Co" in page.locator("#pending tbody tr").inner_text()
+    def test_a_file_name_that_is_html_is_text(self, strange: Server, opened: Opened) -> None:
+        page = opened(strange).page
+        wait(page, "#pending tbody tr", HOSTILE)
+        wait(page, "#files tbody tr", HOSTILE)
+        assert page.locator("img").count() == 0
+        assert "Eve &amp; Co" in page.locator("#pending tbody tr").filter(has_text=HOSTILE).inner_text()
 
     @pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: file.name)
     def test_text_gets_in_as_text_only(self, file: Path) -> None:
@@ -479,17 +506,14 @@ class TestPeople:
         live(looking.page)
         assert looking.findings() == []
 
-    def test_no_width_needs_scrolling_sideways(self, tmp_path: Path, opened: Opened) -> None:
+    def test_no_width_needs_scrolling_sideways(self, strange: Server, opened: Opened) -> None:
         """Even with a name that has no place to break."""
-        repo = settled(tmp_path / "wide", f"docs/{'a-very-long-name-' * 6}.md", f"{'x' * 120}.md")
-        for one in repo.settings.watch[-2:]:
-            edit(repo, one.path, "claude-code")
-        with serving(repo) as server:
-            page = opened(server, locale="fr").page
-            live(page)
-            for width in (320, 360, 500, 769, 820, 961, 993, 1100, 1280):
-                page.set_viewport_size({"width": width, "height": 700})
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page = opened(strange, locale="fr").page
+        live(page)
+        wait(page, "#pending tbody tr", LONG[0])
+        for width in (320, 360, 500, 769, 820, 961, 993, 1100, 1280):
+            page.set_viewport_size({"width": width, "height": 700})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
     def test_who_wants_no_motion_gets_none(self, calm: Server, opened: Opened) -> None:
         page = opened(calm, reduced_motion="reduce").page
