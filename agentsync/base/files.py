@@ -119,18 +119,22 @@ def rewrite_cache(path: str, data: bytes) -> None:
     replace_file(path, data)
 
 
-def replace_file(path: str, data: bytes, mode: int = 0o644) -> None:
-    """Put `data` at `path`, whole or not at all."""
+def replace_file(path: str, data: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
+    """Put `data` at `path`, whole or not at all. `durable`: also if the power is cut, as all that is a user's."""
     temporary = f"{path}.{os.getpid()}.new"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         write_all(fd, data)
+        if durable:
+            os.fsync(fd)
     except OSError:
         os.unlink(temporary)
         raise
     finally:
         os.close(fd)
     os.replace(temporary, path)
+    if durable:
+        sync_folder(os.path.dirname(path) or ".")
 
 
 def sync_folder(path: str) -> None:
@@ -239,6 +243,7 @@ class Staged:
         try:
             os.fchmod(fd, mode)
             write_all(fd, self.data)
+            os.fsync(fd)  # a document must not come back empty from a power cut
         finally:
             os.close(fd)
         _libc()  # now: in a moment others may be waiting for us
@@ -342,7 +347,7 @@ def create(root: str, path: str, data: bytes) -> bool:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
     temporary = f"{root}/.agentsync/{os.path.basename(path)}.{os.getpid()}.new"
     os.makedirs(os.path.dirname(temporary), exist_ok=True)
-    replace_file(temporary, data)
+    replace_file(temporary, data, durable=True)
     try:
         os.link(temporary, f"{root}/{path}", follow_symlinks=False)
         return True

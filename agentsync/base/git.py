@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agentsync.base.errors import AgentsyncError, NotARepositoryError
@@ -81,11 +81,6 @@ def blob(name: str, *, cwd: str) -> bytes:
     """The bytes of a blob, by whatever name git knows it; nothing where there is none."""
     status, out = answer(["cat-file", "blob", name], cwd=cwd)
     return b"" if status else out
-
-
-def without_local(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment without what ties git to the repository that somebody's hook runs in."""
-    return {name: value for name, value in environ.items() if name not in _LOCAL}
 
 
 def _environment() -> dict[str, str]:

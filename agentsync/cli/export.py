@@ -45,7 +45,7 @@ def export(path: str) -> int:
 
 def _write(path: str, made: bytes) -> None:
     try:
-        files.replace_file(path, made)
+        files.replace_file(path, made, durable=True)
     except OSError as error:
         cause = error.strerror or ""
         raise AgentsyncError(

@@ -139,7 +139,7 @@ def write(clone: git.Clone, data: bytes | None) -> None:
             os.unlink(_path(clone))
         return
     os.makedirs(os.path.dirname(_path(clone)), exist_ok=True)
-    files.replace_file(_path(clone), data)
+    files.replace_file(_path(clone), data, durable=True)
 
 
 def _path(clone: git.Clone) -> str:

@@ -174,7 +174,7 @@ class _Work(contextlib.AbstractContextManager["_Work"]):
 
     def aside(self, path: str) -> str:
         """Where what is taken from `path` lies until all is done."""
-        aside = f"{path}.{os.getpid()}.old"
+        aside = f"{path}.{os.getpid()}-{len(self._asides)}.old"  # one path may be touched twice
         self._asides.append(aside)
         return aside
 
