@@ -95,8 +95,8 @@ def _notes(shown: Status) -> list[str]:
     lines += [f"waiting: {count(one.observations, 'observation')} in {clean(one.path)}" for one in shown.waiting]
     lines += not_recorded(shown.not_recorded)
     for one in shown.owed:
-        reason = one.reason or "its next hook, command or poll writes it"
-        lines.append(f"owed: the report in {clean(one.worktree)}: {clean(reason)}")
+        reason = one.reason or "the next git command there writes it"
+        lines.append(f"report not yet written in worktree {clean(one.worktree)}: {clean(reason)}")
     lines += [f"problem: {clean(one.about)}: {clean(one.problem)}" for one in shown.problems]
     return lines
 

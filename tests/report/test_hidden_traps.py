@@ -676,9 +676,10 @@ def without_program(lab: Lab, awk: str) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
-@pytest.mark.parametrize("awk", AWKS)
-@pytest.mark.parametrize("form", ["lf", "crlf", "bare", "bare-crlf"])
-@both
+@pytest.mark.parametrize(
+    ("awk", "form", "published"),
+    [(awk, form, number % 2 == 0) for awk in AWKS for number, form in enumerate(("lf", "crlf", "bare-crlf", "bare"))],
+)
 def test_without_the_program_reports_stay_out_of_commits(tmp_path: Path, awk: str, form: str, published: bool) -> None:
     """git is not broken, says nothing, and stores what it would store with the program."""
     text = TEXT.removesuffix("\n") if form.startswith("bare") else TEXT
@@ -873,14 +874,3 @@ def test_another_index_has_its_own_region(lab: Lab) -> None:
     assert lab.git("cat-file", "blob", f":{PATH}", env=env) == EDITED
     lab.git("add", PATH)
     assert region.find(lab.blob(""))
-
-
-def test_a_stash_with_untracked_files_takes_and_gives_back_the_edit_alone(lab: Lab) -> None:
-    edit(lab)
-    lab.write("new\n", "new.txt")
-    lab.git("stash", "-u")
-    lab.pay()
-    clean_tree(lab)
-    lab.git("stash", "pop")
-    assert lab.text() == EDITED
-    assert lab.status() == [f" M {PATH}", "?? new.txt"]
