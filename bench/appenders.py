@@ -25,7 +25,7 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, line BLOB
 def agentsync(folder: str, count: int) -> Iterator[None]:
     """As a look does it: lock, see what the others appended, stamp, chain, append, fdatasync."""
     ledger = Ledger(folder)
-    view = View(ledger, with_index=False)
+    view = View(ledger)
     mine: list[Event] = [event for _, event in events(count + 1)][1:]
     yield
     for event in mine:
@@ -37,7 +37,7 @@ def agentsync(folder: str, count: int) -> Iterator[None]:
 def changes(folder: str, count: int) -> Iterator[None]:
     """Edits beside a server, paced, each with an id of its own, and consolidations by whoever reaches the threshold."""
     ledger = Ledger(folder)
-    view = View(ledger, with_index=False).catch_up()
+    view = View(ledger).catch_up()
     settings = Settings()
     mine = [event for _, event in events(2 * count + 10, os.getpid()) if isinstance(event, Change)][:count]
     yield

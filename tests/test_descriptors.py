@@ -24,10 +24,10 @@ print(git.run(["rev-parse", "--is-inside-work-tree"], cwd=".").decode().strip())
 def test_looking_again_and_again_keeps_no_file_open(repo: Repo) -> None:
     """Each look of a poller or a server makes its view anew."""
     repo.begin()
-    for number in range(80):  # long enough for a checkpoint with its index
+    for number in range(80):  # long enough for the cache to be written
         repo.write(f"edit {number}\n")
         repo.look(asked=number % 10 == 9)
-    assert (Path(repo.clone().store) / "index").exists()
+    assert (Path(repo.clone().store) / "cache.sqlite").exists()
     names = [os.readlink(fd) for fd in Path("/dev/fd").iterdir() if os.path.lexists(fd)]
     assert not [name for name in names if name.startswith(str(repo.root))]
 

@@ -100,7 +100,7 @@ OF_USERS = {"agentsync/settings.json", "agentsync/pathspecs", "agentsync/ledger.
 
 class TestHowItWorks:
     def test_every_file_that_lies_in_git_s_directory_is_explained(self, repo: Repo) -> None:
-        """What hooks, a consolidation, a checkpoint and a poller leave behind."""
+        """What hooks, a consolidation, the cache and a poller leave behind."""
         repo.begin()
         repo.hooks()
         repo.commit("edited\n")
@@ -111,7 +111,7 @@ class TestHowItWorks:
         left |= {path.name for path in store.parent.iterdir() if path.name.startswith("agentsync-")}
         named = {name for row in in_table(text("how-it-works.md")) for name in re.findall(r"`([^`]+)`", row[0])}
         assert left <= named
-        assert {"ledger.jsonl", "checkpoint.json", "seen.json", "agentsync-report"} <= left
+        assert {"ledger.jsonl", "cache.sqlite", "agentsync-report"} <= left
 
 
 class TestConfiguration:

@@ -116,7 +116,7 @@ def report(number: int | None, as_json: bool) -> int:
     session = Session()
     settings = session.settings
     with patience("reading the ledger"):
-        found = newest(session.view(with_index=True), settings.report.keep if number is None else number)
+        found = newest(session.view(), settings.report.keep if number is None else number)
     if as_json:
         print_json([{**vars(one), "facts": [vars(fact) for fact in one.facts]} for one in found])
     elif found:

@@ -11,7 +11,7 @@ from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 from agentsync.status import Shown, up_to_date
 
-LONG = 4 << 20  # bytes without a checkpoint that take about a quarter of a second
+LONG = 4 << 20  # bytes without a cache that take about a quarter of a second
 
 
 class Session:
@@ -46,20 +46,19 @@ class Session:
         if self.problem:
             config.load(config.config_path(self.clone, self.here))
 
-    def view(self, *, with_index: bool = False) -> View:
+    def view(self) -> View:
         """The ledger, replayed. Raises AgentsyncError where nothing was set up."""
-        view = View(Ledger(self.clone.store), with_index=with_index)
+        view = View(Ledger(self.clone.store))
         if view.ledger.size() - view.cursor.offset > LONG:
-            view = self._catch_up(view)
+            self._replay(view)
         view.catch_up()
         if view.state.since is None:
             raise not_set_up()
         return view
 
-    def shown(self, *, with_index: bool = False) -> Shown:
+    def shown(self) -> Shown:
         """The ledger and what lies around it, after what waits was taken in. Raises AgentsyncError as `view` does."""
-        view = self.view(with_index=with_index)
-        return up_to_date(self.clone, self.settings, self.problem, view=view)
+        return up_to_date(self.clone, self.settings, self.problem, view=self.view())
 
     def check_set_up(self) -> None:
         """Raise AgentsyncError where nothing was set up; the ledger is not replayed for that."""
@@ -67,16 +66,13 @@ class Session:
             raise not_set_up()
 
     @staticmethod
-    def _catch_up(view: View) -> View:
-        """Replay a long stretch once for all who come after: with a checkpoint at its end."""
+    def _replay(view: View) -> None:
+        """Replay a long stretch once for all who come after: what comes of it is kept."""
         from agentsync.cli.patience import patience
 
-        if view.index is None:
-            view = View(view.ledger)
-        with patience("replaying the ledger", lambda: view.cursor.offset / max(view.ledger.size(), 1)):
+        with patience("replaying the ledger", lambda: view.reached / max(view.ledger.size(), 1)):
             view.catch_up()
             view.save()
-        return view
 
 
 def enter(directory: str) -> None:

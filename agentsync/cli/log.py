@@ -19,7 +19,7 @@ from agentsync.cli.output import clean, escape_json, print_json, say, warn
 from agentsync.cli.tables import Table, show
 from agentsync.cli.words import count, moment, not_recorded, short, who
 from agentsync.ledger import history
-from agentsync.ledger.log import Ledger
+from agentsync.ledger.log import Follower, Ledger
 
 PAGE = 500  # rows aligned with each other; a million are not kept in memory
 PAUSE = 0.5  # seconds between two looks of --follow
@@ -141,19 +141,14 @@ def _words(entry: history.Entry) -> tuple[str, str, str]:
 
 def _follow(ledger: Ledger, asked: history.Filter, style: Style) -> int:
     """Print what is appended, until somebody presses control-C or reads no more."""
-    at, inode = ledger.size(), ledger.inode()
+    follower = Follower(ledger)
     while True:
         sys.stdout.flush()
         time.sleep(PAUSE)
-        if ledger.inode() != inode or ledger.size() < at:
-            at, inode = 0, ledger.inode()
-        new = []
-        for offset, line in ledger.lines(at):
-            at = offset + len(line) + 1
-            entry = history.entry_of(line)
-            if entry and asked.takes(entry):
-                new.append(entry)
-        _show_new(new, style)
+        if follower.is_lost():
+            follower = Follower(ledger, 0)
+        entries = (history.entry_of(line) for _, line in follower.new())
+        _show_new([entry for entry in entries if entry and asked.takes(entry)], style)
 
 
 def _show_new(entries: Iterable[history.Entry], style: Style) -> None:

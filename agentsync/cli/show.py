@@ -34,7 +34,7 @@ def show_record(id_: str, as_json: bool, raw: bool) -> int:
     """
     session = Session()
     with patience("reading the ledger"):
-        now = session.shown(with_index=True)
+        now = session.shown()
         view = now.view
         event, line = history.find(view.ledger, now.survey.waiting, id_)
         commits = history.commits_of(view, event.id) if isinstance(event, Change) else []

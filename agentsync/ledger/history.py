@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentsync.base.errors import AgentsyncError
-from agentsync.ledger.backwards import newest_lines
 from agentsync.ledger.events import (
     CLOCK_ZERO,
     Attribution,
@@ -15,7 +14,6 @@ from agentsync.ledger.events import (
     Consolidation,
     DamagedError,
     Event,
-    decode,
     flatten,
     from_rfc3339,
     parse,
@@ -118,7 +116,7 @@ def newest(
     for event in reversed([event for one in waiting for event in one.events]):
         flat = flatten(event)
         yield _entry(flat, event, waiting={**flat, "waiting": True})
-    for _, line in newest_lines(ledger, end):
+    for _, line in ledger.newest_lines(end):
         found = entry_of(line)
         if found is None or found.seq >= last.get(found.writer, found.seq + 1):
             continue  # damaged, or it stands twice
@@ -210,18 +208,11 @@ def owner_today(event: Event, commits: Iterable[Attribution]) -> str | None:
 
 
 def commits_of(view: View, id_: str) -> list[Attribution]:
-    """The commits that carry a change, oldest first. The view needs its index."""
+    """The commits that carry a change, oldest first."""
     return [event for event in reversed(view.events("attributed", id_)) if isinstance(event, Attribution)]
 
 
 def covering(view: View, id_: str) -> Consolidation | None:
-    """The consolidation that covers a change; None while it is pending. The view needs its index."""
-    if view.index is None or id_ in view.state.pending:
-        return None
-    needle = f'"{id_}"'.encode()
-    for offset in view.index.offsets(("id", id_))[-1:]:
-        for _, line in view.ledger.lines(offset):  # the next consolidation after a change covers it
-            if b'"kind":"consolidation"' in line and needle in line:
-                event = decode(line)[1]
-                return event if isinstance(event, Consolidation) else None
-    return None
+    """The consolidation that covers a change; None while it is pending."""
+    found = [event for event in view.events("covered", id_) if isinstance(event, Consolidation)]
+    return found[-1] if found else None

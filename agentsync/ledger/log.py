@@ -1,4 +1,4 @@
-"""The ledger's file: append under a lock, read from an offset, repair a torn tail.
+"""The ledger's file: append under a lock, read forwards, backwards and as it grows, repair a torn tail.
 
 The order of an append: open, lock, is the file at the path still the one that is open, cut a torn tail (kept beside),
 one write of whole lines, fdatasync, look at the path once more. Only then is the record acknowledged. Whoever waited
@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 
 from agentsync.base import files, strict_json
@@ -21,10 +22,21 @@ from agentsync.ledger.events import is_writer
 LOCK_TIMEOUT = 2.0  # seconds that a hook waits; then what it saw stays a note
 BLOCK = 1 << 20  # bytes read at once
 LINE = 1 << 12  # bytes that most lines have less than
+FIRST, LARGEST = 1 << 15, 1 << 22  # bytes read at a time from the end: a few lines are asked for most often
+NO_LINE = "0" * 64  # the `prev` of the first line
 
 
 class ReplacedError(Exception):
     """The file at the ledger's path is not the one that was written to: append again, with the same ids."""
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a line ends: the offset after its newline, its length without that, and its hash."""
+
+    offset: int = 0
+    length: int = 0
+    prev: str = NO_LINE
 
 
 class Ledger:
@@ -35,18 +47,46 @@ class Ledger:
         self.path = f"{store}/ledger.jsonl"
 
     def size(self) -> int:
-        """Bytes in the file; 0 where there is none."""
-        try:
-            return os.stat(self.path, follow_symlinks=False).st_size
-        except FileNotFoundError:
-            return 0
+        """Bytes in the file; 0 where there is none. Raises LedgerError."""
+        found = self._stat()
+        return found.st_size if found else 0
 
     def inode(self) -> int:
-        """Which file it is; 0 where there is none."""
+        """Which file it is; 0 where there is none. Raises LedgerError."""
+        found = self._stat()
+        return found.st_ino if found else 0
+
+    def _stat(self) -> os.stat_result | None:
         try:
-            return os.stat(self.path, follow_symlinks=False).st_ino
+            return os.stat(self.path, follow_symlinks=False)
         except FileNotFoundError:
-            return 0
+            return None
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    def _open(self) -> int | None:
+        """The file, open for reading; None if there is none. What else is in the way is told, and proves nothing."""
+        try:
+            return os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    def holds(self, end: End) -> bool:
+        """Whether such a line still ends there. Raises LedgerError."""
+        if not end.offset:
+            return True
+        fd = self._open()
+        if fd is None:
+            return False
+        try:
+            line = os.pread(fd, end.length + 1, end.offset - end.length - 1)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        finally:
+            os.close(fd)
+        return line[-1:] == b"\n" and line_hash(line[:-1]) == end.prev
 
     def lines(self, offset: int = 0) -> Iterator[tuple[int, bytes]]:
         """Each whole line from `offset` on, without its newline, with its own offset. A torn tail is not a line yet."""
@@ -58,12 +98,9 @@ class Ledger:
 
     def blocks(self, offset: int = 0, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
         """The same as pieces of whole lines, of about `size` bytes each."""
-        try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except FileNotFoundError:
+        fd = self._open()
+        if fd is None:
             return
-        except OSError as error:
-            raise unreadable(self.path, error) from None
         try:
             rest = b""
             os.lseek(fd, offset, os.SEEK_SET)
@@ -79,6 +116,23 @@ class Ledger:
             raise unreadable(self.path, error) from None
         finally:
             os.close(fd)
+
+    def newest_lines(self, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Each whole line (that begins before the offset `end`), with its offset, newest first. Raises LedgerError."""
+        fd = self._open()
+        if fd is None:
+            return
+        try:
+            yield from _backwards(fd, os.fstat(fd).st_size if end is None else end)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        finally:
+            os.close(fd)
+
+    def end(self) -> int:
+        """The offset after the last whole line; what follows is being written or torn. Raises LedgerError."""
+        offset, line = next(self.newest_lines(), (0, None))
+        return 0 if line is None else offset + len(line) + 1
 
     def line_at(self, offset: int) -> bytes:
         """The line that begins at `offset`."""
@@ -101,6 +155,48 @@ class Ledger:
         name = f"clone-{os.urandom(5).hex()}"
         files.replace_file(path, strict_json.dumps({"writer": name, **here}).encode() + b"\n")
         return name
+
+
+def _backwards(fd: int, end: int) -> Iterator[tuple[int, bytes]]:
+    rest, size, whole = b"", FIRST, False
+    while end > 0:
+        begin = max(0, end - size)
+        block = os.pread(fd, end - begin, begin) + rest
+        end, size = begin, min(size * 2, LARGEST)
+        head, *lines = block.split(b"\n")
+        at = begin + len(block)
+        for number, line in enumerate(reversed(lines)):
+            at -= len(line)
+            if whole or number:  # what follows the last newline is no line yet
+                yield at, line
+            at -= 1
+        whole = whole or bool(lines)
+        rest = head
+    if whole:
+        yield 0, rest
+
+
+class Follower:
+    """Reads what is appended, each line once. Asking costs a `stat` while there is nothing.
+
+    It begins at an offset, or at the ledger's end.
+    """
+
+    def __init__(self, ledger: Ledger, offset: int | None = None) -> None:
+        self.ledger = ledger
+        self.inode = ledger.inode()
+        self.offset = ledger.end() if offset is None else offset
+
+    def is_lost(self) -> bool:
+        """Whether another file is the ledger now, or it was shortened. Raises LedgerError."""
+        return self.ledger.inode() != self.inode or self.ledger.size() < self.offset
+
+    def new(self) -> Iterator[tuple[int, bytes]]:
+        """The whole lines since, with their offsets. Raises LedgerError."""
+        if self.ledger.size() > self.offset:
+            for offset, line in self.ledger.lines(self.offset):
+                self.offset = offset + len(line) + 1
+                yield offset, line
 
 
 class Transaction:
@@ -178,9 +274,6 @@ class Transaction:
 def line_hash(line: bytes) -> str:
     """What the next record's `prev` has to be: SHA-256, in hex, of a line without its newline."""
     return sha256(line).hexdigest()
-
-
-NO_LINE = "0" * 64  # the `prev` of the first line
 
 
 def unreadable(path: str, error: OSError) -> LedgerError:

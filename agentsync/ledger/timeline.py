@@ -9,12 +9,15 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from agentsync.ledger.events import Attribution, Change, Consolidation, to_rfc3339
+from agentsync.ledger.events import Attribution, Change, Consolidation, DamagedError, decode, to_rfc3339
+from agentsync.ledger.log import Follower, Ledger
+from agentsync.ledger.view import Cursor, Tally
 
 Span = tuple[str, str]  # the first hour and the last
 
 
 HOUR = 3600  # seconds
+STEP = 1 << 16  # bytes that are read through rather than halved
 AN_HOUR, A_DAY = len("2025-10-10T15"), len("2025-10-10")  # of a time in UTC; these sort as text
 HOURS = 30 * 24  # hours kept, of those in which something happened
 FILES = 500  # documents kept, those that changed last
@@ -172,3 +175,51 @@ def _shorten(entries: dict[str, Any], longest: int) -> None:
 def _drop_oldest(hours: dict[str, Any], longest: int) -> None:
     for hour in sorted(hours)[:-longest]:
         del hours[hour]
+
+
+class Recent:
+    """The timeline of a ledger, kept up to date; what is older is not read. Not for two threads at once."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.follower: Follower | None = None
+
+    def catch_up(self, now: float) -> Recent:
+        """Take in what has been appended since; `now` is in seconds since 1970. Raises LedgerError."""
+        if self.follower is None or self.follower.is_lost():
+            self.follower = Follower(self.ledger, offset_at(self.ledger, now - HOURS * HOUR))
+            self.timeline, self.tally = Timeline(), Tally(Cursor())
+        for offset, line in self.follower.new():
+            event = self.tally.add(offset, line)
+            if event:
+                self.timeline.add(event)
+        return self
+
+    def to_json(self, now: float) -> dict[str, Any]:
+        """The timeline as it is shown at `now`."""
+        return to_json(self.timeline, now)
+
+
+def offset_at(ledger: Ledger, since: float) -> int:
+    """An offset of a line that no record of `since` (seconds since 1970) or later stands before.
+
+    Found by halving, as the clock of the records never goes back.
+    """
+    low, high = 0, ledger.size()
+    while high - low > STEP:
+        middle = (low + high) // 2
+        lines = ledger.lines(middle)
+        next(lines, None)  # the end of a line
+        at, line = next(lines, (high, b""))
+        recorded = _recorded(line)
+        if recorded is None or at >= high:
+            break
+        low, high = (at, high) if recorded < since else (low, middle)
+    return low
+
+
+def _recorded(line: bytes) -> float | None:
+    try:
+        return int(decode(line)[0].clock[:12], 16) / 1000
+    except DamagedError:
+        return None

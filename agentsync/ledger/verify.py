@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from agentsync.ledger import watermark
+from agentsync.ledger import index, watermark
+from agentsync.ledger.cache import NAME, Cache
 from agentsync.ledger.events import CLOCK_ZERO, DamagedError, Event, Stamp, decode
 from agentsync.ledger.log import NO_LINE, Ledger, line_hash
+from agentsync.ledger.state import Fold, State
+from agentsync.ledger.view import Cursor, Tally, load, records
 
 KEPT = 1000  # findings; of more, the number is told
 
@@ -57,6 +61,8 @@ def verify(ledger: Ledger) -> Verified:
     _look_at_end(ledger, audit.verified)
     for notice in watermark.notices(ledger):
         audit.verified.found(0, notice.offset, watermark.explain(notice))
+    if what := _wrong_cache(ledger):
+        audit.verified.found(0, 0, f"cache: {what} is not what a replay gives; delete {NAME} beside the ledger")
     return audit.verified
 
 
@@ -99,6 +105,22 @@ class _Audit:
     def doubled(self) -> bool:
         """Whether two ids seem to be the same."""
         return len(set(self.ids)) != len(self.ids)
+
+
+def _wrong_cache(ledger: Ledger) -> str:
+    """What of the cache a replay up to the same line does not give; what is not believed is as good as missing."""
+    cache = Cache(ledger.store)
+    saved = load(ledger, cache)
+    fold, tally, entries = Fold(State()), Tally(Cursor()), index.Buckets()
+    for offset, event in records(ledger, tally, saved.cursor.offset):
+        fold.add(event)
+        index.add(entries, event, offset)
+    if (tally.cursor(), fold.state()) != (saved.cursor, saved.state):
+        return "the state"
+    with suppress(index.LostError):
+        if index.differs(entries, index.root_of(saved.root, cache), cache):
+            return "the index"
+    return ""
 
 
 def _wrong_chain(stamp: Stamp, prev: str) -> str:

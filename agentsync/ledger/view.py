@@ -1,41 +1,37 @@
 """The ledger seen from its newest line: folded state, the cursor it is valid for, and an index of what is not state.
 
-The checkpoint (`checkpoint.json`: cursor and state; `index`: where a record lies) saves the replay of old lines.
-It may be deleted at any time. It is never what makes the program correct: a checkpoint that does not fit the ledger is
-thrown away and made anew.
+The cache saves the replay of old lines. It is never what makes the program correct: what does not fit the ledger is
+passed over and made anew.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
-from agentsync.base import files, strict_json
+from agentsync.base import strict_json
 from agentsync.base.crash import crash
-from agentsync.base.errors import LockedError
-from agentsync.ledger.events import CLOCK_ZERO, Attribution, Change, Consolidation, DamagedError, Event, decode
-from agentsync.ledger.log import NO_LINE, Ledger, line_hash
-from agentsync.ledger.positions import Positions, SpoiltError, add, hash_of, reach_of
+from agentsync.ledger import index
+from agentsync.ledger.cache import Cache, Reading, Update
+from agentsync.ledger.events import CLOCK_ZERO, Consolidation, DamagedError, Event, decode
+from agentsync.ledger.index import Buckets, LostError, keys
+from agentsync.ledger.log import End, Ledger, line_hash
 from agentsync.ledger.state import Consolidated, Fold, Known, Latest, Pending, Shelved, State
 
-FORMAT = 4  # another one is thrown away
-INDEX = "index"
+PIECE = "state"  # of the cache
 RECENT = 64  # consolidations that are found without reading the ledger
-LOCK = "checkpoint.lock"
-STRIDE = 32  # records after which a checkpoint is worth writing
-CHUNK = 50_000  # records between two checkpoints of a long catching up
+STRIDE = 32  # records after which the cache is worth writing
 PROBLEMS = 20  # damaged lines kept by offset; `verify` lists them all
 
 
 @dataclass(frozen=True)
-class Cursor:
-    """How far the ledger is folded: bytes, the last line's hash and length, and what the next record's stamp needs."""
+class Cursor(End):
+    """How far the ledger is folded, and what the next record's stamp needs."""
 
-    offset: int = 0
-    prev: str = NO_LINE
-    length: int = 0
     clock: str = CLOCK_ZERO
     writers: dict[str, int] = field(default_factory=dict)  # the last `seq` of each
     records: int = 0
@@ -44,82 +40,50 @@ class Cursor:
     consolidations: tuple[int, ...] = ()  # offsets of the newest
 
 
-class IndexLostError(Exception):
-    """The index on disk is gone, damaged, or knows less than the checkpoint says."""
+@dataclass(frozen=True)
+class Saved:
+    """What the cache has: a state, the cursor it is valid for, and the digest of the index's root; `digest` of all."""
+
+    cursor: Cursor = field(default_factory=Cursor)
+    state: State = field(default_factory=State)
+    root: str = ""
+    digest: str = ""
 
 
 class View:
-    """State and index after every line up to `cursor.offset`. `with_index=False` for those who only show the state."""
+    """State and index after every line up to `cursor.offset`. Raises LedgerError where the ledger cannot be read."""
 
-    def __init__(self, ledger: Ledger, *, with_index: bool = True) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+        self.cache = Cache(ledger.store)
         self.inode = ledger.inode()
-        self.cursor, self.state = _load(ledger, self.inode) or (Cursor(), State())
-        self.saved = self.cursor
-        self.index = Index(ledger, self.cursor.offset) if with_index else None
+        self._spoilt = ""  # the digest of a cache whose index was lost
+        self._root: bytes | None = None
+        self._adopt(load(ledger, self.cache))
+        self.cursor, self.state = self.saved.cursor, self.saved.state
+        self.reached = self.cursor.offset  # while it catches up
 
     def catch_up(self) -> View:
-        """Fold what has been appended since. Long stretches are checkpointed on the way."""
+        """Fold what has been appended since."""
         inode = self.ledger.inode()
-        if inode != self.inode or self.ledger.size() < self.cursor.offset:
+        if inode != self.inode or not self.ledger.holds(self.cursor):
             self.inode = inode
-            self._begin_anew()
-        while self._fold(self.ledger.lines(self.cursor.offset)) == CHUNK:
-            self.save()
-        return self
-
-    def _begin_anew(self) -> None:
-        self.cursor, self.state, self.saved = Cursor(), State(), Cursor()
-        if self.index:
-            self.index = Index(self.ledger, 0)
-
-    def _fold(self, lines: Iterable[tuple[int, bytes]]) -> int:
+            self._adopt(Saved())
+            self.cursor, self.state = Cursor(), State()
         fold, tally = Fold(self.state), Tally(self.cursor)
-        taken = 0
-        for offset, line in lines:
-            event = tally.add(offset, line)
-            if event:
-                fold.add(event)
-                if self.index:
-                    self.index.add(event, offset)
-            taken += 1
-            if taken == CHUNK and self.index:
-                break
-        self.cursor, self.state = tally.cursor(), fold.state()
-        return taken
-
-    def save_if_worth(self) -> None:
-        """Write it if so much has come since the last checkpoint that the next reader would feel it."""
-        if self.cursor.records - self.saved.records >= STRIDE:
-            self.save()
-
-    def save(self) -> None:
-        """Write the checkpoint; index first, so that it is never behind. Failing costs time, nothing else."""
-        if self.index is None:
-            return
-        try:
-            # Two at once would pull the index from under each other. Whoever comes second leaves it to the first.
-            with files.Locked(f"{self.ledger.store}/{LOCK}", 0, "the checkpoint"):
-                self._save(self.index)
-        except (OSError, LockedError):
-            return
-
-    def _save(self, index: Index) -> None:
-        if not index.save(self.saved.offset, self.cursor.offset):
-            return
-        crash("checkpoint")
-        flat = {"format": FORMAT, "inode": self.inode, "cursor": vars(self.cursor), "state": vars(self.state)}
-        files.replace_file(
-            _path(self.ledger), json.dumps(flat, default=_values, separators=(",", ":"), ensure_ascii=False).encode()
-        )
-        self.saved = self.cursor
+        for offset, event in records(self.ledger, tally):
+            fold.add(event)
+            self.reached = offset
+        if tally.offset != self.cursor.offset:
+            self.cursor, self.state = tally.cursor(), fold.state()
+        return self
 
     def consolidations(self, newest: int) -> list[Consolidation]:
         """The newest consolidations (0: all), newest first."""
         every = sum(self.state.consolidations.values())
         offsets: Iterable[int] = self.cursor.consolidations[-newest:]
         if newest == 0 or min(newest, every) > len(self.cursor.consolidations):
-            offsets = [at for at, line in self.ledger.lines() if MARK in line and at < self.cursor.offset][-newest:]
+            offsets = [at for at, line in self.ledger.lines() if _MARK in line and at < self.cursor.offset][-newest:]
         events = (self.event_at(offset) for offset in offsets)
         return [event for event in events if isinstance(event, Consolidation)][::-1]
 
@@ -131,37 +95,80 @@ class View:
             return None
 
     def events(self, *key: str) -> list[Event]:
-        """The events under an index key (see `keys`), newest first."""
-        if self.index is None:
-            raise ValueError("this view has no index")
-        try:
-            return self._events(self.index, key)
-        except IndexLostError:
-            self.index = self._reindexed()
-            return self._events(self.index, key)
+        """The events under an index key (see `index.keys`), newest first."""
+        return [event for _, event in self.placed(*key)]
 
-    def _events(self, index: Index, key: tuple[str, ...]) -> list[Event]:
+    def placed(self, *key: str) -> list[tuple[int, Event]]:
+        """The same with their offsets."""
+        with suppress(LostError):
+            return self._placed(key)
+        found = load(self.ledger, self.cache)  # others may have saved meanwhile
+        with suppress(LostError):
+            self._adopt(found)
+            return self._placed(key)
+        self._spoilt = found.digest
+        self._adopt(Saved())
+        return self._placed(key)
+
+    def _placed(self, key: tuple[str, ...]) -> list[tuple[int, Event]]:
+        if self._root is None:
+            self._root = index.root_of(self.saved.root, self.cache)
+        for offset, event in records(self.ledger, self._indexed, self.cursor.offset):
+            index.add(self._recent, event, offset)
         found = []
-        for offset in index.offsets(key):
-            try:
-                event = decode(self.ledger.line_at(offset))[1]
-            except (DamagedError, StopIteration):
-                raise IndexLostError from None  # no record begins where the index says
-            if event and key in keys(event):  # the index holds hashes of keys
-                found.append(event)
+        for offset in sorted(index.find(key, self._root, self.cache, self._recent), reverse=True):
+            if offset >= self.cursor.offset:
+                continue  # of those who have saved more
+            there = self.event_at(offset)
+            if there is None:
+                raise LostError
+            if key in keys(there):  # the index holds hashes of keys
+                found.append((offset, there))
         return found
 
-    def _reindexed(self) -> Index:
-        """An index made from the ledger alone, up to where the state is; the next `save` replaces the one on disk."""
-        index, tally = Index(self.ledger, 0), Tally(Cursor())
-        for offset, line in self.ledger.lines():
-            if offset >= self.cursor.offset:
-                break
-            event = tally.add(offset, line)
-            if event:
-                index.add(event, offset)
-        self.saved = Cursor()
-        return index
+    def _adopt(self, saved: Saved) -> None:
+        """Begin the index with what is saved; `_recent` are the entries of what comes after it."""
+        self.saved = saved
+        self._root = None
+        self._indexed = Tally(saved.cursor)
+        self._recent: Buckets = {}
+
+    def save_if_worth(self) -> None:
+        """Write the cache if so much has come since that the next reader would feel it."""
+        if self.cursor.records - self.saved.cursor.records >= STRIDE:
+            self.save()
+
+    def save(self) -> None:
+        """Write the cache. Failing costs time, nothing else."""
+        found = load(self.ledger, self.cache)
+        known = found.digest and found.digest != self._spoilt
+        if known and found.cursor.offset >= self.cursor.offset:
+            self._adopt(found)
+            return
+        for before in (found, Saved()) if known else (Saved(),):
+            with suppress(LostError):
+                self._save_after(before)
+                return
+
+    def _save_after(self, before: Saved) -> None:
+        """Write what came after `before`, unless others write meanwhile. Raises LostError."""
+        stands = _digest(self.cache)
+        more: Buckets = {}
+        for offset, event in records(self.ledger, Tally(before.cursor), self.cursor.offset):
+            index.add(more, event, offset)
+        done: list[Saved] = []
+
+        def act(update: Update) -> None:
+            if _digest(update) != stands:
+                return
+            saved = Saved(self.cursor, self.state, index.save(update, more, before.root))
+            data = _encode(saved, self.inode)
+            update.write({PIECE: data})
+            crash("cache")
+            done.append(replace(saved, digest=sha256(data).hexdigest()))
+
+        if self.cache.update(act) and done:
+            self._adopt(done[0])
 
 
 class Tally:
@@ -198,10 +205,10 @@ class Tally:
             return self.start
         return Cursor(
             self.offset,
-            line_hash(self.last),
             len(self.last),
+            line_hash(self.last),
             self.clock,
-            self.writers,
+            dict(self.writers),
             self.records,
             tuple(self.damaged),
             self.unknown,
@@ -209,102 +216,46 @@ class Tally:
         )
 
 
-MARK = b'"kind":"consolidation"'
+def records(ledger: Ledger, tally: Tally, until: int | None = None) -> Iterator[tuple[int, Event]]:
+    """The events after a tally, up to the offset `until`, with their offsets; the tally takes them in."""
+    if tally.offset == until:
+        return
+    for offset, line in ledger.lines(tally.offset):
+        if until is not None and offset >= until:
+            return
+        event = tally.add(offset, line)
+        if event:
+            yield offset, event
 
 
-def keys(event: Event) -> list[tuple[str, ...]]:
-    """Under which keys an event can be found again. A new question to the ledger's past is one line here."""
-    found: list[tuple[str, ...]] = [("id", event.id)]
-    if isinstance(event, Attribution) and event.reason == "noted":
-        found.append(("noted", event.commit, event.file_path))
-    elif isinstance(event, (Change, Attribution)) and event.commit is not None:
-        found.append(("commit", event.commit, event.file_path))
-        found.append(("from", event.file_path, event.old_blob or ""))
-        found.append(("at", event.file_path, event.timestamp))
-    if isinstance(event, Attribution):
-        found.extend(("attributed", id_) for id_ in event.event_ids)
-        found.extend(("carried", commit, event.file_path) for commit in event.carried_from)
-    return found
+def load(ledger: Ledger, cache: Cache) -> Saved:
+    """What the cache has, if it fits the ledger: the same file, and the line it ends with is still there."""
+    data = cache.read(PIECE)
+    if data is None:
+        return Saved()
+    try:
+        flat = strict_json.loads(data.decode())
+        tuples = {name: tuple(flat["cursor"][name]) for name in ("damaged", "consolidations")}
+        saved = Saved(
+            Cursor(**{**flat["cursor"], **tuples}), _state(flat["state"]), flat["root"], sha256(data).hexdigest()
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Saved()  # of another version
+    return saved if flat["inode"] == ledger.inode() and ledger.holds(saved.cursor) else Saved()
 
 
-class Index:
-    """Key to offsets: what is new in memory, what is old in a table on disk.
+def _digest(cache: Reading) -> str:
+    return sha256(cache.read(PIECE) or b"").hexdigest()
 
-    `old`: every line before this offset is found in the table alone.
-    """
 
-    def __init__(self, ledger: Ledger, old: int) -> None:
-        self.path = f"{ledger.store}/{INDEX}"
-        self.old = old
-        self.new: dict[tuple[str, ...], list[int]] = {}
-
-    def add(self, event: Event, offset: int) -> None:
-        """Remember where an event lies."""
-        for key in keys(event):
-            self.new.setdefault(key, []).append(offset)
-
-    def offsets(self, key: tuple[str, ...]) -> list[int]:
-        """Where events under the key may lie, newest first. Raises IndexLostError."""
-        found = set(self.new.get(key, ()))
-        if self.old:
-            found.update(self._stored(hash_of(key)))
-        return sorted(found, reverse=True)
-
-    def _stored(self, hash_: bytes) -> list[int]:
-        try:
-            # Opened for each question: a program that runs for weeks makes many views and closes none.
-            with Positions(self.path) as table:
-                if table.reach < self.old:
-                    raise IndexLostError
-                return table.find(hash_)
-        except (OSError, SpoiltError):
-            raise IndexLostError from None
-
-    def save(self, since: int, until: int) -> bool:
-        """Move what is new, which begins at `since`, into the table. False if that was not possible.
-
-        The table may reach beyond `since`: somebody was killed before the checkpoint was written.
-        """
-        rows = {(hash_of(key), offset) for key, offsets in self.new.items() for offset in offsets}
-        try:
-            if since and reach_of(self.path) < since:
-                return False
-            add(self.path, rows, until, anew=since == 0)
-        except (OSError, SpoiltError):
-            return False
-        self.new.clear()
-        self.old = until
-        return True
+def _encode(saved: Saved, inode: int) -> bytes:
+    flat = {"inode": inode, "cursor": vars(saved.cursor), "state": vars(saved.state), "root": saved.root}
+    return json.dumps(flat, default=_values, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _values(value: object) -> list[object]:
     """A frozen value as an array."""
     return list(vars(value).values())
-
-
-def _path(ledger: Ledger) -> str:
-    return f"{ledger.store}/checkpoint.json"
-
-
-def _load(ledger: Ledger, inode: int) -> tuple[Cursor, State] | None:
-    """The checkpoint, if it fits the ledger: same file, and the line it ends with is still there."""
-    try:
-        flat = strict_json.load(_path(ledger))
-        said = flat["cursor"]
-        tuples = {name: tuple(said[name]) for name in ("damaged", "consolidations")}
-        cursor = Cursor(**{**said, **tuples})
-        if flat["format"] != FORMAT or flat["inode"] != inode or not _ends_there(ledger, cursor):
-            return None
-        return cursor, _state(flat["state"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def _ends_there(ledger: Ledger, cursor: Cursor) -> bool:
-    with open(ledger.path, "rb") as file:
-        file.seek(max(0, cursor.offset - cursor.length - 1))
-        line = file.read(cursor.length + 1)
-    return line[-1:] == b"\n" and line_hash(line[:-1]) == cursor.prev
 
 
 def _state(flat: dict[str, Any]) -> State:
@@ -331,3 +282,6 @@ def _known(values: list[Any]) -> Known:
 def _shelved(values: list[Any]) -> Shelved:
     blob, edits = values
     return Shelved(blob, tuple(edits))
+
+
+_MARK = b'"kind":"consolidation"'

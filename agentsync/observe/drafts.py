@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agentsync.ledger.events import Attribution, Baseline, Change, Event
+from agentsync.ledger.index import keys
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.state import Fold, Known, Shelved
-from agentsync.ledger.view import View, keys
+from agentsync.ledger.view import View
 
 
 class Drafts:

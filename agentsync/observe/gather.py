@@ -50,7 +50,7 @@ def gather(request: Request, view: View) -> Gathered:
     """Ask git and read files, as far as the view does not know them already."""
     clone, every, specs = request.clone, git.worktrees(request.clone), pathspecs(request.settings)
     waiting = notes.waiting(clone, every, request.now)
-    seen = history.Seen(view.ledger)
+    seen = history.Seen(view)
     walk = history.walk(clone, every, specs, sorted({*view.state.tips, *seen.read()}), request.ending, waiting.commits)
     contents = Contents(clone.common_dir, request.settings.report.path, hex_length(clone.common_dir))
     answers = Answers(clone.common_dir, walk, contents)

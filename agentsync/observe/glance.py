@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import md5
 from typing import Any
 
-from agentsync.base import files, git, strict_json
+from agentsync.base import files, git
 from agentsync.base.globs import is_glob
 from agentsync.base.settings import Settings, type_of, watched
+from agentsync.ledger.cache import Cache
 from agentsync.ledger.events import event_type
 from agentsync.ledger.state import Known, State
 from agentsync.observe.contents import Content
@@ -31,35 +31,31 @@ class Looks:
     """Stat and content of files read before, per worktree, so that unchanged ones are not read again."""
 
     def __init__(self, store: str) -> None:
-        self.path = f"{store}/looks.json"
-        self._by_worktree: dict[str, dict[str, list[Any]]] = _json_object(self.path)
-        self._changed = False
+        self._cache = Cache(store)
+        self._by_worktree: dict[str, dict[str, list[Any]]] = {}
+        self._changed: set[str] = set()
+
+    def _of(self, worktree: str) -> dict[str, list[Any]]:
+        if worktree not in self._by_worktree:
+            self._by_worktree[worktree] = self._cache.get(f"looks/{worktree}") or {}
+        return self._by_worktree[worktree]
 
     def content(self, worktree: str, path: str, signature: Signature) -> Content | None:
         """What the file held when it had this signature."""
-        found = self._by_worktree.get(worktree, {}).get(path)
+        found = self._of(worktree).get(path)
         return Content(found[1], found[2]) if found and found[0] == list(signature) else None
 
     def remember(self, worktree: str, path: str, signature: Signature, content: Content) -> None:
         """Keep what a file held, unless it is so young that a further write could leave the same signature."""
         if time.time_ns() - signature[-1] > FRESH and self.content(worktree, path, signature) != content:
-            self._by_worktree.setdefault(worktree, {})[path] = [list(signature), content.blob, content.checksum]
-            self._changed = True
+            self._of(worktree)[path] = [list(signature), content.blob, content.checksum]
+            self._changed.add(worktree)
 
     def save(self) -> None:
         """Keep them for the next process."""
         if self._changed:
-            with suppress(OSError):
-                files.rewrite_cache(self.path, strict_json.dumps(self._by_worktree).encode())
-            self._changed = False
-
-
-def _json_object(path: str) -> dict[str, Any]:
-    try:
-        said = strict_json.load(path)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
+            self._cache.put({f"looks/{worktree}": self._of(worktree) for worktree in self._changed})
+            self._changed.clear()
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-from agentsync.base import files, git, strict_json
-from agentsync.ledger.log import Ledger
+from agentsync.base import git
+from agentsync.ledger.log import End
 from agentsync.ledger.notes import CommitNote
+from agentsync.ledger.view import View
 
 PRUNE = 64  # seen tips after which those that are ancestors of others are dropped
 
@@ -70,28 +70,23 @@ class Walk:
 
 
 class Seen:
-    """The tips up to which history has been judged: local, may be deleted; the walk is safe to repeat."""
+    """The tips up to which history has been judged: in the cache, may be deleted; the walk is safe to repeat."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.path = f"{ledger.store}/seen.json"
-        self.ledger = ledger
+    def __init__(self, view: View) -> None:
+        self.view = view
 
     def read(self) -> list[str]:
-        """The tips; none where the file is gone or belongs to another ledger."""
-        try:
-            said = strict_json.load(self.path)
-            return [str(tip) for tip in said["tips"]] if said["inode"] == self.ledger.inode() else []
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return []
+        """The tips; none where the ledger does not hold any more what it held by then."""
+        said = self.view.cache.get("seen") or {"end": [], "tips": []}
+        return list(said["tips"]) if self.view.ledger.holds(End(*said["end"])) else []
 
     def write(self, tips: Sequence[str]) -> None:
         """Remember; where that fails, the next walk is longer."""
         if list(tips) == self.read():
             return
-        with suppress(OSError):
-            files.rewrite_cache(
-                self.path, strict_json.dumps({"inode": self.ledger.inode(), "tips": sorted(tips)}).encode()
-            )
+        cursor = self.view.cursor
+        end = [cursor.offset, cursor.length, cursor.prev]
+        self.view.cache.put({"seen": {"end": end, "tips": sorted(tips)}})
 
 
 def walk(

@@ -71,8 +71,8 @@ def _view(request: Request) -> View:
     behind = view.ledger.size() - view.cursor.offset
     if request.budget is not None and behind > request.budget:
         raise LedgerError(
-            "the ledger has no fitting checkpoint, and replaying it would take long",
-            cause=f"{behind} bytes of {view.ledger.path} are not in a checkpoint",
+            "the ledger has no fitting cache, and replaying it would take long",
+            cause=f"{behind} bytes of {view.ledger.path} are not in the cache",
             hint="agentsync scan replays it once and takes in what has happened meanwhile",
         )
     return view
@@ -133,7 +133,7 @@ def record(transaction: Transaction, view: View, events: Sequence[Event], now: f
         prev = line_hash(line[:-1])
         lines.append(line)
     transaction.append(b"".join(lines))
-    watermark.advance(view.ledger, cursor.offset, view.catch_up().cursor)
+    watermark.advance(view.catch_up(), cursor.offset)
 
 
 def _kept(gathered: Gathered, drafts: Drafts, error: OSError | LockedError) -> LedgerError:

@@ -165,7 +165,7 @@ def ledger_content(patient: Patient) -> Iterator[Result]:
 
 def _accept(patient: Patient) -> None:
     with patient.ledger.transaction(PATIENCE):
-        watermark.accept(patient.ledger, View(patient.ledger, with_index=False).catch_up().cursor)
+        watermark.accept(View(patient.ledger).catch_up())
 
 
 def noted(patient: Patient) -> Iterator[Result]:

@@ -26,9 +26,9 @@ from agentsync.setup.hook_scripts import PACKAGE
 from agentsync.setup.interpreter import check_interpreter
 from agentsync.sync import sync
 
-# What outlives an uninstall without --purge: the ledger, under which name it was written, how far, what was cut off it,
+# What outlives an uninstall without --purge: the ledger, under which name it was written, what was cut off it,
 # and what nobody has taken in yet.
-KEPT = ("ledger.jsonl", "writer.json", "watermark.json", "torn")
+KEPT = ("ledger.jsonl", "writer.json", "torn")
 FILTER = "git's filter and merge driver for the reports"
 LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -108,7 +108,7 @@ def _plan_filter(clone: Clone, here: Worktree, settings: Settings, python: str) 
 
 def _is_new(clone: Clone) -> bool:
     try:
-        return View(Ledger(clone.store), with_index=False).catch_up().state.since is None
+        return View(Ledger(clone.store)).catch_up().state.since is None
     except OSError as error:
         raise AgentsyncError(
             f"{clone.store} cannot be used", cause=error.strerror or "", hint="move it out of the way, then try again"

@@ -63,7 +63,7 @@ class Patient:
     @cached_property
     def view(self) -> View:
         """The ledger, replayed. Raises LedgerError."""
-        return View(self.ledger, with_index=False).catch_up()
+        return View(self.ledger).catch_up()
 
     @cached_property
     def survey(self) -> Survey:

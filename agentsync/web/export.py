@@ -11,7 +11,7 @@ from agentsync import status
 from agentsync.base import strict_json
 from agentsync.base.text import escape_json
 from agentsync.base.times import to_rfc3339
-from agentsync.ledger.recent import Recent
+from agentsync.ledger.timeline import Recent
 from agentsync.ledger.view import View
 from agentsync.status import Survey
 

@@ -49,9 +49,10 @@ def page(
 def _older(ledger: Ledger, before: str, since: float | None) -> Iterator[history.Entry]:
     """The records before one, newest first, each with its owner as is known today."""
     view = View(ledger).catch_up()
-    if view.index is None or not view.events("id", before):
+    placed = view.placed("id", before)
+    if not placed:
         raise UnknownRecordError
-    end = min(view.index.offsets(("id", before)))
+    end = placed[-1][0]
     for entry in history.newest(ledger, (), since, end=end):
         if entry.agent_owner is None and entry.kind == "change":
             entry.agent_owner = _told(view, entry.id)

@@ -27,9 +27,8 @@ from agentsync.base.git import Worktree
 from agentsync.base.settings import Settings
 from agentsync.ledger import notes
 from agentsync.ledger.events import Consolidation, DamagedError, decode
-from agentsync.ledger.log import Ledger
+from agentsync.ledger.log import Follower, Ledger
 from agentsync.ledger.state import Pending, State
-from agentsync.ledger.tail import Tail
 from agentsync.observe.request import Request
 from agentsync.poller import Watcher, WatchLock, held
 from agentsync.report import paid
@@ -41,7 +40,6 @@ from agentsync.web.snapshots import Snapshots
 PAUSE = 0.2  # seconds between two looks at the ledger's end
 NOTES = 0.5  # seconds that a read waits for the ledger's lock, to take notes in
 RETRY = 5.0  # seconds after a poller has failed in a way that nobody foresaw
-MARK = b'"kind":"consolidation"'
 log = logging.getLogger("agentsync")
 
 
@@ -77,7 +75,7 @@ class AutoSyncService:
         self._watcher: Watcher | None = None
         self._thread: threading.Thread | None = None
         self._follower: asyncio.Task[None] | None = None
-        self._tail: Tail | None = None
+        self._tail: Follower | None = None
         self._reasons: dict[str, str] = {}  # by worktree: why the last look left its report owed
         self._trouble = ""  # why the ledger's end was not read
         self._reported: list[Consolidation] = []  # whose report is not on disk yet
@@ -100,7 +98,7 @@ class AutoSyncService:
             return
         if not self.ledger.size():
             raise not_set_up()
-        tail, lock = Tail(self.ledger), held(self.clone.store)
+        tail, lock = Follower(self.ledger), held(self.clone.store)
         lock.__enter__()
         lock.say("AutoSyncService")
         self._tail, self._lock = tail, lock
@@ -156,7 +154,7 @@ class AutoSyncService:
 
         The callbacks have been called when this returns. Raises LockedError, LedgerError.
         """
-        self._tail = self._tail or Tail(self.ledger)
+        self._tail = self._tail or Follower(self.ledger)
         done = await asyncio.to_thread(self._consolidate)
         await self._catch_up()
         return asdict(status.consolidated(done))
@@ -284,11 +282,16 @@ class AutoSyncService:
 
     def _take_in(self) -> bool:
         """Whether consolidations are there that no callback was told of."""
-        lines = self._tail.new() if self._tail else []
-        if lines or lines is None:
+        if self._tail is None:
+            return bool(self._reported)
+        lost = self._tail.is_lost()
+        if lost:
+            self._tail = Follower(self.ledger)
+        lines = list(self._tail.new())
+        if lines or lost:
             for listener in self._listeners:
                 listener()
-        made = [event for _, line in lines or () if MARK in line and (event := _consolidation(line))]
+        made = [event for _, line in lines if (event := _consolidation(line))]
         if made and self._watcher:
             self._watcher.look_soon()  # what others have consolidated is owed in these worktrees
         self._reported += made

@@ -12,8 +12,8 @@ from agentsync.base import git
 from agentsync.base.git import Clone
 from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
-from agentsync.ledger.recent import Recent
 from agentsync.ledger.state import State
+from agentsync.ledger.timeline import Recent
 from agentsync.ledger.view import Cursor, View
 from agentsync.status import Survey
 from agentsync.web.answers import Answer, Once
@@ -92,7 +92,7 @@ class Snapshots:
     def _make(self) -> _Made:
         self.take_in()
         begun, stood = time.monotonic(), self._stands()
-        self.view = (self.view or View(self.ledger, with_index=False)).catch_up()
+        self.view = (self.view or View(self.ledger)).catch_up()
         new = Snapshot(self.view.state, self.view.cursor, self.look_around(self.view.state))
         # Equal to the last one: its answers are right still.
         return _Made(begun, stood, self._made.snapshot if self._made and self._made.snapshot == new else new)

@@ -25,7 +25,7 @@ from lab.repo import QUIET, Repo
 from agentsync.ledger import notes
 
 EAGER = replace(QUIET, consolidation_threshold=5)
-POINTS = ("append", "consolidate", "write", "checkpoint", "note")
+POINTS = ("append", "consolidate", "write", "cache", "note")
 
 
 def in_child(act: Callable[[], Any], environ: dict[str, str] | None = None) -> tuple[int, Callable[[], Any]]:
@@ -76,7 +76,7 @@ class Victims:
         return self.repo.head()
 
     def save(self) -> list[str]:
-        """A checkpoint."""
+        """The cache."""
         self.repo.view().save()
         return []
 
@@ -163,7 +163,7 @@ def drive(root: str, seed: int, kills: int) -> None:
 
 @pytest.mark.parametrize("kills", [20, pytest.param(300, marks=pytest.mark.long)])
 def test_killed_at_random(repo: Repo, kills: int) -> None:
-    """Commits with their hooks, scans, consolidations and checkpoints, each killed somewhere on its way."""
+    """Commits with their hooks, scans, consolidations and caches, each killed somewhere on its way."""
     repo.settings = EAGER
     repo.begin()
     repo.hooks()

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.audit import audit, replayed
+from hypothesis import given
+from hypothesis import strategies as st
+from lab.audit import audit
 from lab.ledgers import append, change
 from lab.repo import NOON, Repo, read_only
 
-from agentsync.base import files
 from agentsync.base.errors import LedgerError, LockedError
-from agentsync.ledger import notes
+from agentsync.ledger import notes, watermark
 from agentsync.ledger.events import Consolidation, new_id, to_rfc3339
-from agentsync.ledger.log import Ledger, ReplacedError
-from agentsync.ledger.view import LOCK, View
+from agentsync.ledger.log import Follower, Ledger, ReplacedError
+from agentsync.ledger.view import View
 from agentsync.observe.look import record
 
 
@@ -283,113 +284,11 @@ def test_a_line_that_stands_twice_counts_once(ledger: Ledger) -> None:
     assert View(ledger).catch_up().state.changes == {"docs": {"": 10}}
 
 
-def saved(ledger: Ledger) -> View:
-    """A view with a checkpoint on disk."""
-    view = View(ledger).catch_up()
-    view.save()
-    assert (Path(ledger.store) / "checkpoint.json").exists()
-    return view
-
-
-def answers(view: View) -> list[list[str]]:
-    """Some questions to the index."""
-    asked = [("commit", f"{n:040x}", "doc.md") for n in range(21)] + [("from", "doc.md", f"{3:040x}")]
-    return [[event.id for event in view.events(*key)] for key in asked]
-
-
-def remove(path: Path) -> None:
-    path.unlink()
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def scramble(path: Path) -> None:
-    data = path.read_bytes()
-    path.write_bytes(b"{" + bytes((byte * 7 + 13) % 256 for byte in data[1:]))
-
-
-def nonsense(path: Path) -> None:
-    path.write_bytes(b'{"format":1,"inode":"x","cursor":[],"state":null}')
-
-
-HARMS = (remove, truncate, empty, scramble, nonsense)
-
-
-@pytest.mark.parametrize("harm", HARMS)
-@pytest.mark.parametrize("name", ["checkpoint.json", "index"])
-@pytest.mark.parametrize("when", ["before", "open", "queried"])
-def test_checkpoint_and_index_may_be_lost_or_spoilt_at_any_time(
-    ledger: Ledger, name: str, harm: Any, when: str
-) -> None:
-    """They only save time: state and index say the same without them, and are made anew."""
-    ten(ledger)
-    saved(ledger)
-    ten(ledger, 10)
-    expected_state, expected = View(ledger).catch_up().state, answers(View(ledger).catch_up())
-    view = View(ledger).catch_up()
-    if when == "queried":
-        assert answers(view) == expected
-    harm(Path(ledger.store) / name)
-    if when == "before":
-        view = View(ledger).catch_up()
-    assert view.state == expected_state
-    assert answers(view) == expected
-    saved(view.ledger)
-    again = View(ledger).catch_up()
-    assert (again.state, answers(again)) == (expected_state, expected)
-    replayed(Path(ledger.store))
-
-
-def test_an_index_behind_its_checkpoint_is_noticed(ledger: Ledger) -> None:
-    """As after a power cut, or made by somebody who had read less."""
-    ten(ledger)
-    saved(ledger)
-    index = (Path(ledger.store) / "index").read_bytes()
-    ten(ledger, 10)
-    expected = answers(saved(ledger))
-    (Path(ledger.store) / "index").write_bytes(index)
-    view = View(ledger).catch_up()
-    assert answers(view) == expected
-    view.save()
-    fresh = View(ledger)
-    assert fresh.cursor.records == 20 and answers(fresh) == expected
-
-
-def test_an_index_ahead_of_its_checkpoint_is_gone_on_with(ledger: Ledger) -> None:
-    """Whoever was killed between the two files must not keep everybody from ever saving again."""
-    ten(ledger)
-    saved(ledger)
-    before = (Path(ledger.store) / "checkpoint.json").read_bytes()
-    ten(ledger, 10)
-    saved(ledger)
-    (Path(ledger.store) / "checkpoint.json").write_bytes(before)
-    ten(ledger, 20)
-    expected = answers(View(ledger).catch_up())
-    saved(ledger)
-    assert View(ledger).cursor.records == 30
-    assert answers(View(ledger)) == expected
-
-
-def test_two_who_save_at_once_do_not_pull_the_index_apart(ledger: Ledger) -> None:
-    """The second leaves it to the first and keeps what it has in memory."""
-    ten(ledger)
-    view = View(ledger).catch_up()
-    with files.Locked(f"{ledger.store}/{LOCK}", 1, "the checkpoint"):
-        view.save()
-        assert not (Path(ledger.store) / "index").exists()
-    assert len(view.events("from", "doc.md", f"{3:040x}")) == 1
-
-
 def test_a_shortened_ledger_is_read_anew(ledger: Ledger) -> None:
-    """The checkpoint knows the length and the last line, so it does not survive a cut."""
+    """The cache knows the length and the last line, so it does not survive a cut."""
     ten(ledger)
-    view = saved(ledger)
+    view = View(ledger).catch_up()
+    view.save()
     lines = Path(ledger.path).read_bytes().splitlines(keepends=True)
     with open(ledger.path, "r+b") as file:
         file.truncate(len(b"".join(lines[:4])))
@@ -402,7 +301,8 @@ def test_a_replaced_ledger_is_read_anew(ledger: Ledger, tmp_path: Path) -> None:
     """By a longer one, too, which the length alone would not show."""
     other = Ledger(str(tmp_path / "other"))
     ten(ledger)
-    view = saved(ledger)
+    view = View(ledger).catch_up()
+    view.save()
     expected = ten(other) + ten(other, 10)
     os.replace(other.path, ledger.path)
     assert list(view.catch_up().state.pending) == expected == ids(ledger)
@@ -522,3 +422,67 @@ def test_the_lock_goes_with_its_holder(ledger: Ledger) -> None:
     assert subprocess.run([sys.executable, "-c", script, ledger.store]).returncode == -9
     ten(ledger, 10)
     audit(Path(ledger.store))
+
+
+@given(lines=st.lists(st.binary(max_size=9).map(lambda b: b.replace(b"\n", b".")), max_size=30), tail=st.booleans())
+def test_backwards_it_gives_the_same_lines_with_the_same_offsets(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], tail: bool
+) -> None:
+    """Whatever the sizes of lines and pieces, and whether a crash left a torn tail."""
+    ledger = Ledger(str(tmp_path_factory.mktemp("store")))
+    Path(ledger.path).write_bytes(b"".join(line + b"\n" for line in lines) + b"torn" * tail)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agentsync.ledger.log.FIRST", 4)
+        patch.setattr("agentsync.ledger.log.LARGEST", 16)
+        assert list(ledger.newest_lines()) == list(ledger.lines())[::-1]
+        assert ledger.end() == ledger.size() - len(b"torn" * tail)
+
+
+def test_backwards_there_is_nothing_where_there_is_no_ledger(ledger: Ledger) -> None:
+    assert (list(ledger.newest_lines()), ledger.end()) == ([], 0)
+
+
+def test_backwards_a_symbolic_link_is_no_ledger(tmp_path: Path) -> None:
+    (tmp_path / "ledger.jsonl").symlink_to(tmp_path / "other")
+    with pytest.raises(LedgerError, match="cannot open"):
+        list(Ledger(str(tmp_path)).newest_lines())
+
+
+def test_a_follower_gives_each_line_once(ledger: Ledger, tmp_path: Path) -> None:
+    """From the end on, or from the beginning; and it says where another file is the ledger now."""
+    ten(ledger)
+    follower, whole = Follower(ledger), Follower(ledger, 0)
+    assert (list(follower.new()), len(list(whole.new()))) == ([], 10)
+    ten(ledger, 10)
+    with open(ledger.path, "ab") as file:
+        file.write(b"torn")
+    assert [len(list(one.new())) for one in (follower, whole)] == [10, 10]
+    assert [list(one.new()) for one in (follower, whole)] == [[], []]
+    assert not follower.is_lost()
+    shutil.copy(ledger.path, f"{ledger.path}.copy")
+    os.replace(f"{ledger.path}.copy", ledger.path)
+    assert follower.is_lost()
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EIO, errno.EACCES])
+def test_a_passing_error_is_told_and_proves_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    """A file that cannot be opened for a moment is neither gone nor another one."""
+    before = ten(ledger)
+    with monkeypatch.context() as patch:
+        real = os.open
+
+        def fails(path: Any, *args: Any, **kwargs: Any) -> int:
+            if path == ledger.path:
+                raise OSError(error, os.strerror(error), path)
+            return real(path, *args, **kwargs)
+
+        patch.setattr(os, "open", fails)
+        for ask in (lambda: View(ledger).catch_up(), lambda: watermark.notices(ledger)):
+            with pytest.raises(LedgerError) as caught:
+                ask()
+            assert caught.value.cause == os.strerror(error)
+    assert ids(ledger) == before
+    ten(ledger, 10)
+    assert watermark.notices(ledger) == []

@@ -15,7 +15,7 @@ from agentsync.ledger.state import SHELF, UNOWNED, Known, Shelved, State, apply,
 
 @given(histories, histories)
 def test_a_replay_may_begin_anywhere(first: list[Event], second: list[Event]) -> None:
-    """That is what makes a checkpoint possible."""
+    """That is what makes a cache possible."""
     assert replay(first + second, State()) == replay(second, replay(first, State()))
 
 

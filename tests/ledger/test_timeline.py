@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lab.events import attribution, change
 
-from agentsync.ledger import recent, timeline
+from agentsync.ledger import timeline
 from agentsync.ledger.events import CLOCK_ZERO, Change, Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339
 from agentsync.ledger.log import NO_LINE, Ledger, line_hash
-from agentsync.ledger.recent import Recent, offset_at
-from agentsync.ledger.timeline import HOUR, HOURS, Timeline, to_json
+from agentsync.ledger.timeline import HOUR, HOURS, Recent, Timeline, offset_at, to_json
 
 NOON = 1_760_097_600.0
 DAY = 24 * HOUR
@@ -158,10 +157,10 @@ class TestRecent:
         ]
         part = written(tmp_path, events[:25])
         following = Recent(part).catch_up(NOON)
-        before = following.cursor.offset
+        before = part.size()
         ledger = written(tmp_path, events)
         assert following.catch_up(NOON).to_json(NOON) == Recent(ledger).catch_up(NOON).to_json(NOON)
-        assert before < following.cursor.offset == ledger.size()
+        assert following.follower and before < following.follower.offset == ledger.size()
         assert following.to_json(NOON)["agents"] == [{"agent": agent, "changes": 20} for agent in ("human", "unknown")]
 
     def test_a_line_that_stands_twice_counts_once_and_a_damaged_one_not_at_all(self, tmp_path: Path) -> None:
@@ -179,7 +178,7 @@ class TestRecent:
         assert Recent(Ledger(str(tmp_path))).catch_up(NOON).to_json(NOON)["changes"] == 0
 
     def test_what_is_older_than_it_shows_is_not_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(recent, "STEP", 2000)
+        monkeypatch.setattr(timeline, "STEP", 2000)
         old: list[tuple[float, Event]] = [(NOON - 90 * DAY + n, made(NOON - 90 * DAY + n)) for n in range(200)]
         ledger = written(tmp_path, [*old, (NOON, made(NOON))])
         assert offset_at(ledger, NOON - 30 * DAY) > ledger.size() * 0.9
@@ -193,7 +192,7 @@ class TestRecent:
         events: list[tuple[float, Event]] = [(NOON + at, made(NOON + at)) for at in sorted(moments)]
         ledger = written(tmp_path_factory.mktemp("ledger"), events)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recent, "STEP", 700)
+            patch.setattr(timeline, "STEP", 700)
             offset = offset_at(ledger, NOON + since)
         starts = [at for at, _ in ledger.lines()]
         wanted = sum(at >= since for at in moments)

@@ -26,7 +26,7 @@ REPORTING = replace(QUIET, consolidation_threshold=3)
 WORKTREES = st.sampled_from((0, 0, 0, 1))
 PATHS = st.sampled_from(("doc.md", "doc.md", "docs/other.md", "AGENT_SYNC.md"))
 BRANCHES = st.sampled_from(("main", "a", "b"))
-POINTS = st.sampled_from(("append", "consolidate", "write", "checkpoint"))
+POINTS = st.sampled_from(("append", "consolidate", "write", "cache"))
 
 
 class Killed(BaseException):
@@ -310,10 +310,10 @@ class Histories(RuleBasedStateMachine):
     def save(self) -> None:
         self.main.view().save()
 
-    @rule(name=st.sampled_from(("checkpoint.json", "index", "seen.json", "looks.json", "watermark.json")))
-    def lose(self, name: str) -> None:
-        """All of these may be deleted at any time."""
-        (Path(self.main.clone().store) / name).unlink(missing_ok=True)
+    @rule()
+    def lose(self) -> None:
+        """It may be deleted at any time."""
+        (Path(self.main.clone().store) / "cache.sqlite").unlink(missing_ok=True)
 
     # What must hold.
 

@@ -703,7 +703,7 @@ def test_ids_sort_by_time() -> None:
 
 
 def test_a_hook_leaves_a_long_replay_to_a_command(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a checkpoint a long ledger takes seconds: the commit does not wait, and nothing is lost by it."""
+    """Without a cache a long ledger takes seconds: the commit does not wait, and nothing is lost by it."""
     from agentsync import hook
 
     repo.begin()
@@ -714,7 +714,7 @@ def test_a_hook_leaves_a_long_replay_to_a_command(repo: Repo, monkeypatch: pytes
     repo.commit("x\n")
     assert hook.main(["post-commit"]) == 0
     assert repo.count() == 0
-    assert "checkpoint" in (Path(repo.clone().store) / "hook-errors.log").read_text()
+    assert "no fitting cache" in (Path(repo.clone().store) / "hook-errors.log").read_text()
     repo.look()
     assert repo.count() == 1
 

@@ -124,7 +124,7 @@ def test_uninstall_keeps_the_ledger_and_init_goes_on_with_it(repo: Repo) -> None
     before = ledger.read_bytes()
     uninstall(repo)
     assert ledger.read_bytes() == before
-    assert sorted(path.name for path in ledger.parent.iterdir()) == ["ledger.jsonl", "watermark.json", "writer.json"]
+    assert sorted(path.name for path in ledger.parent.iterdir()) == ["ledger.jsonl", "writer.json"]
     assert not (repo.root / ".agentsync").exists()
     assert not init(repo).begins
     repo.write("later\n", "AGENT_SYNC.md")

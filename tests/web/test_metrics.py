@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import subprocess
@@ -340,7 +339,7 @@ class TestCommand:
         assert count("sync_ledger_bytes") == (Path(repo.clone().store) / "ledger.jsonl").stat().st_size
 
     def test_a_commit_names_the_owner_of_what_the_poller_saw(self, repo: Repo) -> None:
-        """Also after a report: the checkpoint keeps what the state needs for that."""
+        """Also after a report: the cache keeps what the state needs for that."""
         repo.begin()
         repo.hooks()
         for text in ("one\n", "two\n"):
@@ -352,19 +351,6 @@ class TestCommand:
         key = frozenset({("file_type", "docs"), ("agent", "claude-code")})
         assert found[("sync_changes_attributed_total", key)] == 2
         assert found[("sync_changes_detected_total", key)] == 0
-
-    def test_a_checkpoint_of_another_format_is_made_anew(self, repo: Repo) -> None:
-        """One that an older version wrote has not what is counted now."""
-        repo.begin()
-        repo.write("edited\n")
-        repo.look()
-        view = repo.view()
-        view.save()
-        path = Path(view.ledger.store) / "checkpoint.json"
-        old = json.loads(path.read_text())
-        del old["state"]["attributed"], old["state"]["unowned"]
-        path.write_text(json.dumps({**old, "format": 3}))
-        assert repo.view().state == view.state
 
     def test_a_text_file_is_replaced_in_one_step(self, repo: Repo, tmp_path: Path) -> None:
         """Whoever reads it while it is written sees the old one; nothing is left beside it."""
