@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from agentsync.base import files, git
 from agentsync.base.errors import AgentsyncError
@@ -23,7 +23,7 @@ from agentsync.ledger.log import Ledger
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.state import Known, Pending, State
 from agentsync.ledger.view import Cursor, View
-from agentsync.observe.glance import Glance, Looks, glance
+from agentsync.observe.glance import Glance, Looks, glance, really_edited
 from agentsync.report import paid
 from agentsync.report.decide import decide
 
@@ -34,7 +34,10 @@ if TYPE_CHECKING:  # what looks is imported where something differs: it costs mo
 Sync = Callable[["Request"], "Synced"]
 Why = Callable[[git.Worktree, git.Worktree | None, Settings], str]
 
-SYNCED, OUT_OF_SYNC, IN_ERROR = 1, 0, -1
+SyncStatus = Literal[1, 0, -1]
+SYNCED: SyncStatus = 1
+OUT_OF_SYNC: SyncStatus = 0
+IN_ERROR: SyncStatus = -1
 PATIENCE = 0.5  # seconds for the ledger's lock; what is shown is shown without it, too
 
 
@@ -154,6 +157,11 @@ def survey(
     seen = {one.name: glance(one, clone, settings, state, looks) for one in every}
     paused = tuple(_paused(every))
     mine = seen.get(here.name, Glance()) if here else Glance()
+    edited = {
+        one.name: really_edited(one, clone, settings, state, seen[one.name].edited)
+        for one in every
+        if seen[one.name].edited and (not looked or git.operation(one.git_dir))
+    }
     return Survey(
         settings=settings,
         worktree=here.name if here else None,
@@ -161,7 +169,7 @@ def survey(
         running=files.is_held(f"{clone.store}/{files.WATCH_LOCK}"),
         paused=paused,
         waiting=waiting,
-        not_recorded=tuple(_not_recorded(seen, paused, waiting, looked, reason)),
+        not_recorded=tuple(_not_recorded(edited, paused, waiting, reason)),
         owed={one.name: why(one, here, settings) for one in every if paid.is_owed(one, state, settings)},
         missing=mine.missing,
         unreadable=mine.problems,
@@ -171,20 +179,15 @@ def survey(
 
 
 def _not_recorded(
-    seen: Mapping[str, Glance],
-    paused: Iterable[Paused],
-    waiting: Iterable[Observations],
-    looked: bool,
-    reason: str,
+    edited: Mapping[str, Mapping[str, str]], paused: Iterable[Paused], waiting: Iterable[Observations], reason: str
 ) -> Iterable[NotRecorded]:
-    """What a glance shows and no look has come to: a paused worktree is not looked at in any case."""
+    """The edits that no look has come to, by worktree and path, without those in notes."""
     going_on = {one.worktree: f"a {one.operation} is going on" for one in paused}
     kept = {(event.worktree, event.file_path) for note in waiting for event in note.events if isinstance(event, Change)}
-    for name, one in seen.items():
-        if name in going_on or not looked:
-            for path, event_type in one.edited.items():
-                if (name, path) not in kept:
-                    yield NotRecorded(name, path, event_type, going_on.get(name, reason))
+    for name, paths in edited.items():
+        for path, event_type in paths.items():
+            if (name, path) not in kept:
+                yield NotRecorded(name, path, event_type, going_on.get(name, reason))
 
 
 def _paused(worktrees: Iterable[git.Worktree]) -> Iterable[Paused]:
@@ -223,7 +226,7 @@ class File:
     """A watched document. `sync_status`: 1 known and reported, 0 not reported yet, -1 missing or unreadable."""
 
     file_type: str | None
-    sync_status: int
+    sync_status: SyncStatus
 
 
 @dataclass(frozen=True)
@@ -242,12 +245,12 @@ class Status:
     worktree: str | None
     branch: str | None
     records: int
-    paused: tuple[Paused, ...]
-    waiting: tuple[Waiting, ...]
-    not_recorded: tuple[NotRecorded, ...]
-    owed: tuple[Owed, ...]
-    missing: tuple[str, ...]
-    problems: tuple[Problem, ...]
+    paused: list[Paused]
+    waiting: list[Waiting]
+    not_recorded: list[NotRecorded]
+    owed: list[Owed]
+    missing: list[str]
+    problems: list[Problem]
     files: dict[str, File]
 
 
@@ -269,12 +272,12 @@ def status(state: State, cursor: Cursor, survey: Survey) -> Status:
         worktree=survey.worktree,
         branch=survey.branch,
         records=cursor.records,
-        paused=survey.paused,
-        waiting=tuple(Waiting(one.path, len(one.events)) for one in survey.waiting),
-        not_recorded=survey.not_recorded,
-        owed=tuple(Owed(name, reason) for name, reason in survey.owed.items()),
-        missing=survey.missing,
-        problems=tuple(problems(cursor, survey)),
+        paused=list(survey.paused),
+        waiting=[Waiting(one.path, len(one.events)) for one in survey.waiting],
+        not_recorded=list(survey.not_recorded),
+        owed=[Owed(name, reason) for name, reason in survey.owed.items()],
+        missing=list(survey.missing),
+        problems=problems(cursor, survey),
         files={path: File(type_of(settings, path), sync_status(path, survey, changed)) for path in paths},
     )
 
@@ -309,16 +312,16 @@ class PendingChanges:
     """`GET /api/sync/pending-changes`: oldest first; those that wait in a note come last and say so."""
 
     count: int
-    changes: tuple[PendingChange, ...]
-    not_recorded: tuple[NotRecorded, ...]
+    changes: list[PendingChange]
+    not_recorded: list[NotRecorded]
 
 
 def pending(state: State, survey: Survey) -> PendingChanges:
     """The changes of the whole clone that no report covers yet."""
     known = [_pending_change(id_, one, waiting=False) for id_, one in state.pending.items()]
     new = [_pending_change(one.id, one, waiting=True) for one in waiting_changes(state, survey.waiting)]
-    changes = (*known, *new)
-    return PendingChanges(len(changes), changes, survey.not_recorded)
+    changes = [*known, *new]
+    return PendingChanges(len(changes), changes, list(survey.not_recorded))
 
 
 def _pending_change(id_: str, one: Pending | Change, *, waiting: bool) -> PendingChange:
@@ -362,7 +365,7 @@ class Checksum:
     author: str | None
     uncommitted: bool
     blob: str | None
-    sync_status: int
+    sync_status: SyncStatus
 
 
 @dataclass(frozen=True)
@@ -415,7 +418,7 @@ def changed_paths(state: State, survey: Survey) -> set[str]:
     return pending | waiting | {one.file_path for one in survey.not_recorded if one.worktree == survey.worktree}
 
 
-def sync_status(path: str, survey: Survey, changed: set[str]) -> int:
+def sync_status(path: str, survey: Survey, changed: set[str]) -> SyncStatus:
     """1: as known and reported; 0: among the `changed_paths`; -1: missing or unreadable."""
     if path in survey.missing or path in survey.unreadable:
         return IN_ERROR
@@ -444,9 +447,9 @@ class Outcome:
     """What came of a look that somebody asked for, beside the changes. `consolidation`: the id of the one it made."""
 
     consolidation: str | None
-    reports: tuple[Written, ...]
-    paused: tuple[PausedNow, ...]
-    problems: tuple[Problem, ...]
+    reports: list[Written]
+    paused: list[PausedNow]
+    problems: list[Problem]
 
 
 def outcome(done: Synced) -> Outcome:
@@ -454,9 +457,9 @@ def outcome(done: Synced) -> Outcome:
     scenes = done.seen.scenes
     return Outcome(
         consolidation=done.seen.consolidation.id if done.seen.consolidation else None,
-        reports=tuple(Written(name, one.kind.value, one.why) for name, one in done.reports.items()),
-        paused=tuple(PausedNow(name, scene.paused.name) for name, scene in scenes.items() if scene.paused),
-        problems=tuple(Problem(path, why) for scene in scenes.values() for path, why in scene.problems.items()),
+        reports=[Written(name, one.kind.value, one.why) for name, one in done.reports.items()],
+        paused=[PausedNow(name, scene.paused.name) for name, scene in scenes.items() if scene.paused],
+        problems=[Problem(path, why) for scene in scenes.values() for path, why in scene.problems.items()],
     )
 
 

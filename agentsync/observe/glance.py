@@ -19,7 +19,7 @@ from agentsync.base.settings import Settings, type_of, watched
 from agentsync.ledger.cache import Cache
 from agentsync.ledger.events import event_type
 from agentsync.ledger.state import Known, State
-from agentsync.observe.contents import Content
+from agentsync.observe.contents import Content, Contents, hex_length, of_file
 
 Signature = tuple[int, ...]
 
@@ -102,6 +102,39 @@ def glance(worktree: git.Worktree, clone: git.Clone, settings: Settings, state: 
 
 
 NOWHERE = Known(None, None, False, ())
+
+
+def really_edited(
+    worktree: git.Worktree, clone: git.Clone, settings: Settings, state: State, edited: Mapping[str, str]
+) -> dict[str, str]:
+    """Of the documents that a glance has found, those whose content differs: this reads them, and may start git."""
+    known = state.known.get(worktree.name, {})
+    absent = left_out(worktree, [path for path, kind in edited.items() if kind == "deleted"])
+    contents = Contents(clone.common_dir, settings.report.path, hex_length(clone.common_dir))
+    found = {}
+    for path, kind in edited.items():
+        before = known.get(path, NOWHERE)
+        if path in absent or (kind == "modified" and _holds(contents, worktree, path, before)):
+            continue
+        found[path] = kind
+    return found
+
+
+def _holds(contents: Contents, worktree: git.Worktree, path: str, known: Known) -> bool:
+    try:
+        raw = files.read_document(worktree.root, path) or b""
+    except files.UnreadableError:
+        return False
+    expected = Content(known.blob, known.checksum)
+    return of_file(contents, worktree.root, path, raw, [expected]).blob == known.blob
+
+
+def left_out(worktree: git.Worktree, paths: list[str]) -> set[str]:
+    """Of these missing files those that a sparse checkout leaves out: they are not deleted."""
+    if not paths:
+        return set()
+    out = git.run(["--literal-pathspecs", "ls-files", "-t", "-z", "--", *paths], cwd=worktree.root)
+    return {entry[2:] for entry in out.decode("utf-8", "surrogateescape").split("\0") if entry.startswith("S ")}
 
 
 def _has_moved(worktree: git.Worktree, clone: git.Clone, settings: Settings, state: State, looks: Looks) -> bool:

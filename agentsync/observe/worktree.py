@@ -11,7 +11,7 @@ from agentsync.base.settings import Settings, pathspecs, type_of
 from agentsync.ledger.state import Known
 from agentsync.observe.answers import Answers
 from agentsync.observe.contents import NOTHING, Content, Contents, of_file
-from agentsync.observe.glance import Looks, Signature, around
+from agentsync.observe.glance import Looks, Signature, around, left_out
 
 MATCHES = 200_000  # files that globs may match in one worktree; what is beyond is reported
 
@@ -130,12 +130,8 @@ class Scanner:
     def _leave_out_sparse(self, scene: Scene, known: dict[str, Known]) -> None:
         """A file that a sparse checkout leaves out is not deleted."""
         missing = [p for p, content in scene.files.items() if content.blob is None and not _is_missing(known.get(p))]
-        if not missing:
-            return
-        out = git.run(["--literal-pathspecs", "ls-files", "-t", "-z", "--", *missing], cwd=scene.worktree.root)
-        for entry in out.decode("utf-8", "surrogateescape").split("\0"):
-            if entry.startswith("S "):
-                scene.files.pop(entry[2:], None)
+        for path in left_out(scene.worktree, missing):
+            scene.files.pop(path, None)
 
 
 def _is_missing(known: Known | None) -> bool:

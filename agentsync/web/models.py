@@ -31,6 +31,15 @@ class WaitingNote(Answer):
     observations: int
 
 
+class NotRecorded(Answer):
+    """A document that differs from what is known, and could not be looked at."""
+
+    worktree: str
+    file_path: str
+    event_type: str
+    reason: str
+
+
 class Owed(Answer):
     """A worktree whose report is not written, and why; "": its next hook, command or poll writes it."""
 
@@ -69,6 +78,7 @@ class Status(Answer):
     records: int
     paused: list[Paused]
     waiting: list[WaitingNote]
+    not_recorded: list[NotRecorded]
     owed: list[Owed]
     missing: list[str]
     problems: list[About]
@@ -95,6 +105,7 @@ class PendingChanges(Answer):
 
     count: int
     changes: list[PendingChange]
+    not_recorded: list[NotRecorded]
 
 
 class Checksum(Answer):

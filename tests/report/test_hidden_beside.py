@@ -274,7 +274,7 @@ def test_all_is_well_and_both_say_so(lab: Repo) -> None:
     assert "report filter" not in said(lab) and "report" not in said(lab)
     about = status.survey(lab.clone(), lab.view().state, lab.settings)
     assert about.owed == {}
-    assert status.status(lab.view().state, lab.view().cursor, about).owed == ()
+    assert status.status(lab.view().state, lab.view().cursor, about).owed == []
 
 
 def test_without_the_filter_both_name_the_command(lab: Repo) -> None:
