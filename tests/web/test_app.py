@@ -99,13 +99,14 @@ def no_more(model: Any, found: Any, where: str = "") -> None:
 def busy(repo: Repo) -> Repo:
     """A clone with something of everything: a report, owners, pending changes, an uncommitted one."""
     quiet(repo)
-    claude = {"environ": {"CLAUDECODE": "1"}}
     repo.commit("one\n")
-    repo.look("hook", **claude)
+    repo.note({"CLAUDECODE": "1"})
+    repo.look("hook")
     repo.commit("two\n", path="docs/other.md")
     repo.look(asked=True)
     repo.commit("three\n")
-    repo.look("hook", **claude)
+    repo.note({"CLAUDECODE": "1"})
+    repo.look("hook")
     repo.write("four\n")
     repo.look(said="cursor")
     return repo
