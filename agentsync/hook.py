@@ -12,8 +12,10 @@ import time
 from agentsync.base import config, git
 from agentsync.base.background import try_lock
 from agentsync.base.errors import AgentsyncError
+from agentsync.base.settings import pathspecs
 from agentsync.ledger import notes
 from agentsync.ledger.events import to_rfc3339
+from agentsync.observe.agent_variables import told
 from agentsync.observe.request import Request
 from agentsync.sync import Synced, sync
 
@@ -23,8 +25,11 @@ ENDING = {
     "post-merge": ("merge",),
     "post-applypatch": ("am",),
 }
+# pre-commit has one line for all its stages; these variables tell those in which no commit was made.
+OTHER_STAGES = ("PRE_COMMIT_CHECKOUT_TYPE", "PRE_COMMIT_IS_SQUASH_MERGE", "PRE_COMMIT_REWRITE_COMMAND")
 DAY = 86_400  # seconds
 BUDGET = 16 << 20  # bytes of ledger that a hook replays: about a second's work
+PATIENCE = 60.0  # seconds for which the look in the background waits for the ledger's lock
 
 
 def main(argv: list[str], *, noted: bool = False) -> int:
@@ -32,7 +37,7 @@ def main(argv: list[str], *, noted: bool = False) -> int:
     if os.environ.get("AGENTSYNC") == "0":
         return 0
     try:
-        run(argv[0], argv[1:], time.time())
+        run(argv[0], argv[1:], time.time(), noted=noted)
     except KeyboardInterrupt:
         pass
     except Exception as error:
@@ -40,16 +45,18 @@ def main(argv: list[str], *, noted: bool = False) -> int:
     return 0
 
 
-def run(name: str, args: list[str], now: float) -> Synced:
+def run(name: str, args: list[str], now: float, *, noted: bool) -> Synced:
     """Look, and write the report if one is owed."""
     clone = git.locate(os.getcwd())
     here = clone.here
+    if name == "post-commit" and not noted and here and not any(map(os.environ.get, OTHER_STAGES)):
+        leave_note(clone, here)
     ending = ENDING.get(name, ())
     rewritten: dict[str, list[str]] = {}
     if name == "post-rewrite" and args[:1] == ["rebase"]:
         ending = ("rebase",)
         rewritten = _pairs(sys.stdin.read())
-    bare = os.environ.get("PRE_COMMIT") == "1"  # its stash is no edit, and a file changed under it fails the commit
+    bare = _under_pre_commit()
     request = Request(
         clone=clone,
         settings=config.in_force(clone, clone.here).settings,
@@ -61,6 +68,24 @@ def run(name: str, args: list[str], now: float) -> Synced:
         budget=BUDGET,
     )
     return sync(request, write=not bare)
+
+
+def leave_note(clone: git.Clone, here: git.Worktree) -> None:
+    """Say of the commit that this process has just made what `hooks/note.sh` says, where a hook manager calls us."""
+    specs = pathspecs(config.in_force(clone, here).settings)
+    said = git.run(["diff-tree", "--root", "-r", "-m", "HEAD", "--", *specs], cwd=here.root).decode(errors="replace")
+    if not said:
+        return
+    picked = os.path.exists(f"{here.git_dir}/CHERRY_PICK_HEAD") or git.rebasing(here.git_dir) is not None
+    notes.put_commit(
+        clone,
+        here,
+        said.split("\n")[0],
+        {} if picked else told(os.environ),
+        tty=os.isatty(2),
+        devin=os.path.isdir("/opt/.devin"),
+        picked=picked,
+    )
 
 
 def in_background(start: str, store: str, lock: int | None) -> None:
@@ -84,13 +109,24 @@ def _take_in(start: str, done: set[str]) -> None:
         done |= new
         try:
             clone = git.locate(start)
-            bare = clone.here is None or os.environ.get("PRE_COMMIT") == "1"
-            worktrees = [clone.here] if clone.here and not bare else []
-            sync(
-                Request(clone, config.in_force(clone, clone.here).settings, "hook", worktrees, time.time()), write=False
-            )
+            for worktree in _noted(clone):
+                _look_behind(git.Clone(clone.common_dir, worktree))
         except Exception as error:
             _write_down(start, "look", error, time.time())
+
+
+def _noted(clone: git.Clone) -> list[git.Worktree | None]:
+    """The worktrees whose notes wait, and the one that was started from; None in a bare repository."""
+    every = git.worktrees(clone)
+    names = {note.worktree for note in notes.waiting(clone, every, time.time()).commits}
+    return [clone.here, *(one for one in every if one.name in names and one != clone.here)]
+
+
+def _look_behind(clone: git.Clone) -> None:
+    """Look at one worktree. Nobody waits, so it may take its time, and replay a long ledger."""
+    worktrees = [clone.here] if clone.here and not _under_pre_commit() else []
+    settings = config.in_force(clone, clone.here).settings
+    sync(Request(clone, settings, "hook", worktrees, time.time(), timeout=PATIENCE), write=False)
 
 
 def waiting(start: str) -> set[str]:
@@ -100,6 +136,11 @@ def waiting(start: str) -> set[str]:
         return notes.listed(clone, git.worktrees(clone))
     except (AgentsyncError, OSError):
         return set()
+
+
+def _under_pre_commit() -> bool:
+    """Whether edits are stashed away: that is no edit, and a file that is changed meanwhile fails the commit."""
+    return os.environ.get("PRE_COMMIT") == "1"
 
 
 def _pairs(text: str) -> dict[str, list[str]]:

@@ -92,7 +92,27 @@ def waiting(clone: git.Clone, worktrees: Sequence[git.Worktree], now: float) -> 
 def put(clone: git.Clone, worktree: git.Worktree | None, events: Sequence[Event], now: float) -> str:
     """Keep events for the next one that can append, durable when this returns; the file's path. Raises OSError."""
     flat = {"v": VERSION, "kind": "observations", "events": [flatten(event) for event in events]}
-    name, data = f"{new_id(now)}.json", strict_json.dumps(flat).encode() + b"\n"
+    return _put(clone, worktree, f"{new_id(now)}.json", flat)
+
+
+def put_commit(
+    clone: git.Clone,
+    worktree: git.Worktree,
+    commit: str,
+    variables: Mapping[str, str],
+    *,
+    tty: bool,
+    devin: bool,
+    picked: bool,
+) -> str:
+    """The note that `hooks/note.sh` writes, where Python stands in its place; the file's path. Raises OSError."""
+    flat = {"v": VERSION, "kind": "commit", "hook": "post-commit", "commit": commit, "worktree": worktree.name}
+    told = {"variables": variables, "tty": tty, "devin": devin, "picked": picked}
+    return _put(clone, worktree, f"{commit}.{os.getpid()}.json", {**flat, **told})
+
+
+def _put(clone: git.Clone, worktree: git.Worktree | None, name: str, flat: Mapping[str, Any]) -> str:
+    data = strict_json.dumps(flat).encode() + b"\n"
     there, *elsewhere = folders(clone, [worktree] if worktree else [])
     try:
         return _write(there, name, data)

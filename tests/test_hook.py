@@ -1,0 +1,291 @@
+"""The look that a commit starts in the background: real git, real hooks; each test waits for facts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab.audit import audit
+from lab.live import until
+from lab.repo import Repo
+
+from agentsync.base import files, git
+from agentsync.base.background import try_lock
+from agentsync.base.settings import Watch
+from agentsync.ledger import notes
+from agentsync.ledger.log import Ledger
+from agentsync.setup import hooks
+
+COMMIT = "git commit -qam edit"
+
+
+_GATE = """\
+#!/bin/sh
+echo $$ >{pid}.new
+mv {pid}.new {pid}
+read -r _ <{gate}
+exec {python} "$@"
+"""
+
+
+def install(repo: Repo, python: Path, script: str) -> None:
+    """Hooks that start a script in place of Python."""
+    python.write_text(script)
+    python.chmod(0o755)
+    repo.begin()
+    repo.hooks()
+    clone = repo.clone()
+    assert clone.here
+    hooks.install(clone.here.root, clone.here.git_dir, clone.common_dir, python=str(python))
+
+
+class Slow:
+    """A clone whose hooks start Python only when somebody opens the gate."""
+
+    def __init__(self, repo: Repo, folder: Path) -> None:
+        self.repo = repo
+        self.gate, self.pid = folder / "gate", folder / "pid"
+        os.mkfifo(self.gate)
+        quoted = {"gate": shlex.quote(str(self.gate)), "pid": shlex.quote(str(self.pid))}
+        install(repo, folder / "python", _GATE.format(**quoted, python=shlex.quote(sys.executable)))
+
+    def open(self) -> None:
+        self.gate.write_text("\n")
+
+    def started(self) -> int:
+        """The process that stands at the gate, or has passed it."""
+        until(self.pid.exists)
+        return int(self.pid.read_text())
+
+    def waiting(self) -> bool:
+        return bool(notes.listed(self.repo.clone(), git.worktrees(self.repo.clone())))
+
+
+@pytest.fixture
+def slow(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slow:
+    monkeypatch.delenv("AGENTSYNC_FOREGROUND")
+    return Slow(repo, tmp_path)
+
+
+def owners(repo: Repo) -> dict[str, str | None]:
+    """Who made the change of each commit, as it is known by now."""
+    told: dict[str, str] = {}
+    for line in repo.lines():
+        if line["kind"] == "attribution" and line["agent_owner"]:
+            told.update((id_, line["agent_owner"]) for id_ in line["event_ids"])
+    return {one["commit"]: one["agent_owner"] or told.get(one["id"]) for one in repo.changes()}
+
+
+def is_at_work(store: str) -> bool:
+    """Whether a look in the background holds the lock; by then it has left git's process group."""
+    fd = try_lock(store)
+    if fd is not None:
+        os.close(fd)
+    return fd is None
+
+
+def commit(repo: Repo, command: str = COMMIT, **kwargs: Any) -> subprocess.Popen[str]:
+    """Edit a document, and commit it by a shell's command in a session of its own."""
+    repo.write(f"{time.monotonic_ns()}\n")
+    return subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=repo.root,
+        env={**os.environ, "CLAUDECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **kwargs,
+    )
+
+
+def test_git_returns_while_the_look_is_still_to_come(slow: Slow) -> None:
+    """Whoever captures what git says has it at once; the note waits."""
+    said, _ = commit(slow.repo, f'x=$({COMMIT} && echo committed); echo "$x"').communicate(timeout=60)
+    assert said == "committed\n"
+    assert slow.repo.count() == 0 and slow.waiting()
+    slow.open()
+    until(lambda: slow.repo.count() == 1)
+    assert owners(slow.repo) == {slow.repo.head(): "claude-code"}
+    until(lambda: not slow.waiting())
+
+
+def test_a_look_at_work_holds_nothing_that_others_wait_for(slow: Slow) -> None:
+    """Not even a descriptor that git's caller has handed down."""
+    read, write = os.pipe()
+    with Ledger(slow.repo.clone().store).transaction(60):
+        process = commit(slow.repo, f"{COMMIT} 9>&{write}", pass_fds=(write,))
+        os.close(write)
+        process.communicate(timeout=60)
+        slow.open()
+        until(lambda: is_at_work(slow.repo.clone().store))
+        assert os.read(read, 1) == b""
+    os.close(read)
+    until(lambda: slow.repo.count() == 1)
+
+
+def test_what_is_killed_when_git_returns_loses_nothing(slow: Slow) -> None:
+    """As a container ends: the whole process group, the moment that git is done."""
+    process = commit(slow.repo)
+    process.communicate(timeout=60)
+    with_gate = slow.started()
+    os.killpg(process.pid, signal.SIGKILL)
+    until(lambda: not files.is_running(with_gate))
+    assert slow.repo.count() == 0 and slow.waiting()
+    slow.repo.look()
+    assert owners(slow.repo) == {slow.repo.head(): "claude-code"}
+    assert not slow.waiting()
+
+
+def test_a_closed_terminal_ends_no_look(slow: Slow) -> None:
+    """The kernel tells everybody in the terminal's session; the look is not in it any more."""
+    store = slow.repo.clone().store
+    slow.repo.write("edited\n")
+    with Ledger(store).transaction(60):
+        child, terminal = pty.fork()
+        if child == 0:
+            os.chdir(slow.repo.root)
+            os.execvpe("sh", ["sh", "-c", f"{COMMIT}; cat"], {**os.environ, "CLAUDECODE": "1"})
+        slow.started()
+        slow.open()
+        until(lambda: is_at_work(store))
+        os.close(terminal)
+        os.waitpid(child, 0)
+    until(lambda: slow.repo.count() == 1)
+    assert owners(slow.repo) == {slow.repo.head(): "claude-code"}
+
+
+@pytest.mark.parametrize("at_work", [False, True])
+def test_a_repository_that_is_removed_stays_removed(slow: Slow, at_work: bool) -> None:
+    """Right after the commit, before the look begins, and while it is at work."""
+    store, pid = slow.repo.clone().store, 0
+    with Ledger(store).transaction(60):
+        commit(slow.repo).communicate(timeout=60)
+        pid = slow.started()
+        if at_work:
+            slow.open()
+            until(lambda: is_at_work(store))
+        shutil.rmtree(slow.repo.root)
+    if not at_work:
+        slow.open()
+    until(lambda: not files.is_running(pid))
+    assert not slow.repo.root.exists()
+
+
+def test_a_note_that_comes_while_a_look_is_at_work_is_taken_in_by_it(slow: Slow) -> None:
+    """The second look finds the lock held, and ends."""
+    store = slow.repo.clone().store
+    with Ledger(store).transaction(60):
+        commit(slow.repo).communicate(timeout=60)
+        first = slow.started()
+        slow.open()
+        until(lambda: is_at_work(store))
+        slow.pid.unlink()
+        commit(slow.repo).communicate(timeout=60)
+        second = slow.started()
+        slow.open()
+        until(lambda: not files.is_running(second))
+        assert files.is_running(first)
+    until(lambda: slow.repo.count() == 2)
+    until(lambda: not files.is_running(first))
+    assert not slow.waiting()
+
+
+def test_the_report_stands_in_the_file_when_git_returns(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit with which the threshold is reached waits for its look; the others do not."""
+    monkeypatch.delenv("AGENTSYNC_FOREGROUND")
+    repo.settings = replace(repo.settings, consolidation_threshold=3)
+    repo.begin()
+    repo.hooks()
+    repo.look()
+    for number in range(3):
+        assert repo.view().state.last is None
+        repo.commit(f"{number}\n")
+    last = repo.view().state.last
+    assert last and last.id in repo.read("AGENT_SYNC.md")
+
+
+def test_what_goes_wrong_in_the_background_is_written_down(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git's command says nothing of it."""
+    repo.begin()
+    repo.hooks()
+    repo.look()
+    monkeypatch.delenv("AGENTSYNC_FOREGROUND")
+    ledger = Path(repo.clone().store) / "ledger.jsonl"
+    ledger.rename(ledger.with_name("aside"))
+    ledger.mkdir()
+    said, _ = commit(repo).communicate(timeout=60)
+    assert said == ""
+    errors = Path(repo.clone().store) / "hook-errors.log"
+    until(errors.exists)
+    until(lambda: " look: " in errors.read_text())
+
+
+AGENTS = ("codex-local", "claude-code", "gemini-cli", "goose", "aider", "amp", "cline", "human")
+WORKTREES = 4
+EACH = 125  # commits
+COMMITS = """
+for n in $(seq {count}); do
+    echo "{name} $n" >{path}
+    until git add {path} && git commit -qm "{name} $n" -- {path}; do :; done 2>/dev/null
+done
+"""
+
+
+@pytest.mark.long
+def test_a_thousand_commits_while_looks_are_killed(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """8 processes in 4 worktrees, each an agent of its own: each commit once, each with the evidence of its process."""
+    monkeypatch.delenv("AGENTSYNC_FOREGROUND")
+    paths = [f"doc{number}.md" for number in range(len(AGENTS))]
+    repo.settings = replace(repo.settings, watch=tuple(Watch(path, "docs") for path in paths))
+    pids = tmp_path / "pids"
+    script = f'#!/bin/sh\n[ "$4" = hook ] || echo $$ >>{pids}\nexec {sys.executable} "$@"\n'
+    install(repo, tmp_path / "python", script)
+    trees = [repo, *(repo.worktree(f"tree{number}") for number in range(1, WORKTREES))]
+    for tree in trees:
+        tree.configure()
+        tree.look()
+    running = [
+        subprocess.Popen(
+            ["sh", "-c", COMMITS.format(count=EACH, name=agent, path=path)],
+            cwd=trees[number % WORKTREES].root,
+            env={**os.environ, "AGENTSYNC_AGENT": agent},
+            stdin=subprocess.DEVNULL,
+        )
+        for number, (agent, path) in enumerate(zip(AGENTS, paths, strict=True))
+    ]
+    chance, killed = random.Random(9), 0
+    while any(process.poll() is None for process in running):
+        time.sleep(chance.uniform(0.1, 1.0))
+        for pid in map(int, pids.read_text().split() if pids.exists() else ()):
+            if is_look(pid):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    assert {process.wait() for process in running} == {0} and killed
+    until(lambda: not any(is_look(int(pid)) for pid in pids.read_text().split()))
+    repo.look()
+    records = audit(Path(repo.clone().store))
+    assert sum(record["kind"] == "change" for record in records) == EACH * len(AGENTS)
+    made = repo.git("log", "--all", "--format=%H %s", "--", *paths).splitlines()
+    assert owners(repo) == {line.split(" ")[0]: line.split(" ")[1] for line in made}
+    assert notes.listed(repo.clone(), git.worktrees(repo.clone())) == set()
+
+
+def is_look(pid: int) -> bool:
+    """Whether this process is a look in the background (ids are given anew)."""
+    with contextlib.suppress(OSError):
+        return b"\0look\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
