@@ -26,7 +26,6 @@ from agentsync.base.background import try_lock
 from agentsync.base.settings import Watch
 from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
-from agentsync.setup import hooks
 
 COMMIT = "git commit -qam edit"
 
@@ -45,10 +44,8 @@ def install(repo: Repo, python: Path, script: str) -> None:
     python.write_text(script)
     python.chmod(0o755)
     repo.begin()
-    repo.hooks()
-    clone = repo.clone()
-    assert clone.here
-    hooks.install(clone.here.root, clone.here.git_dir, clone.common_dir, python=str(python))
+    repo.hooks(str(python))
+    repo.look()
 
 
 class Slow:
@@ -62,7 +59,17 @@ class Slow:
         install(repo, folder / "python", _GATE.format(**quoted, python=shlex.quote(sys.executable)))
 
     def open(self) -> None:
-        self.gate.write_text("\n")
+        """Let the one that stands there pass."""
+        until(self._opened)
+
+    def _opened(self) -> bool:
+        try:
+            fd = os.open(self.gate, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return False  # nobody stands there yet
+        os.write(fd, b"\n")
+        os.close(fd)
+        return True
 
     def started(self) -> int:
         """The process that stands at the gate, or has passed it."""
@@ -127,7 +134,7 @@ def test_a_look_at_work_holds_nothing_that_others_wait_for(slow: Slow) -> None:
     """Not even a descriptor that git's caller has handed down."""
     read, write = os.pipe()
     with Ledger(slow.repo.clone().store).transaction(60):
-        process = commit(slow.repo, f"{COMMIT} 9>&{write}", pass_fds=(write,))
+        process = commit(slow.repo, pass_fds=(write,))
         os.close(write)
         process.communicate(timeout=60)
         slow.open()

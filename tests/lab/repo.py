@@ -162,13 +162,13 @@ class Repo:
         """Take the baseline."""
         self.look(begin=True)
 
-    def hooks(self) -> None:
+    def hooks(self, python: str = sys.executable) -> None:
         """Install the hooks, with this interpreter."""
         clone = self.clone()
         here = clone.worktree()
         changes = [
             *local_files.plan_excludes(clone, local=False),
-            *hooks.plan_install(clone, here, sys.executable),
+            *hooks.plan_install(clone, here, python),
             *local_files.plan_doors(clone, here),
         ]
         carry_out(changes)
