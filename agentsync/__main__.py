@@ -54,7 +54,7 @@ def _commands(argv: list[str]) -> int:
 
 def _straight(argv: list[str]) -> int:
     if argv[:1] == ["-C"]:
-        from agentsync.cli.context import enter
+        from agentsync.cli.session import enter
 
         enter(argv[1])
         argv = argv[2:]
@@ -64,9 +64,9 @@ def _straight(argv: list[str]) -> int:
         from agentsync.hook import main as hook  # a hook manager's line is on the way of a commit
 
         return hook(argv[1:])
-    from agentsync.cli import fast
+    from agentsync.cli import direct
 
-    door: int = getattr(fast, DOORS[tuple(argv)])()
+    door: int = getattr(direct, DOORS[tuple(argv)])()
     return door
 
 

@@ -10,12 +10,12 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "Set up",
         {
-            "init": "agentsync.cli.setting_up:init",
-            "uninstall": "agentsync.cli.setting_up:uninstall",
-            "doctor": "agentsync.cli.checking:doctor",
-            "demo": "agentsync.cli.playing:demo",
+            "init": "agentsync.cli.init:init",
+            "uninstall": "agentsync.cli.init:uninstall",
+            "doctor": "agentsync.cli.check:doctor",
+            "demo": "agentsync.cli.demo:demo",
             "agent": "agentsync.cli.agent:agent",
-            "completion": "agentsync.cli.plumbing:completion",
+            "completion": "agentsync.cli.hook:completion",
         },
     ),
     (
@@ -26,10 +26,10 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
             "checksums": "agentsync.cli.status:checksums",
             "log": "agentsync.cli.log:log",
             "show": "agentsync.cli.show:show_record",
-            "report": "agentsync.cli.act:report",
-            "scan": "agentsync.cli.act:scan",
-            "consolidate": "agentsync.cli.act:consolidate",
-            "publish": "agentsync.cli.publish:publish",
+            "report": "agentsync.cli.report:report",
+            "scan": "agentsync.cli.scan:scan",
+            "consolidate": "agentsync.cli.consolidate:consolidate",
+            "publish": "agentsync.cli.consolidate:publish",
             "watch": "agentsync.cli.watch:watch",
         },
     ),
@@ -45,9 +45,9 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "For CI and hook managers",
         {
-            "check": "agentsync.cli.checking:check",
-            "verify": "agentsync.cli.checking:verify",
-            "hook": "agentsync.cli.plumbing:hook",
+            "check": "agentsync.cli.check:check",
+            "verify": "agentsync.cli.check:verify",
+            "hook": "agentsync.cli.hook:hook",
         },
     ),
 )

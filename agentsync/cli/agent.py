@@ -7,9 +7,9 @@ import os
 import click
 
 from agentsync.base.errors import OK
-from agentsync.cli.context import Session
 from agentsync.cli.options import agent_names, json_option
-from agentsync.cli.output import clean, print_json, say
+from agentsync.cli.session import Session
+from agentsync.cli.terminal import clean, print_json, say
 
 
 @click.command()

@@ -10,9 +10,8 @@ import click
 from agentsync.base import files
 from agentsync.base.errors import OK, AgentsyncError
 from agentsync.base.text import clean
-from agentsync.cli.context import Session
-from agentsync.cli.output import say
-from agentsync.cli.patience import patience
+from agentsync.cli.session import Session
+from agentsync.cli.terminal import patience, say
 from agentsync.web.export import page, snapshot
 
 

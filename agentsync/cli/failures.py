@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from agentsync.base.errors import ERROR, OK, AgentsyncError
-from agentsync.cli.output import clean
+from agentsync.cli.terminal import clean
 
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 

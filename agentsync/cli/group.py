@@ -10,7 +10,7 @@ import click
 from agentsync import __version__
 from agentsync.base.errors import OK
 from agentsync.cli import COMMANDS, SECTIONS
-from agentsync.cli.context import enter
+from agentsync.cli.session import enter
 
 NAME, COMPLETE = "agentsync", "_AGENTSYNC_COMPLETE"
 EXIT_CODES = (

@@ -13,10 +13,10 @@ import click
 
 from agentsync.base.errors import OK
 from agentsync.base.times import since as since_when
-from agentsync.cli.context import Session
 from agentsync.cli.options import agent_names, json_option, raw_option, watched_paths
-from agentsync.cli.output import clean, escape_json, print_json, say, warn
+from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
+from agentsync.cli.terminal import clean, escape_json, print_json, say, warn
 from agentsync.cli.words import count, moment, not_recorded, short, who
 from agentsync.ledger import history
 from agentsync.ledger.log import Follower, Ledger

@@ -10,8 +10,8 @@ import click
 from agentsync.base import files
 from agentsync.base.errors import OK
 from agentsync.base.text import clean
-from agentsync.cli.context import Session
-from agentsync.cli.output import say, warn
+from agentsync.cli.session import Session
+from agentsync.cli.terminal import say, warn
 from agentsync.web.metrics import LABELS, Reading, exposition
 
 NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")

@@ -24,7 +24,7 @@ def agent_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
 def watched_paths(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The documents of the configuration in force that begin so; none outside of a repository."""
     from agentsync.base.errors import AgentsyncError
-    from agentsync.cli.context import Session
+    from agentsync.cli.session import Session
     from agentsync.status import names
 
     try:

@@ -12,9 +12,9 @@ import click
 from agentsync import web
 from agentsync.base.errors import OK, ConfigError
 from agentsync.base.files import read_all
-from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
-from agentsync.cli.output import clean, print_json, say
+from agentsync.cli.session import Session
+from agentsync.cli.terminal import clean, print_json, say
 from agentsync.setup import systemd
 from agentsync.web.access import Access, is_local
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 import uvicorn
 
 from agentsync.base.errors import OK, AgentsyncError
-from agentsync.cli.context import Session
-from agentsync.cli.output import clean, say
+from agentsync.cli.session import Session
+from agentsync.cli.terminal import clean, say
 from agentsync.web import Access, create_app
 from agentsync.web.service import AutoSyncService
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import click
 
 from agentsync.base.errors import OK
-from agentsync.cli.context import Session
 from agentsync.cli.options import json_option, raw_option
-from agentsync.cli.output import clean, escape_json, print_json, say
-from agentsync.cli.patience import patience
+from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
+from agentsync.cli.terminal import clean, escape_json, patience, print_json, say
 from agentsync.cli.words import count, who
 from agentsync.ledger import history
 from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, flatten

@@ -9,11 +9,11 @@ import click
 from agentsync import status as answers
 from agentsync.base.errors import OK
 from agentsync.base.settings import Settings
-from agentsync.cli import fast
-from agentsync.cli.context import Session
+from agentsync.cli import direct
 from agentsync.cli.options import json_option
-from agentsync.cli.output import clean, say
+from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
+from agentsync.cli.terminal import clean, say
 from agentsync.cli.words import count, duration, moment, not_recorded, who
 from agentsync.ledger.events import from_rfc3339, to_rfc3339
 from agentsync.ledger.state import State
@@ -35,7 +35,7 @@ def status(as_json: bool) -> int:
       agentsync -C ../other status
     """
     if as_json:
-        return fast.status_json()
+        return direct.status_json()
     session = Session()
     now = session.shown()
     shown = answers.status(now.view.state, now.view.cursor, now.survey)
@@ -112,7 +112,7 @@ def pending(as_json: bool) -> int:
       agentsync pending --json
     """
     if as_json:
-        return fast.pending_json()
+        return direct.pending_json()
     session = Session()
     now = session.shown()
     shown = answers.pending(now.view.state, now.survey)
@@ -145,7 +145,7 @@ def checksums(as_json: bool) -> int:
       agentsync checksums --json
     """
     if as_json:
-        return fast.checksums_json()
+        return direct.checksums_json()
     session = Session()
     now = session.shown()
     shown = answers.checksums(now.view.state, now.survey).checksums

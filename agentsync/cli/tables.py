@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from agentsync.cli.output import say
+from agentsync.cli.terminal import say
 
 # Colours of the words that tables show; everything else has the terminal's own.
 STYLES = {

@@ -9,8 +9,8 @@ import click
 
 from agentsync import poller
 from agentsync.base.errors import OK, AgentsyncError
-from agentsync.cli.context import Session
-from agentsync.cli.output import clean, say, warn
+from agentsync.cli.session import Session
+from agentsync.cli.terminal import clean, say, warn
 from agentsync.cli.words import count, who
 from agentsync.ledger.events import Change
 from agentsync.report.outcome import WRITTEN

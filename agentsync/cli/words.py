@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from agentsync.cli.output import clean
+from agentsync.cli.terminal import clean
 
 if TYPE_CHECKING:
     from agentsync.status import NotRecorded

@@ -1,4 +1,4 @@
-"""`status`, `pending`, `checksums`, through a process of their own."""
+"""`status`, `pending`, `checksums`, and what is taken in before they answer."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ import sys
 import click
 
 from agentsync.base.errors import FINDINGS, OK
-from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
-from agentsync.cli.output import clean, print_json, say
+from agentsync.cli.session import Session
+from agentsync.cli.terminal import clean, print_json, say
 from agentsync.cli.words import count
 from agentsync.ledger.log import Ledger
 

@@ -1,4 +1,4 @@
-"""A word on stderr where something takes longer than a second, on a terminal only."""
+"""What reaches a terminal: cleaned text, JSON, and a word where something takes long. `tables.py` has the tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,32 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-QUIET = 1.0  # seconds
+from agentsync.base import strict_json
+from agentsync.base.text import clean as clean  # what the commands clean their names with
+from agentsync.base.text import escape_json as escape_json
+
+QUIET = 1.0  # seconds until `patience` says something
+
+
+def print_json(value: object) -> None:
+    """One JSON value on a line of its own."""
+    say(escape_json(strict_json.dumps(value)))
+
+
+def say(*lines: str) -> None:
+    """Lines to stdout, as UTF-8 whatever the locale."""
+    stream = getattr(sys.stdout, "buffer", None)
+    text = "".join(f"{line}\n" for line in lines)
+    if stream is None:
+        sys.stdout.write(text)
+    else:
+        sys.stdout.flush()
+        stream.write(text.encode(errors="backslashreplace"))
+
+
+def warn(text: str) -> None:
+    """A line to stderr; it must be clean already."""
+    sys.stderr.write(f"{text}\n")
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from agentsync import status
 from agentsync.base.errors import OK
-from agentsync.cli.context import Session
-from agentsync.cli.output import print_json
+from agentsync.cli.session import Session
+from agentsync.cli.terminal import print_json
 from agentsync.status import Shown
 
 

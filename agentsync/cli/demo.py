@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from agentsync.base.errors import OK, AgentsyncError
-from agentsync.cli.output import clean, say
+from agentsync.cli.terminal import clean, say
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`scan`, `consolidate`, `report`, `agent` and `hook`, through a process of their own."""
+"""`scan`, `consolidate`, `report`, `agent` and `hook`."""
 
 from __future__ import annotations
 

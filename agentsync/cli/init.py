@@ -11,9 +11,9 @@ import click
 
 from agentsync.base.errors import OK
 from agentsync.base.settings import CONFIG_PATH
-from agentsync.cli.context import Session
 from agentsync.cli.options import json_option
-from agentsync.cli.output import clean, print_json, say
+from agentsync.cli.session import Session
+from agentsync.cli.terminal import clean, print_json, say
 from agentsync.setup import init as setup
 from agentsync.setup.changes import Change
 

@@ -68,7 +68,7 @@ class Session:
     @staticmethod
     def _replay(view: View) -> None:
         """Replay a long stretch once for all who come after: what comes of it is kept."""
-        from agentsync.cli.patience import patience
+        from agentsync.cli.terminal import patience
 
         with patience("replaying the ledger", lambda: view.reached / max(view.ledger.size(), 1)):
             view.catch_up()

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentsync.base import strict_json
-from agentsync.cli.output import clean, escape_json
 from agentsync.cli.tables import Table, plain
+from agentsync.cli.terminal import clean, escape_json
 
 ANY = st.text(st.characters())
 
