@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from agentsync.ledger.cache import NAME
 from bench.harness import Benchmark, Contestant, Sample, Step, timed
 from bench.lab import Lab
 
 RECORDS = 100_000
-CACHES = ("cache.sqlite", "checkpoint.json", "index")
 DECODE = "import json, sys\nwith open(sys.argv[1], 'rb') as file:\n    for line in file: json.loads(line)"
 REPLAY = (
     "import sys; from agentsync.ledger.view import View; from agentsync.ledger.log import Ledger;"
@@ -42,8 +42,8 @@ def cold_replay(lab: Lab) -> Step:
     out = lab.folder / "replay.txt"
 
     def step() -> Sample:
-        for name in CACHES:
-            (store(lab) / name).unlink(missing_ok=True)
+        for path in store(lab).glob(f"{NAME}*"):
+            path.unlink()
         sample = timed(argv, cwd=lab.folder, env=lab.env, out=out)
         assert int(out.read_text().split()[0]) == lab.size(RECORDS, 500)
         return sample
