@@ -30,6 +30,7 @@ STARTING = 60  # seconds for an interpreter
 
 def examine(patient: Patient) -> list[Result]:
     """The results of all checks, in order. A check that cannot be made is a finding."""
+    patient.take_in()
     results = []
     for check in CHECKS:
         try:

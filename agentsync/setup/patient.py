@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from agentsync import status
 from agentsync.base import config, git
+from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone
+from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 from agentsync.observe.request import Request
@@ -70,6 +73,12 @@ class Patient:
         """What lies around the ledger."""
         found = self.configuration
         return status.survey(self.clone, self.view.state, found.settings, found.problem)
+
+    def take_in(self) -> None:
+        """Look first, if a note waits, as whoever shows something does; what cannot be taken in is found then."""
+        with suppress(AgentsyncError, OSError):
+            if notes.listed(self.clone, git.worktrees(self.clone)):
+                self.look()
 
     def look(self) -> None:
         """Observe once, which takes in what waits and pays what is owed."""

@@ -208,22 +208,22 @@ def test_a_shortened_ledger_is_found_until_somebody_accepts_it(clinic: Repo) -> 
 
 
 def test_notes_are_found_and_appended(clinic: Repo) -> None:
-    """What else lies there is named and left alone."""
+    """While the ledger is locked they wait; what else lies there is named and left alone."""
     ledger = store(clinic) / "ledger.jsonl"
     clinic.write("edited\n")
+    folder = store(clinic) / "notes"
     fd = os.open(ledger, os.O_RDWR)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         agentsync(clinic.root, "scan", code=4)
+        (folder / "notes.txt").write_text("mine")
+        found = told(clinic)
     finally:
         os.close(fd)
-    folder = store(clinic) / "notes"
-    (folder / "notes.txt").write_text("mine")
-    assert ("notes", "1 observation(s) not appended yet") in told(clinic)
-    assert ("notes", f"{folder}/notes.txt is no whole note") in told(clinic)
-    agentsync(clinic.root, "doctor", "--fix", code=3)
-    assert clinic.count() == 1
+    assert ("notes", "1 observation(s) not appended yet") in found
+    assert ("notes", f"{folder}/notes.txt is no whole note") in found
     assert told(clinic) == [("notes", f"{folder}/notes.txt is no whole note")]
+    assert clinic.count() == 1
 
 
 def test_an_owed_report_is_found_with_its_reason(clinic: Repo) -> None:
