@@ -153,6 +153,15 @@ class Repo:
         path.write_text(json.dumps(flat) + "\n")
         return path
 
+    def wait_for_notes(self) -> None:
+        """Until the look in the background has taken in what it can; a rebase's notes stay."""
+        clone, deadline = self.clone(), time.monotonic() + 60
+        while notes.listed(clone, git.worktrees(clone)):
+            if clone.here and git.rebasing(clone.here.git_dir) is not None:
+                return
+            assert time.monotonic() < deadline, "nobody takes the notes in"
+            time.sleep(0.01)
+
     def configure(self) -> Path:
         """Write the settings into the worktree's configuration; its path."""
         self.write(config_text.default_text(self.settings), ".agentsync/config.toml")

@@ -1,7 +1,8 @@
 """Each edit is counted once: the table of docs/when-is-a-change.md, row by row, on real git.
 
-Every row runs three times: with real hooks, with a look after every git command, and with no look but the one at the
-end (and where the row itself says "polled").
+Every row runs four times: with real hooks that look in the foreground, with hooks that look in the background, without
+hooks and with a look after every git command, and with no look but the one at the end (and where the row itself says
+"polled").
 """
 
 from __future__ import annotations
@@ -13,24 +14,29 @@ from pathlib import Path
 import pytest
 from lab.repo import DOCS, Repo, cleaned, describe, on_disk
 
-MODES = ("hooks", "looking", "later")
+MODES = ("foreground", "background", "looking", "later")
+HOOKED = ("foreground", "background")
 
 
 class Story:
-    """A repository that is watched in one of the three ways."""
+    """A repository that is watched in one of the four ways."""
 
     def __init__(self, repo: Repo, mode: str) -> None:
         self.repo = repo
         self.mode = mode
         repo.begin()
-        if mode == "hooks":
+        if mode in HOOKED:
             repo.hooks()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.repo, name)
 
     def git(self, *args: str, check: bool = True, stdin: str | None = None) -> None:
-        self.repo.git(*args, check=check, stdin=stdin)
+        in_background = self.mode == "background"
+        env = {"AGENTSYNC_FOREGROUND": "0"} if in_background else {}
+        self.repo.git(*args, check=check, stdin=stdin, env=env)
+        if in_background:
+            self.repo.wait_for_notes()
         if self.mode == "looking":
             self.poll()
 
@@ -487,7 +493,7 @@ def test_row(repo: Repo, tmp_path: Path, says: str, changes: int, play: Row, mod
     play(story, tmp_path)
     for _ in range(2):
         repo.look("poller")
-        expected = changes + (mode != "hooks" and says in ONE_MORE_WITHOUT_HOOKS)
+        expected = changes + (mode not in HOOKED and says in ONE_MORE_WITHOUT_HOOKS)
         assert repo.count() == expected, describe(repo)
     known = repo.view().state.known
     for worktree, root in [("main", repo.root), *((p.name, p) for p in [repo.root.parent / "other"] if p.exists())]:
