@@ -175,12 +175,11 @@ def decode(line: bytes) -> tuple[Stamp, Event | None]:
 
 def record_of(flat: Mapping[str, Any]) -> tuple[Stamp, Event | None]:
     """The record in a flat JSON object. Raises DamagedError."""
-    _, kind, _, *place = _STAMP.values(flat)
-    stamp = Stamp(*place)
-    if kind not in BY_KIND:
-        return stamp, None
-    _TIMES.values(flat)
-    return stamp, BY_KIND[kind](*_EVENTS[kind].values(flat))
+    kind = flat.get("kind")
+    if not isinstance(kind, str) or kind not in BY_KIND:
+        return Stamp(*_STAMP.values(flat)[_OF_STAMP]), None
+    values = _RECORDS[kind].values(flat)
+    return Stamp(*values[_OF_STAMP]), BY_KIND[kind](*values[len(_STAMP_FORMS) :])
 
 
 def event_of(flat: Mapping[str, Any]) -> Event:
@@ -188,7 +187,6 @@ def event_of(flat: Mapping[str, Any]) -> Event:
     cls = BY_KIND.get(str(flat.get("kind"))) if isinstance(flat, dict) else None
     if cls is None:
         raise DamagedError("no kind of event")
-    _ID.values(flat)
     return cls(*_EVENTS[cls.kind].values(flat))
 
 
@@ -289,7 +287,7 @@ _FORMS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool] | None]] = {
     "a writer's name": ((str,), is_writer),
     "a count from 1 on": ((int,), _is_count),
     "a clock": ((str,), _is_clock),
-    "a time as RFC 3339 in UTC": ((str,), is_time),
+    "a time as RFC 3339 in UTC": ((str,), lru_cache(1024)(is_time)),  # most happened when they were recorded,
 }
 
 
@@ -321,17 +319,23 @@ class _Schema:
                 raise DamagedError(f"field {name!r} is not {text}: {value!r:.60}")
 
 
-_ID = _Schema({"id": "a UUID"})
-_STAMP = _Schema(
-    {
-        "v": "int",
-        "kind": "str",
-        "id": "a UUID",
-        "writer": "a writer's name",
-        "seq": "a count from 1 on",
-        "prev": "str",
-        "clock": "a clock",
-    }
-)
-_TIMES = _Schema(dict.fromkeys(("timestamp", "recorded"), "a time as RFC 3339 in UTC"))
-_EVENTS = {cls.kind: _Schema({field.name: cls.__annotations__[field.name] for field in fields(cls)}) for cls in KINDS}
+def _forms(cls: type[Event]) -> dict[str, str]:
+    return {field.name: cls.__annotations__[field.name] for field in fields(cls)}
+
+
+_TIME = "a time as RFC 3339 in UTC"
+_STAMP_FORMS = {
+    "v": "int",
+    "kind": "str",
+    "writer": "a writer's name",
+    "seq": "a count from 1 on",
+    "prev": "str",
+    "clock": "a clock",
+}
+_OF_STAMP = slice(2, 6)
+_STAMP = _Schema({**_STAMP_FORMS, "id": "a UUID"})
+_RECORDS = {
+    cls.kind: _Schema({**_STAMP_FORMS, **_forms(cls), "id": "a UUID", "timestamp": _TIME, "recorded": _TIME})
+    for cls in KINDS
+}
+_EVENTS = {cls.kind: _Schema({**_forms(cls), "id": "a UUID"}) for cls in KINDS}  # not recorded yet
