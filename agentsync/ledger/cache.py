@@ -14,7 +14,6 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
-from functools import cached_property
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +33,7 @@ _SCHEMA = (
 class Reading:
     """What can be asked of the cache."""
 
-    owner: str  # what a stranger's pieces do not fit
+    owner = ""  # what a stranger's pieces do not fit
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a piece; None if it is missing or not to be believed."""
@@ -67,11 +66,6 @@ class Cache(Reading):
 
     def __del__(self) -> None:
         self._close()
-
-    @cached_property
-    def owner(self) -> str:  # type: ignore[override]  # asked for when there is a store
-        """The store: a copy of a clone has another path, or another folder there. Raises OSError."""
-        return f"{FORMAT}\0{os.path.realpath(self.store)}\0{os.stat(self.store).st_ino}"
 
     def get(self, name: str) -> Any:
         """The JSON value of a piece; None if it is missing or not to be believed."""
@@ -113,6 +107,8 @@ class Cache(Reading):
 
     def _connect(self, mode: str, timeout: float) -> sqlite3.Connection:
         """Raises sqlite3.Error; OSError for what is no file, which SQLite might wait for or write through."""
+        # A copy of a clone has another path, or is another folder there.
+        self.owner = self.owner or f"{FORMAT}\0{os.path.realpath(self.store)}\0{os.stat(self.store).st_ino}"
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(os.lstat(self.path).st_mode):
                 raise OSError(0, "not a regular file", self.path)
