@@ -30,7 +30,7 @@ class LedgerError(AgentsyncError):
 
 
 class LockedError(LedgerError):
-    """The ledger's lock was not to be had in time."""
+    """Another process held a lock for too long."""
 
     exit_code = LOCKED
 

@@ -18,7 +18,7 @@ EXIT_CODES = (
     (1, "error: what went wrong, why, and what to do stands on stderr"),
     (2, "the command line is wrong"),
     (3, "findings (check, verify, doctor)"),
-    (4, "the ledger's lock was not to be had"),
+    (4, "another process held the ledger's lock"),
 )
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {text}" for code, text in EXIT_CODES)
 

@@ -105,7 +105,7 @@ def _signals(server: uvicorn.Server, close: Callable[[], None]) -> Iterator[None
 
 @contextlib.contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A bound socket. Raises AgentsyncError where the address is not to be had."""
+    """A bound socket. Raises AgentsyncError where that is not possible."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from agentsync.base import strict_json
 from agentsync.base.text import clean as clean  # what the commands clean their names with
 from agentsync.base.text import escape_json as escape_json
+
+if TYPE_CHECKING:
+    from threading import Event
 
 QUIET = 1.0  # seconds until `patience` says something
 
@@ -41,6 +44,8 @@ def patience(what: str, done: Callable[[], float] | None = None) -> Iterator[Non
     if not sys.stderr.isatty():
         yield
         return
+    import threading  # late: agents, who ask often, have no terminal
+
     ended = threading.Event()
     waiter = threading.Thread(target=_show, args=(what, done, ended), daemon=True)
     waiter.start()
@@ -51,7 +56,7 @@ def patience(what: str, done: Callable[[], float] | None = None) -> Iterator[Non
         waiter.join()
 
 
-def _show(what: str, done: Callable[[], float] | None, ended: threading.Event) -> None:
+def _show(what: str, done: Callable[[], float] | None, ended: Event) -> None:
     if ended.wait(QUIET):
         return
     from rich.console import Console
