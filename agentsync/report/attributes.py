@@ -28,8 +28,12 @@ class Way:
 
 
 def way(clone: git.Clone, worktree: git.Worktree, settings: Settings) -> Way:
-    """How the report is to be written now; git's attributes are made to fit."""
-    found, wanted = _judge(clone, worktree, settings, is_installed(clone.common_dir))
+    """How the report is to be written now; git's attributes are made to fit.
+
+    Where git is not to see it, the filter is installed: `obstacle` has asked, and `init` has done it.
+    """
+    installed = settings.report.commit == "agentsync" or is_installed(clone.common_dir)
+    found, wanted = _judge(clone, worktree, settings, installed)
     _attribute(clone, settings.report.path, wanted)
     return found
 

@@ -117,7 +117,7 @@ def _attempt(worktree: git.Worktree, page: _Page, asked: bool) -> Outcome:
         if not page.way.hidden:
             return WRITTEN if staged.exchange(before) else RACED
         # Not settled yet; and the filter knows the region for ours from the first moment.
-        paid.mark_paid(worktree, page.id)
+        paid.remember(worktree, page.id)
         return git_index.exchange(worktree, page.path, staged, before, stored, within=page.within)
 
 
@@ -131,11 +131,11 @@ def _has_region(content: bytes) -> bool:
 def _remember(worktree: git.Worktree, page: _Page, stamp: str, *, noted: bool) -> None:
     """The report is written. A region that git does not see is settled once the index has the file's new stat."""
     if not page.way.hidden:
-        paid.mark_paid(worktree, page.id, stamp)
+        paid.remember(worktree, page.id, stamp)
         return
     settled = paid.shown(worktree) == page.id and paid.is_settled(worktree)
     noted = noted or settled or git_index.is_edited(worktree, page.path)
     if not noted:
-        paid.mark_paid(worktree, page.id)
+        paid.remember(worktree, page.id)
         noted = git_index.note_stat(worktree, page.path)
-    paid.mark_paid(worktree, page.id, stamp if noted else "")
+    paid.remember(worktree, page.id, stamp if noted else "")

@@ -22,7 +22,7 @@ _PLAIN = "seen by git: "
 def is_owed(worktree: git.Worktree, state: State, settings: Settings) -> bool:
     """Whether the region may show anything but the newest consolidation.
 
-    A report that git sees stays paid in a worktree that was switched to another branch.
+    A report that git sees counts as shown in a worktree that was switched to another branch.
     """
     if state.last is None:
         return False
@@ -33,7 +33,7 @@ def is_owed(worktree: git.Worktree, state: State, settings: Settings) -> bool:
     return note.id != state.last.id or note.stamp not in stamps
 
 
-def mark_paid(worktree: git.Worktree, consolidation: str, stamp: str = "") -> None:
+def remember(worktree: git.Worktree, consolidation: str, stamp: str = "") -> None:
     """Remember that the region shows this consolidation (its id); where that fails, it is rendered once more."""
     note = _note(worktree)
     earlier = [id_ for id_ in (note.id, *note.earlier) if id_ not in ("", consolidation)][:EARLIER]

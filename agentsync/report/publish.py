@@ -56,7 +56,7 @@ def _publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -
         if not attempt.prepare():
             return Published(None, branch)
         if commit := attempt.commit():
-            paid.mark_paid(worktree, paid.shown(worktree))  # owed: its region may have to stand elsewhere now
+            paid.remember(worktree, paid.shown(worktree))  # owed: its region may have to stand elsewhere now
             consolidate.write(clone, worktree, view, settings)
             return Published(commit, branch)
         why = attempt.why

@@ -187,7 +187,7 @@ def test_in_an_operation_a_region_of_somebody_else_passes_and_ours_does_not(lab:
     """A merge that takes another branch's report is not overruled; a `commit -a` in it carries none of ours."""
     (lab.root / ".git/MERGE_HEAD").write_text(lab.head() + "\n")
     assert through(lab, NEW) == NEW
-    paid.mark_paid(lab.here(), "2")
+    paid.remember(lab.here(), "2")
     assert through(lab, NEW) == TEXT.encode()
 
 
