@@ -38,9 +38,9 @@ def _begin(gathered: Gathered, drafts: Drafts) -> None:
         scenes = [worktree.unread(here, gathered.walk.heads.get(here.name))]
     for scene in scenes:
         if scene.worktree == here or len(scenes) == 1:
-            drafts.add(uncommitted.baseline(gathered, scene, scene.files, tips, watch))
+            drafts.add(uncommitted.baseline(gathered, scene, scene.files, "init", tips, watch))
         else:
-            drafts.add(uncommitted.baseline(gathered, scene, scene.files))
+            drafts.add(uncommitted.baseline(gathered, scene, scene.files, "init"))
 
 
 def _watch_more(gathered: Gathered, drafts: Drafts) -> None:
@@ -50,4 +50,4 @@ def _watch_more(gathered: Gathered, drafts: Drafts) -> None:
     scene = next((scene for scene in gathered.scenes.values() if not scene.paused), None)
     if new and scene:
         tips = list(gathered.walk.tips)
-        drafts.add(uncommitted.baseline(gathered, scene, {}, tips, [*already, *new]))
+        drafts.add(uncommitted.baseline(gathered, scene, {}, gathered.request.source, tips, [*already, *new]))

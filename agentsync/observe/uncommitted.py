@@ -39,7 +39,7 @@ def judge(gathered: Gathered, scene: Scene, drafts: Drafts) -> None:
         else:
             edited.append((path, before, content))
     if settled or first_sight:
-        drafts.add(baseline(gathered, scene, settled))
+        drafts.add(baseline(gathered, scene, settled, gathered.request.source))
     for path, before, after in edited:
         drafts.add(_change(gathered, scene, path, before, after))
 
@@ -60,6 +60,7 @@ def baseline(
     gathered: Gathered,
     scene: Scene,
     contents: Mapping[str, Content],
+    source: str,
     tips: list[str] | None = None,
     watch: list[str] | None = None,
 ) -> Baseline:
@@ -72,7 +73,7 @@ def baseline(
         worktree=scene.worktree.name,
         branch=scene.branch,
         commit=scene.head,
-        source=gathered.request.source,
+        source=source,
         files={
             path: {
                 "blob": content.blob,
