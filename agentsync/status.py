@@ -27,11 +27,9 @@ from agentsync.observe.glance import Glance, Looks, glance, really_edited
 from agentsync.report import paid
 from agentsync.report.decide import decide
 
-if TYPE_CHECKING:  # what looks is imported where something differs: it costs more than the rest of an answer
-    from agentsync.observe.request import Request
+if TYPE_CHECKING:
     from agentsync.sync import Synced
 
-Sync = Callable[["Request"], "Synced"]
 Why = Callable[[git.Worktree, git.Worktree | None, Settings], str]
 
 SyncStatus = Literal[1, 0, -1]
@@ -94,32 +92,24 @@ class Shown:
     survey: Survey
 
 
-def up_to_date(
-    clone: git.Clone,
-    settings: Settings,
-    problem: str | None = None,
-    *,
-    view: View,
-    why: Why | None = None,
-    sync: Sync | None = None,
-) -> Shown:
+def up_to_date(clone: git.Clone, settings: Settings, problem: str | None = None, *, view: View) -> Shown:
     """Take in what waits; look at the worktrees if a file, HEAD or a rule says that there is something to see.
 
     Where nothing differs that costs a `stat` for each document, and no git is started. What cannot be taken in now is
     shown as not recorded. `problem`: what is wrong with the configuration; `settings` are those in force then. `view`
-    is brought to the ledger's end. `why`: asked for the reason of each report that is owed. `sync`: how to look.
+    is brought to the ledger's end.
     """
     view.catch_up()
     every = git.worktrees(clone)
     looked, reason = False, ""
     if _is_something_new(clone, every, settings, view.state):
         try:
-            _look(clone, every, settings, sync)
+            _look(clone, every, settings)
             looked = True
         except (AgentsyncError, OSError) as error:
             reason = str(error)
         view.catch_up()
-    return Shown(view, survey(clone, view.state, settings, problem, why=why or why_owed, looked=looked, reason=reason))
+    return Shown(view, survey(clone, view.state, settings, problem, looked=looked, reason=reason))
 
 
 def _is_something_new(clone: git.Clone, every: list[git.Worktree], settings: Settings, state: State) -> bool:
@@ -132,11 +122,11 @@ def _is_something_new(clone: git.Clone, every: list[git.Worktree], settings: Set
     return any(one.edited or one.moved for one in seen)
 
 
-def _look(clone: git.Clone, every: list[git.Worktree], settings: Settings, sync: Sync | None) -> None:
-    from agentsync.observe.request import Request  # late: see above
-    from agentsync.sync import sync as look
+def _look(clone: git.Clone, every: list[git.Worktree], settings: Settings) -> None:
+    from agentsync.observe.request import Request  # late: what looks costs more than the rest of an answer
+    from agentsync.sync import sync
 
-    (sync or look)(Request(clone, settings, "scan", every, time.time(), timeout=PATIENCE))
+    sync(Request(clone, settings, "scan", every, time.time(), timeout=PATIENCE))
 
 
 def survey(

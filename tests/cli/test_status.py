@@ -166,6 +166,19 @@ def test_a_commit_that_no_hook_saw_is_shown(ready: Repo) -> None:
     assert agentsync(ready.root, "log", "--json").records[0]["commit"] == ready.head()
 
 
+def test_a_rule_that_fires_writes_the_report(repo: Repo) -> None:
+    """As any command does that looks: what is shown is after that."""
+    repo.settings = replace(QUIET, consolidation_threshold=2)
+    repo.begin()
+    repo.hooks()
+    repo.write("one\n")
+    assert agentsync(repo.root, "status", "--json").json["pending_changes"] == 1
+    repo.write("one\n", "docs/other.md")
+    shown = agentsync(repo.root, "status", "--json").json
+    assert (shown["pending_changes"], shown["owed"]) == (0, [])
+    assert "### Consolidation - " in repo.read("AGENT_SYNC.md")
+
+
 def test_what_is_kept_in_a_note_is_shown_at_once(locked: Repo) -> None:
     """Where the ledger is locked an edit is kept beside it, and taken in by the next one that can."""
     locked.write("one\n")
