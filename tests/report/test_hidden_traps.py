@@ -765,7 +765,7 @@ NAMES = [
     "`touch owned`;.md",
     "-option.md",
     "docs/ümläut 🤖.md",
-    " leading and trailing ",
+    " leading and trailing .md",
     ":(glob)x.md",
 ]
 
