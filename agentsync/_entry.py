@@ -8,11 +8,11 @@ import os
 import sys
 
 
-def hook(*arguments: str) -> None:
+def hook(*arguments: str, noted: bool = True) -> None:
     """Look now; the hook's sh has left a note, if it was a commit."""
     from agentsync.hook import main
 
-    main([*arguments], noted=True)
+    main([*arguments], noted=noted)
 
 
 def look(*arguments: str) -> None:
@@ -60,7 +60,10 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 tracing = os.environ.get("AGENTSYNC_TRACE", "0") != "0"
 mode, *arguments = sys.argv[1:]
 try:
-    MODES[mode](*arguments)
+    if mode in MODES:
+        MODES[mode](*arguments)
+    else:  # a hook that an earlier version wrote: it gives its own name at once, and leaves no note
+        hook(mode, *arguments, noted=False)
 except BaseException:  # whatever it is, git goes on; a filter's reader may have gone, too
     if tracing:
         raise

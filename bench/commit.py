@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from bench.clones import long_clone, settle, short_clone, watched
@@ -23,12 +24,35 @@ class Committer:
 
     def commit(self) -> Sample:
         """Edit and add, then measure the commit alone."""
+        self._add()
+        sample = self._commit()
+        settle(self.root)
+        return sample
+
+    def recorded(self) -> Sample:
+        """Measure from git's return to the record in the ledger, of a commit that does not consolidate."""
+        if self.made % THRESHOLD == THRESHOLD - 1:
+            self.commit()
+        self._add()
+        before = self._size()
+        self._commit()
+        began = time.perf_counter()
+        while self._size() == before:
+            time.sleep(0.001)
+        sample = Sample(time.perf_counter() - began)
+        settle(self.root)
+        return sample
+
+    def _add(self) -> None:
         self.made += 1
         (self.root / self.path).write_text(text(1000 + self.made, 120))
         self.lab.run(self.root, "git", "add", "--", self.path)
-        sample = self.lab.timed(self.root, "git", "commit", "-q", "-m", f"edit {self.made}", **self.env)
-        settle(self.root)
-        return sample
+
+    def _commit(self) -> Sample:
+        return self.lab.timed(self.root, "git", "commit", "-q", "-m", f"edit {self.made}", **self.env)
+
+    def _size(self) -> int:
+        return (self.root / ".git" / "agentsync" / "ledger.jsonl").stat().st_size
 
     def plain(self) -> Sample:
         """A commit that does not consolidate: the ones that do are made between the measured ones."""
@@ -103,6 +127,14 @@ def touched(lab: Lab) -> Step:
     return Committer(lab, short_clone(lab), WATCHED).plain
 
 
+def touched_foreground(lab: Lab) -> Step:
+    return Committer(lab, watched(lab, "foreground", 100), WATCHED, AGENTSYNC_FOREGROUND="1").plain
+
+
+def recorded(lab: Lab) -> Step:
+    return Committer(lab, watched(lab, "recorded", 100), WATCHED).recorded
+
+
 def touched_million(lab: Lab) -> Step:
     return Committer(lab, long_clone(lab), WATCHED).plain
 
@@ -137,6 +169,8 @@ BENCHMARK = Benchmark(
         Contestant(f"{NOT}, long ledger", untouched_million, target=1.1, against=NOT),
         Contestant(YES, touched, target=1.8),
         Contestant(f"{YES}, long ledger", touched_million, target=1.1, against=YES),
+        Contestant(f"{YES}, looks in the foreground", touched_foreground, target=7.0),
+        Contestant("from git's return to the record", recorded, most=0.5),
         Contestant("agentsync, a watched path touched, consolidates", consolidating, target=7.0),
     ),
     rounds=40,

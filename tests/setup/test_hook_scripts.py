@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lab.hooks import WATCHED, Call, Lab, calls, make_lab, recorder
+from lab.repo import Repo
 
 import agentsync
 from agentsync.setup.changes import carry_out
@@ -417,3 +418,14 @@ def test_the_entry_ends_quietly_whatever_happens(tmp_path: Path) -> None:
     command = (sys.executable, "-I", "-S", str(entry), "hook", "post-commit")
     assert lab.run(*command).stderr == ""
     assert "broken" in lab.run(*command, status=1, AGENTSYNC_TRACE="1").stderr
+
+
+def test_a_hook_that_an_earlier_version_wrote_goes_on(repo: Repo) -> None:
+    """It names itself and leaves no note, so Python leaves it."""
+    repo.begin()
+    repo.hooks()
+    hook = repo.root / ".git/hooks/post-commit"
+    entry = Path(agentsync.__file__).with_name("_entry.py")
+    hook.write_text(f'#!/bin/sh\n{sys.executable} -I -S {entry} post-commit "$@"\n')
+    repo.commit("edited\n", CLAUDECODE="1")
+    assert [(change["source"], change["agent_owner"]) for change in repo.changes()] == [("hook", "claude-code")]
