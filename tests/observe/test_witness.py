@@ -116,12 +116,12 @@ def test_a_late_note_that_says_nothing_new_leaves_nothing(watched: Repo) -> None
 
 def test_commits_that_were_amended_before_anybody_looked_are_edits(watched: Repo) -> None:
     """In the order in which they were made, also within one second."""
-    watched.commit("a\n")
+    moment = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), f"{watched.time} +0000")
+    watched.commit("a\n", **moment)
     watched.note(CLAUDE)
     for text in ("b\n", "c\n"):
         watched.write(text)
-        watched.time -= 1
-        watched.git("commit", "-qa", "--amend", "-m", "amended")
+        watched.git("commit", "-qa", "--amend", "-m", "amended", env=moment)
         watched.note(CODEX)
     watched.look("poller")
     watched.look("poller")
