@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from lab.commands import agentsync
+from lab.commands import agentsync, agentsync_process
 from lab.repo import Repo
 
 from agentsync.cli import COMMANDS
@@ -56,6 +56,12 @@ def test_the_page_has_no_command_that_is_not_there() -> None:
 def test_every_command_teaches_by_an_example(name: str) -> None:
     text = inspect.cleandoc(command(name).help or "")
     assert re.search(rf"^Examples?:\n.*\bagentsync {name}\b", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_starts_as_a_program(tmp_path: Path, name: str) -> None:
+    """The other tests run commands in their own process."""
+    assert f"agentsync {name}" in agentsync_process(tmp_path, name, "--help").out
 
 
 def test_the_manual_is_made_of_the_commands_as_they_are() -> None:
