@@ -27,9 +27,11 @@ from agentsync.observe.glance import Glance, Looks, glance, really_edited
 from agentsync.report import paid
 from agentsync.report.decide import decide
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what looks is imported where something differs: it costs more than the rest of an answer
+    from agentsync.observe.request import Request
     from agentsync.sync import Synced
 
+Sync = Callable[["Request"], "Synced"]
 Why = Callable[[git.Worktree, git.Worktree | None, Settings], str]
 
 SyncStatus = Literal[1, 0, -1]
@@ -99,17 +101,21 @@ def up_to_date(clone: git.Clone, settings: Settings, problem: str | None = None,
     shown as not recorded. `problem`: what is wrong with the configuration; `settings` are those in force then. `view`
     is brought to the ledger's end.
     """
+    looked, reason = take_in(clone, settings, view.catch_up().state)
     view.catch_up()
-    every = git.worktrees(clone)
-    looked, reason = False, ""
-    if _is_something_new(clone, every, settings, view.state):
-        try:
-            _look(clone, every, settings)
-            looked = True
-        except (AgentsyncError, OSError) as error:
-            reason = str(error)
-        view.catch_up()
     return Shown(view, survey(clone, view.state, settings, problem, looked=looked, reason=reason))
+
+
+def take_in(clone: git.Clone, settings: Settings, state: State, sync: Sync | None = None) -> tuple[bool, str]:
+    """Look, if there is something to see: whether that was done, and what kept it from being done."""
+    every = git.worktrees(clone)
+    if not _is_something_new(clone, every, settings, state):
+        return False, ""
+    try:
+        _look(clone, every, settings, sync)
+        return True, ""
+    except (AgentsyncError, OSError) as error:
+        return False, str(error)
 
 
 def _is_something_new(clone: git.Clone, every: list[git.Worktree], settings: Settings, state: State) -> bool:
@@ -122,11 +128,11 @@ def _is_something_new(clone: git.Clone, every: list[git.Worktree], settings: Set
     return any(one.edited or one.moved for one in seen)
 
 
-def _look(clone: git.Clone, every: list[git.Worktree], settings: Settings) -> None:
+def _look(clone: git.Clone, every: list[git.Worktree], settings: Settings, sync: Sync | None) -> None:
     from agentsync.observe.request import Request  # late: what looks costs more than the rest of an answer
-    from agentsync.sync import sync
+    from agentsync.sync import sync as look
 
-    sync(Request(clone, settings, "scan", every, time.time(), timeout=PATIENCE))
+    (sync or look)(Request(clone, settings, "scan", every, time.time(), timeout=PATIENCE))
 
 
 def survey(
@@ -458,7 +464,7 @@ class Trigger:
     """What made a consolidation."""
 
     trigger_type: str
-    conditions_met: dict[str, Any]
+    conditions_met: dict[str, int]
     timestamp: str
 
 
@@ -466,7 +472,7 @@ class Trigger:
 class Consolidated(Outcome):
     """`POST /api/sync/consolidate`; `trigger` is null where nothing was pending."""
 
-    status: str
+    status: Literal["success"]
     trigger: Trigger | None
     changes_consolidated: int
 

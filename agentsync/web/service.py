@@ -19,26 +19,24 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from agentsync import status
-from agentsync.base import git
+from agentsync.base import git, strict_json
 from agentsync.base.config import in_force
 from agentsync.base.config_keys import RANGES
-from agentsync.base.errors import AgentsyncError, LedgerError, not_set_up
+from agentsync.base.errors import AgentsyncError, not_set_up
 from agentsync.base.git import Worktree
 from agentsync.base.settings import Settings
-from agentsync.ledger import notes
 from agentsync.ledger.events import Consolidation, DamagedError, decode
 from agentsync.ledger.log import Follower, Ledger
 from agentsync.ledger.state import Pending, State
 from agentsync.observe.request import Request
 from agentsync.poller import Watcher, WatchLock, held
 from agentsync.report import paid
-from agentsync.status import Survey, survey, why_owed
+from agentsync.status import Survey, survey
 from agentsync.sync import Synced, sync
 from agentsync.web.durations import Looks
 from agentsync.web.snapshots import Snapshots
 
 PAUSE = 0.2  # seconds between two looks at the ledger's end
-NOTES = 0.5  # seconds that a read waits for the ledger's lock, to take notes in
 RETRY = 5.0  # seconds after a poller has failed in a way that nobody foresaw
 log = logging.getLogger("agentsync")
 
@@ -70,12 +68,13 @@ class AutoSyncService:
         self._callbacks: list[Callable[[Consolidation], Any]] = []
         self._listeners: list[Callable[[], None]] = []
         self._looking = threading.Lock()  # two looks of one process would share names of temporary files
-        self.snapshots = Snapshots(self.clone, self._take_in_notes, self._look_around)
+        self.snapshots = Snapshots(self.clone, self._take_in, self._look_around)
         self._lock: WatchLock | None = None
         self._watcher: Watcher | None = None
         self._thread: threading.Thread | None = None
         self._follower: asyncio.Task[None] | None = None
         self._tail: Follower | None = None
+        self._taken_in = False, ""  # whether a look came before what is shown, and why it could not
         self._reasons: dict[str, str] = {}  # by worktree: why the last look left its report owed
         self._trouble = ""  # why the ledger's end was not read
         self._reported: list[Consolidation] = []  # whose report is not on disk yet
@@ -157,12 +156,12 @@ class AutoSyncService:
         self._tail = self._tail or Follower(self.ledger)
         done = await asyncio.to_thread(self._consolidate)
         await self._catch_up()
-        return asdict(status.consolidated(done))
+        return _plain(status.consolidated(done))
 
     def get_status(self) -> dict[str, Any]:
         """The answer of `GET /api/sync/status`."""
         now = self.snapshots.newest()
-        return asdict(status.status(now.state, now.cursor, now.survey))
+        return _plain(status.status(now.state, now.cursor, now.survey))
 
     @property
     def pending_changes(self) -> list[Pending]:
@@ -173,8 +172,7 @@ class AutoSyncService:
     def checksums(self) -> dict[str, dict[str, Any]]:
         """What each watched document is known to hold: `checksum`, `last_modified`, `agent_owner`, ... by path."""
         now = self.snapshots.newest()
-        known: dict[str, dict[str, Any]] = asdict(status.checksums(now.state, now.survey))["checksums"]
-        return known
+        return dict(_plain(status.checksums(now.state, now.survey))["checksums"])
 
     @property
     def watched_files(self) -> list[str]:
@@ -185,7 +183,9 @@ class AutoSyncService:
     def _look_around(self, state: State) -> Survey:
         """What lies around the ledger, from this service's worktree."""
         settings, problem = self._configured()
-        around = survey(self.clone, state, settings, problem, why=self._why_owed if self.running else why_owed)
+        why = self._why_owed if self.running else None
+        looked, reason = self._taken_in
+        around = survey(self.clone, state, settings, problem, why=why, looked=looked, reason=reason)
         if self.failure:
             around = replace(around, notices=(*around.notices, f"the last look failed: {self.failure}"))
         return around
@@ -215,28 +215,19 @@ class AutoSyncService:
 
     def _sync(self, request: Request) -> Synced:
         with self._looking:
-            return self._look(request)
-
-    def _look(self, request: Request) -> Synced:
-        """The same for whoever holds the lock."""
-        began = time.perf_counter()
-        try:
-            done = sync(request)
-        finally:
-            self.snapshots.expire()  # a report may have been written, notes taken in
-        self.looks.looked(done, time.perf_counter() - began)
-        self._reasons.update({one.name: "" for one in request.worktrees})
-        self._reasons.update({name: report.why for name, report in done.reports.items()})
+            began = time.perf_counter()
+            try:
+                done = sync(request)
+            finally:
+                self.snapshots.expire()  # a report may have been written, notes taken in
+            self.looks.looked(done, time.perf_counter() - began)
+            self._reasons.update({one.name: "" for one in request.worktrees})
+            self._reasons.update({name: report.why for name, report in done.reports.items()})
         return done
 
-    def _take_in_notes(self) -> None:
-        """Look first if notes wait; what cannot be taken in is shown as waiting."""
-        every = git.worktrees(self.clone)
-        if not notes.listed(self.clone, every):
-            return
-        with self._looking, contextlib.suppress(LedgerError):
-            if notes.listed(self.clone, every):  # still: another look may have been under way
-                self._look(self._request(timeout=NOTES))
+    def _take_in(self, state: State) -> None:
+        """Who shows, looks, also before the poller does."""
+        self._taken_in = status.take_in(self.clone, self.settings, state, self._sync)
 
     def _looked(self, done: Synced) -> None:
         self.failure = ""
@@ -275,12 +266,12 @@ class AutoSyncService:
         async with self._calling:
             self._caller = asyncio.current_task()
             try:
-                while self._take_in() and not await asyncio.to_thread(self._is_owed):
+                while self._hears() and not await asyncio.to_thread(self._is_owed):
                     await self._call()
             finally:
                 self._caller = None
 
-    def _take_in(self) -> bool:
+    def _hears(self) -> bool:
         """Whether consolidations are there that no callback was told of."""
         if self._tail is None:
             return bool(self._reported)
@@ -312,6 +303,11 @@ class AutoSyncService:
                 except Exception:
                     self.callback_errors += 1
                     log.exception("a consolidation callback failed: %r", callback)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """As the same JSON would be read: no tuples."""
+    return dict(strict_json.loads(strict_json.dumps(asdict(value))))
 
 
 def _consolidation(line: bytes) -> Consolidation | None:

@@ -50,11 +50,11 @@ class Snapshots:
     `take_in` is called before one is made, and `look_around` says what lies around a state.
     """
 
-    def __init__(self, clone: Clone, take_in: Callable[[], None], look_around: Callable[[State], Survey]) -> None:
+    def __init__(self, clone: Clone, take_in: Callable[[State], None], look_around: Callable[[State], Survey]) -> None:
         self.take_in = take_in
         self.look_around = look_around
         self.ledger = Ledger(clone.store)
-        self.view: View | None = None
+        self.view = View(self.ledger)
         self.recent = Recent(self.ledger)
         self._folders = notes.folders(clone, [clone.here] if clone.here else [])
         self._made: _Made | None = None
@@ -90,10 +90,10 @@ class Snapshots:
             return self.recent.catch_up(now).to_json(now)
 
     def _make(self) -> _Made:
-        self.take_in()
+        self.take_in(self.view.catch_up().state)
         begun, stood = time.monotonic(), self._stands()
-        self.view = (self.view or View(self.ledger)).catch_up()
-        new = Snapshot(self.view.state, self.view.cursor, self.look_around(self.view.state))
+        view = self.view.catch_up()
+        new = Snapshot(view.state, view.cursor, self.look_around(view.state))
         # Equal to the last one: its answers are right still.
         return _Made(begun, stood, self._made.snapshot if self._made and self._made.snapshot == new else new)
 

@@ -336,6 +336,7 @@ class TestSnapshots:
         seen: list[list[object]] = []
 
         def slow(request: Any) -> Any:
+            monkeypatch.setattr(module, "sync", sync)
             done = sync(replace(request, asked=True), write=False)
             seen.append(service.get_status()["owed"])
             return sync(request) and done
