@@ -24,6 +24,7 @@ from agentsync.observe.drafts import Drafts
 from agentsync.observe.gather import Gathered, gather
 from agentsync.observe.judge import judge, trigger_of
 from agentsync.observe.request import Request
+from agentsync.report import due
 from agentsync.report.decide import Trigger
 
 TRIES = 50  # looks at files that change while they are looked at
@@ -57,8 +58,10 @@ def look(request: Request) -> Seen:
                 if not nothing:
                     view.save_if_worth()  # else the next look would fold as much, and come as late
                     raise _kept(gathered, drafts, error) from error
-            else:
-                notes.remove(gathered.taken if seen else ())
+            if seen:
+                # Before the notes go: a commit's hook adds those that wait to what it reads there.
+                due.tell(request.clone.store, view.state, request.settings)
+                notes.remove(gathered.taken)
         if seen:
             _finish(gathered, view)
             return seen

@@ -18,7 +18,7 @@ from agentsync.ledger.state import State
 NOTHING = "-"  # no report is to be written, or it was tried and something else stands in the way
 
 
-def tell(store: str, state: State, settings: Settings, *, tried: bool) -> None:
+def tell(store: str, state: State, settings: Settings, *, tried: bool = False) -> None:
     """Tell the hooks what is known after a look. `tried`: the newest report was to be written, and could not be."""
     since = state.last.recorded if state.last else state.since
     if since is None:
