@@ -87,12 +87,16 @@ def slow(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slow:
 
 
 def owners(repo: Repo) -> dict[str, str | None]:
-    """Who made the change of each commit, as it is known by now."""
+    """Who made each commit's change, as it is known by now. A change that was seen before its commit has none itself."""
     told: dict[str, str] = {}
+    carrying: dict[str, str] = {}
     for line in repo.lines():
-        if line["kind"] == "attribution" and line["agent_owner"]:
-            told.update((id_, line["agent_owner"]) for id_ in line["event_ids"])
-    return {one["commit"]: one["agent_owner"] or told.get(one["id"]) for one in repo.changes()}
+        if line["kind"] == "attribution":
+            carrying.update(dict.fromkeys(line["event_ids"], line["commit"]))
+            if line["agent_owner"]:
+                told.update(dict.fromkeys(line["event_ids"], line["agent_owner"]))
+    changes = repo.changes()
+    return {one["commit"] or carrying[one["id"]]: one["agent_owner"] or told.get(one["id"]) for one in changes}
 
 
 def is_at_work(store: str) -> bool:
@@ -244,10 +248,13 @@ def test_what_goes_wrong_in_the_background_is_written_down(repo: Repo, monkeypat
 AGENTS = ("codex-local", "claude-code", "gemini-cli", "goose", "aider", "amp", "cline", "human")
 WORKTREES = 4
 EACH = 125  # commits
+# Two in one worktree take turns: where git's own index is locked, a commit may be made and its hook not be run. And
+# they save as editors do: what looks meanwhile would see a file that is emptied and not written yet.
 COMMITS = """
 for n in $(seq {count}); do
-    echo "{name} $n" >{path}
-    until git add {path} && git commit -qm "{name} $n" -- {path}; do :; done 2>/dev/null
+    flock {turn} sh -c '
+        echo "{name} $0" >{turn}.text && mv {turn}.text {path} && git add {path} && git commit -qm "{name} $0" -- {path}
+    ' $n || exit 1
 done
 """
 
@@ -267,7 +274,11 @@ def test_a_thousand_commits_while_looks_are_killed(repo: Repo, tmp_path: Path, m
         tree.look()
     running = [
         subprocess.Popen(
-            ["sh", "-c", COMMITS.format(count=EACH, name=agent, path=path)],
+            [
+                "sh",
+                "-c",
+                COMMITS.format(count=EACH, name=agent, path=path, turn=tmp_path / f"turn{number % WORKTREES}"),
+            ],
             cwd=trees[number % WORKTREES].root,
             env={**os.environ, "AGENTSYNC_AGENT": agent},
             stdin=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ from lab.repo import DOCS, Repo, cleaned, describe, on_disk
 
 MODES = ("foreground", "background", "looking", "later")
 HOOKED = ("foreground", "background")
+LONG = {"looking": pytest.mark.long}
 
 
 class Story:
@@ -483,7 +484,7 @@ def _(s: Story, _: Path) -> None:
 ONE_MORE_WITHOUT_HOOKS = ("conflict resolved by hand in a rebase",)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [pytest.param(mode, marks=LONG.get(mode, ())) for mode in MODES])
 @pytest.mark.parametrize(("says", "changes", "play"), ROWS, ids=[says for says, _, _ in ROWS])
 def test_row(repo: Repo, tmp_path: Path, says: str, changes: int, play: Row, mode: str) -> None:
     """What git carries about is counted where it was made, once."""

@@ -123,7 +123,9 @@ SCRIPTS = {
 }
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["unpublished", "published"])
+@pytest.fixture(
+    scope="module", params=[False, pytest.param(True, marks=pytest.mark.long)], ids=["unpublished", "published"]
+)
 def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report in the file, and an older one in the commits or none; tests copy it."""
     return template(tmp_path_factory.mktemp("template"), published=request.param)

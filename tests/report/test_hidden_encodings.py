@@ -59,6 +59,17 @@ FORMS = {
     "latin-1": Form(TEXT.replace("line 3", "ligne trois, dépêche").encode("latin-1")),
 }
 
+USUAL = {"lf", "crlf", "no-final-newline", "empty", "autocrlf-true", "safecrlf", "utf-8-with-bom", "latin-1"}
+    "lf",
+    "crlf",
+    "no-final-newline",
+    "empty",
+    "autocrlf-true",
+    "safecrlf",
+    "utf-8-with-bom",
+    "latin-1",
+)  # the others are long
+
 
 def made(root: Path, form: Form) -> Lab:
     """A repository whose report's file has this form, as git itself would have checked it out."""
@@ -99,7 +110,10 @@ def holds(lab: Lab, form: Form, text: bytes) -> None:
     assert region.strip(lab.blob()) == stored(lab, text)
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(form, id=name, marks=() if name in USUAL else pytest.mark.long) for name, form in FORMS.items()],
+)
 def test_the_text_passes_in_its_own_form_and_only_the_edit_is_committed(tmp_path: Path, form: Form) -> None:
     """A report, an edit of the user's, another report, git's own writing of the file; and again with one published."""
     lab = made(tmp_path / "repo", form)

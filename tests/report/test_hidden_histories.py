@@ -734,6 +734,7 @@ HISTORIES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("history", HISTORIES)
 def test_a_history_that_is_hard_to_come_by(tmp_path: Path, history: str) -> None:
     Hidden.templates = tmp_path

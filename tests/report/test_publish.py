@@ -501,6 +501,7 @@ def test_killed_after_the_branch_has_moved_the_next_publication_mends_the_index(
     assert left(lab) == ""
 
 
+@pytest.mark.long
 def test_killed_at_random_it_leaves_a_repository_that_can_be_used(lab: Repo) -> None:
     argv = [sys.executable, "-m", "agentsync", "publish"]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}

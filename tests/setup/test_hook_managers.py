@@ -72,6 +72,7 @@ def test_pre_commit_beside_us_takes_only_its_own_hook(lab: Lab) -> None:
     assert lab.names() == ["post-commit"]
 
 
+@pytest.mark.long
 def test_pre_commit_before_us_is_left_alone_and_the_advice_works(lab: Lab) -> None:
     _configure_pre_commit(lab)
     _pre_commit(lab, "install")
@@ -93,6 +94,7 @@ def test_pre_commit_before_us_is_left_alone_and_the_advice_works(lab: Lab) -> No
     assert _advice(lab) == {}
 
 
+@pytest.mark.long
 def test_pre_commit_after_us_runs_us_and_we_run_the_stranger(lab: Lab) -> None:
     """pre-commit passes no standard input on to the hook it found, so that post-rewrite gets no pairs."""
     log = lab.folder / "stranger.log"
