@@ -87,7 +87,7 @@ def slow(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slow:
 
 
 def owners(repo: Repo) -> dict[str, str | None]:
-    """Who made each commit's change, as it is known by now. A change that was seen before its commit has none itself."""
+    """Who made each commit's change, as it is known by now; one that was seen before its commit has none itself."""
     told: dict[str, str] = {}
     carrying: dict[str, str] = {}
     for line in repo.lines():

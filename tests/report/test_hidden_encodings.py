@@ -60,15 +60,6 @@ FORMS = {
 }
 
 USUAL = {"lf", "crlf", "no-final-newline", "empty", "autocrlf-true", "safecrlf", "utf-8-with-bom", "latin-1"}
-    "lf",
-    "crlf",
-    "no-final-newline",
-    "empty",
-    "autocrlf-true",
-    "safecrlf",
-    "utf-8-with-bom",
-    "latin-1",
-)  # the others are long
 
 
 def made(root: Path, form: Form) -> Lab:
