@@ -29,6 +29,7 @@ BENCHMARKS = (
     live.BENCHMARK,
 )
 COMMANDS = 3000  # of git, on each side
+RECORDS = 1_000_000  # in the long ledger
 PAGE = CHECKOUT / "docs" / "performance.md"
 
 
@@ -59,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     print(taken.strip())
     if options.write or not (options.names or options.quick or options.only):
         fewer = "" if options.commands == COMMANDS else f" with `--commands {options.commands}`"
+        fewer += "" if options.records == RECORDS else f" with `--records {options.records}` in the long ledger"
         where = f"Measured {datetime.date.today().isoformat()}{fewer}: {machine()}.{taken}"
         titles = [benchmark.title for benchmark in BENCHMARKS]
         rewrite(PAGE, [markdown(*result, where) for result in results], titles)
@@ -72,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--write", action="store_true", help="rewrite the page's tables of these benchmarks")
     parser.add_argument("--only", action="append", metavar="TEXT", help="contestants whose name has this text")
     parser.add_argument("--rounds", type=int, help="how often each is measured")
-    parser.add_argument("--records", type=int, default=1_000_000, help="in the long ledger (default: %(default)s)")
+    parser.add_argument("--records", type=int, default=RECORDS, help="in the long ledger (default: %(default)s)")
     parser.add_argument("--commands", type=int, default=COMMANDS, help="of git, beside consolidations (%(default)s)")
     parser.add_argument("--work", metavar="DIR", help="keep environments and repositories there")
     return parser
