@@ -108,17 +108,6 @@ def read_all(fd: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def rewrite_cache(path: str, data: bytes) -> None:
-    """Put `data` at `path`, whole, for what may be missing for a moment.
-
-    A file that is renamed over another one is written to the disk at once by some file systems (ext4's auto_da_alloc),
-    which costs as much as the record itself; over nothing it is not.
-    """
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-    replace_file(path, data)
-
-
 def replace_file(path: str, data: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
     """Put `data` at `path`, whole or not at all. `durable`: also if the power is cut, as all that is a user's."""
     temporary = f"{path}.{os.getpid()}.new"

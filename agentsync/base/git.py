@@ -300,12 +300,6 @@ def head_signature(worktree: Worktree, common_dir: str) -> tuple[object, ...]:
     return (branch, *(signature(path) for path in (*files, f"{common_dir}/reftable/tables.list")))
 
 
-def head_moved(worktree: Worktree, common_dir: str) -> float:
-    """When the worktree's HEAD or its branch was written last, in seconds since 1970; 0 if nothing tells."""
-    files = (f"{worktree.git_dir}/HEAD", f"{common_dir}/refs/heads/{branch_of(worktree.git_dir)}")
-    return max(found[2] / 1e9 if (found := signature(path)) else 0.0 for path in files)
-
-
 def signature(path: str) -> tuple[int, ...] | None:
     """Inode, size and times (ns) of what stands at a path; None if nothing does."""
     try:
