@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def without_report(lab: Lab) -> Step:
 
 def without_python(lab: Lab) -> Step:
     root = reported(lab)
-    gone = re.sub(r"(?m)^agentsync_python=.*", "agentsync_python=/gone", command(lab, root))
+    gone = command(lab, root).replace(f" {shlex.quote(lab.python)} ", " /gone ")
     return _filtering(lab, root, gone, root / REPORT)
 
 

@@ -1,14 +1,10 @@
-# shellcheck shell=sh disable=SC2154
-# git's clean filter for the file that holds agentsync's reports: git gets it with the region as the index has it. git
-# puts the file's name, quoted, into the line above, and `agentsync init` the interpreter and the script.
-if [ -x "$agentsync_python" ] && [ -r "$agentsync_entry" ]; then
-    exec "$agentsync_python" -I -S "$agentsync_entry" clean "$agentsync_path"
-fi
-# agentsync is gone. Its reports stay out of commits all the same; text that has no end marker below stays in, and
-# whoever resolves a conflict decides.
-[ -z "$(git --literal-pathspecs ls-files --unmerged -- "$agentsync_path")" ] || exec cat
+# shellcheck shell=sh
+# What git's clean filter does for the file that holds agentsync's reports ($1) where the interpreter or the package is
+# gone: the reports stay out of commits all the same. `agentsync init` puts this into the clone's store. Text that has no
+# end marker below stays in, and whoever resolves a conflict decides.
+[ -z "$(git --literal-pathspecs ls-files --unmerged -- "$1")" ] || exec cat
 {
-    GIT_NO_LAZY_FETCH=1 git cat-file blob ":0:$agentsync_path" 2>/dev/null
+    GIT_NO_LAZY_FETCH=1 git cat-file blob ":0:$1" 2>/dev/null
     printf '\nagentsync: the file follows\n'
     cat
     printf x

@@ -18,6 +18,7 @@ LARGEST = 16 << 20  # bytes, as for any document
 TIMEOUT = 3.0  # seconds that git may be silent
 # What stands in a git directory while an operation is going on.
 STATES = "rebase-merge rebase-apply MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD sequencer BISECT_LOG".split()
+UNTOLD = "%f"  # dulwich tells a clean filter no name
 _SIGKILL, _SIGPIPE = 9, 13
 
 
@@ -33,7 +34,7 @@ def clean(path: str, content: bytes) -> bytes:
         found is None or found.id not in ids_written(git_dir)
     ):
         return content  # whoever resolves a conflict decides; what this worktree's reports wrote is no part of it
-    stored = _stored(path)
+    stored = _stored(_report() if path == UNTOLD else path)
     return content if stored is None else region.as_stored(content, stored)
 
 
@@ -61,6 +62,14 @@ def _git_dir() -> str:
             return file.readline().rstrip("\n").removeprefix("gitdir: ")
     except IsADirectoryError:
         return ".git"
+
+
+def _report() -> str:
+    """The file that reports go to, by the configuration that was read last. Raises AgentsyncError, OSError."""
+    from agentsync.base import config, git  # late: git itself always tells the name
+
+    settings = config.last_valid(git.locate("."))
+    return settings.report.path if settings else UNTOLD
 
 
 def _stored(path: str) -> bytes | None:

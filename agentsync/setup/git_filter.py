@@ -5,48 +5,101 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from functools import partial
 
 from agentsync.base import files, git
 from agentsync.base.blocks import block_lines, without_block
 from agentsync.report import attributes, git_index, region
 from agentsync.report.attributes import FILTER
+from agentsync.setup.changes import Change, Edit, Write, carry_out
 from agentsync.setup.hook_scripts import ENTRY, template
 
 DRIVER = "merge.agentsync.driver"
 UNENDED = "filter.agentsync.unended"  # the configuration had no newline at its end
 SECTIONS = ("filter.agentsync", "merge.agentsync")
+WHAT = "git's filter and merge driver for the reports"
+
+
+# One program with plain arguments, on one line: not every client of git's configuration has a shell (dulwich splits the
+# command into words) or knows values of many lines (git-filter-repo). It never fails: where Python or the package is
+# gone, awk does it, and where the store is gone, too, the bytes pass through.
+_CLEAN = """\
+[ -x "$1" ] && [ -r "$2" ] && exec "$1" -I -S "$2" clean "$3"; \
+store=$(git rev-parse --git-common-dir 2>/dev/null)/agentsync && [ -r "$store/clean.sh" ] && \
+exec sh "$store/clean.sh" "$3"; exec cat"""
+_MERGE = """\
+[ -x "$1" ] && [ -r "$2" ] && exec "$1" -I -S "$2" merge "$3" "$4" "$5" "$6"; \
+exec git merge-file --marker-size="$6" -L ours -L base -L theirs "$4" "$3" "$5\""""
 
 
 def commands(python: str) -> dict[str, str]:
-    """What `init` puts into the clone's configuration: what git runs, by its own shell."""
+    """What `init` puts into the clone's configuration."""
     return {
-        FILTER: _script("clean.sh", python, "agentsync_path=%f"),
-        DRIVER: _script("merge.sh", python, "set -- %O %A %B %L"),
+        FILTER: _command(_CLEAN, python, "%f"),
+        DRIVER: _command(_MERGE, python, "%O %A %B %L"),
         "merge.agentsync.name": "unites the report regions of agentsync",
     }
 
 
+def _command(script: str, python: str, arguments: str) -> str:
+    """git replaces %f and the like, so each other % is doubled."""
+    words = shlex.join(["sh", "-c", script, "agentsync", python, ENTRY])
+    return f"{words.replace('%', '%%')} {arguments}"
+
+
 def is_current(clone: git.Clone, python: str) -> bool:
-    """Whether the configuration has exactly these commands."""
+    """Whether the clone has exactly these commands, and what stands in for the program."""
+    return _is_configured(clone, python) and _has_stand_in(clone)
+
+
+def _is_configured(clone: git.Clone, python: str) -> bool:
     return all(_configured(clone, name) == text for name, text in commands(python).items())
 
 
+def _has_stand_in(clone: git.Clone) -> bool:
+    try:
+        with open(_stand_in(clone), encoding="utf-8", errors="replace") as file:
+            return file.read() == template("clean.sh")
+    except OSError:
+        return False
+
+
 def program(clone: git.Clone) -> str:
-    """The interpreter that the filter starts; "" if there is no filter."""
-    for line in _configured(clone, FILTER).split("\n"):
-        if line.startswith("agentsync_python="):
-            return "".join(shlex.split(line.partition("=")[2])).replace("%%", "%")
-    return ""
+    """The interpreter that the filter starts; "" if there is no filter, or that of an earlier version."""
+    command = _configured(clone, FILTER)
+    try:
+        _, _, _, _, python, *_ = shlex.split(command)
+    except ValueError:
+        return ""
+    return python.replace("%%", "%")
+
+
+def plan_install(clone: git.Clone, python: str) -> Iterator[Change]:
+    """Put filter and merge driver into the clone's configuration, and into the store what does without Python."""
+    configured = f"{clone.common_dir}/config"
+    if not _has_stand_in(clone):
+        yield Write(_stand_in(clone), data=template("clean.sh").encode())
+    if not _is_configured(clone, python):
+        yield Edit(configured, "write", WHAT, edit=partial(_configure, clone, python), paths=(configured,))
 
 
 def install(clone: git.Clone, python: str = sys.executable) -> None:
-    """Put filter and merge driver into the clone's configuration. Raises git.GitError."""
+    """Carry that plan out. Raises AgentsyncError."""
+    carry_out(list(plan_install(clone, python)))
+
+
+def _configure(clone: git.Clone, python: str) -> None:
     wanted = commands(python)
     if not is_there(clone) and not _ends_in_newline(f"{clone.common_dir}/config"):
         wanted[UNENDED] = "true"  # git ends the line; `remove` gives the file back as it was
     for name, text in wanted.items():
         if _configured(clone, name) != text:
             git.run(["config", "--local", name, text], cwd=clone.common_dir)
+
+
+def _stand_in(clone: git.Clone) -> str:
+    return f"{clone.store}/clean.sh"
 
 
 def _ends_in_newline(path: str) -> bool:
@@ -97,9 +150,3 @@ def uncover(worktree: git.Worktree, path: str, *, dry_run: bool) -> bool:
 def _configured(clone: git.Clone, name: str) -> str:
     status, out = git.answer(["config", "--local", "-z", "--get", name], cwd=clone.common_dir)
     return "" if status else os.fsdecode(out).removesuffix("\0")
-
-
-def _script(name: str, python: str, first: str) -> str:
-    """The text of a script in `hooks/` with what it needs to know; git replaces %f and the like, so % is doubled."""
-    known = f"agentsync_python={shlex.quote(python)}\nagentsync_entry={shlex.quote(ENTRY)}\n"
-    return f"{first}\n" + (known + template(name)).replace("%", "%%")

@@ -29,7 +29,6 @@ from agentsync.sync import sync
 # What outlives an uninstall without --purge: the ledger, under which name it was written, what was cut off it,
 # and what nobody has taken in yet.
 KEPT = ("ledger.jsonl", "writer.json", "torn")
-FILTER = "git's filter and merge driver for the reports"
 LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
@@ -98,9 +97,7 @@ def begin(clone: Clone, plan: Plan, *, now: float) -> None:
 
 def _plan_filter(clone: Clone, here: Worktree, settings: Settings, python: str) -> Iterator[Change]:
     """What git runs on the report's file, and the attribute that says so."""
-    configured = f"{clone.common_dir}/config"
-    if not git_filter.is_current(clone, python):
-        yield Edit(configured, "write", FILTER, edit=partial(git_filter.install, clone, python), paths=(configured,))
+    yield from git_filter.plan_install(clone, python)
     if not attributes.fit(clone, here, settings):
         path = f"{clone.common_dir}/info/attributes"
         yield Edit(path, "write", edit=partial(attributes.way, clone, here, settings), paths=(path,))
@@ -228,7 +225,7 @@ def _plan_to_show(clone: Clone, every: list[Worktree]) -> Iterator[Change]:
         if git_filter.uncover(worktree, report, dry_run=True):
             paths.append(path)
             yield Say(path, "restore", "with the report that is committed, or none")
-    yield Edit(paths[0], "remove", FILTER, edit=partial(_show, clone, free), paths=tuple(paths))
+    yield Edit(paths[0], "remove", git_filter.WHAT, edit=partial(_show, clone, free), paths=tuple(paths))
 
 
 def _show(clone: Clone, reports: list[tuple[Worktree, str]]) -> None:

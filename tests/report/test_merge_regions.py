@@ -219,9 +219,9 @@ def test_files_with_carriage_returns_keep_them(lab: Repo) -> None:
 @pytest.mark.parametrize("gone", ["interpreter", "package"])
 def test_without_agentsync_it_is_gits_own_merge(lab: Repo, gone: str) -> None:
     """Texts that do not touch merge; two reports conflict, as they would without a driver."""
-    script = lab.git("config", DRIVER)
-    wanted = "agentsync_python" if gone == "interpreter" else "agentsync_entry"
-    lab.git("config", DRIVER, re.sub(rf"(?m)^{wanted}=.*$", f"{wanted}=/gone", script.rstrip("\n")))
+    words = lab.git("config", DRIVER).split(" ")
+    words[-6 if gone == "interpreter" else -5] = "/gone"
+    lab.git("config", DRIVER, " ".join(words).rstrip("\n"))
     lab.git("switch", "-q", "-c", "plain")
     edit(lab, 0, "plain")
     lab.git("commit", "-q", "-a", "-m", "plain")
