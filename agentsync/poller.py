@@ -236,7 +236,8 @@ def _state(worktree: git.Worktree, clone: git.Clone) -> tuple[object, ...]:
         head = git.head_signature(worktree, clone.common_dir)
     except OSError:
         head = ()  # the worktree is being removed
-    return head, git.operation(worktree.git_dir), git.signature(config.config_path(clone, worktree))
+    paused = git.operation(worktree.git_dir), git.half_way(worktree.git_dir)
+    return head, paused, git.signature(config.config_path(clone, worktree))
 
 
 def _folders(

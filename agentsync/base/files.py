@@ -269,32 +269,32 @@ def _holds(path: str, data: bytes) -> bool:
         os.close(fd)
 
 
-def is_open_for_writing(root: str, path: str) -> bool:
+def is_open_for_writing(root: str, path: str, *, unknown: bool = False) -> bool:
     """Whether some process has the file open for writing: what it writes would be lost if the file were replaced.
 
-    Only Linux tells, and only of files of one's own.
+    Only Linux tells, and only of files of one's own; else it is `unknown`.
     """
     try:
         fd = _open_below(root, path)
     except OSError:
         return False
     try:
-        return _has_writer(fd)
+        return _has_writer(fd, unknown=unknown)
     finally:
         os.close(fd)
 
 
-def _has_writer(fd: int) -> bool:
+def _has_writer(fd: int, *, unknown: bool = False) -> bool:
     """The kernel grants a read lease only while nobody has the file open for writing (fcntl(2), F_SETLEASE)."""
     if not hasattr(fcntl, "F_SETLEASE"):
-        return False
+        return unknown
     try:
         # Whoever opens the file before the lease is given back makes the kernel send a signal: one that does nothing.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN
+        return True if error.errno == errno.EAGAIN else unknown
     return False
 
 

@@ -11,9 +11,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agentsync.base import files
 from agentsync.base.errors import AgentsyncError, NotARepositoryError
 
 TIMEOUT = 30.0  # seconds that one git process may take; nobody waits for ever because of us
@@ -278,6 +280,24 @@ def operation(git_dir: str, ending: tuple[str, ...] = ()) -> Operation | None:
         if name in ending or (part == "rebase-apply" and os.path.exists(f"{git_dir}/rebase-apply/applying")):
             continue
         return Operation(name, since)
+    return None
+
+
+ABANDONED = 600.0  # seconds after which a lock is one that a killed git has left
+
+
+def half_way(git_dir: str) -> Operation | None:
+    """A git command that has written files of a worktree, perhaps, and has not moved its HEAD yet.
+
+    It holds the index's lock until the files are written, then HEAD's. Of the first, which is open while git works, it
+    can be told whether a killed git has left it; one that waits for an editor (`commit -a`) has closed it, too.
+    """
+    for lock in ("index.lock", "HEAD.lock"):
+        found = signature(f"{git_dir}/{lock}")
+        if found is None or time.time() - found[2] / 1e9 > ABANDONED:
+            continue
+        if lock == "HEAD.lock" or files.is_open_for_writing(git_dir, lock, unknown=True):
+            return Operation("git command", found[2] / 1e9)
     return None
 
 

@@ -49,6 +49,8 @@ class Gathered:
 def gather(request: Request, view: View) -> Gathered:
     """Ask git and read files, as far as the view does not know them already."""
     clone, every, specs = request.clone, git.worktrees(request.clone), pathspecs(request.settings)
+    # Before git is asked where HEADs are: one that moves between the two would make its files look edited.
+    stands = {one.name: worktree.settled_stand_of(one, clone.common_dir) for one in request.worktrees}
     waiting = notes.waiting(clone, every, request.now)
     seen = history.Seen(view)
     walk = history.walk(clone, every, specs, sorted({*view.state.tips, *seen.read()}), request.ending, waiting.commits)
@@ -56,7 +58,7 @@ def gather(request: Request, view: View) -> Gathered:
     answers = Answers(clone.common_dir, walk, contents)
     looks = Looks(clone.store)
     scanner = worktree.Scanner(clone, request.settings, contents, answers, looks)
-    scenes = _scan(request, view, walk, scanner)
+    scenes = _scan(request, view, walk, scanner, stands)
     merges = Merges(clone.common_dir, contents)
     if not request.begin:
         _read_commits(walk, view, contents, merges, specs)
@@ -75,7 +77,13 @@ def gather(request: Request, view: View) -> Gathered:
     )
 
 
-def _scan(request: Request, view: View, walk: history.Walk, scanner: worktree.Scanner) -> dict[str, worktree.Scene]:
+def _scan(
+    request: Request,
+    view: View,
+    walk: history.Walk,
+    scanner: worktree.Scanner,
+    stands: Mapping[str, worktree.Stand],
+) -> dict[str, worktree.Scene]:
     probable: dict[str, list[Content]] = {}
     for commit in walk.commits:
         for touch in commit.touches:
@@ -86,7 +94,7 @@ def _scan(request: Request, view: View, walk: history.Walk, scanner: worktree.Sc
     for one in request.worktrees:
         ending = request.ending if one == request.clone.here else ()
         known = None if request.begin else view.state.known.get(one.name)
-        scenes[one.name] = scanner.scan(one, walk.heads.get(one.name), known, probable, ending)
+        scenes[one.name] = scanner.scan(one, walk.heads.get(one.name), stands[one.name], known, probable, ending)
     return scenes
 
 

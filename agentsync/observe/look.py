@@ -8,6 +8,7 @@ twenty looks at one edit give one record, and a slow look never records old cont
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from agentsync.ledger import notes, watermark
 from agentsync.ledger.events import Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339
 from agentsync.ledger.log import Ledger, ReplacedError, Transaction, line_hash
 from agentsync.ledger.view import View
-from agentsync.observe import history, worktree
+from agentsync.observe import history, settling, worktree
 from agentsync.observe.answers import NotAskedError
 from agentsync.observe.contents import NOTHING
 from agentsync.observe.drafts import Drafts
@@ -46,6 +47,9 @@ def look(request: Request) -> Seen:
     for _ in range(TRIES):
         gathered = gather(request, view.catch_up())
         drafts = judge(gathered, view)
+        if wait := settling.rest(gathered, drafts.events):
+            time.sleep(wait)
+            continue
         nothing = not drafts.events and trigger_of(gathered, drafts) is None
         seen: Seen | None = Seen(view, gathered.scenes)
         if not nothing or gathered.taken:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agentsync.base import files, git
 from agentsync.base.globs import is_glob, literal
@@ -13,17 +15,29 @@ from agentsync.observe.answers import Answers
 from agentsync.observe.contents import NOTHING, Content, Contents, of_file
 from agentsync.observe.glance import Looks, Signature, around, left_out
 
+MOMENT = 0.25  # seconds that a look waits for a git command that is half way; then it leaves the worktree out
 MATCHES = 200_000  # files that globs may match in one worktree; what is beyond is reported
+
+
+class Stand(NamedTuple):
+    """Where git stands in a worktree: a command that is half way, the stat of the index, and of what HEAD is."""
+
+    half_way: git.Operation | None
+    index_file: Signature | None
+    head: tuple[object, ...]
+
+
+NOWHERE = Stand(None, None, ())
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a worktree held when it was looked at. `files`: content by path; `signatures`: what to compare later."""
+    """What a worktree held when it was looked at. `files`: content by path; `stand`, `signatures`: to compare later."""
 
     worktree: git.Worktree
     head: str | None
     branch: str | None
-    head_signature: tuple[object, ...]
+    stand: Stand
     paused: git.Operation | None
     files: dict[str, Content]
     signatures: dict[str, tuple[int, ...] | None]
@@ -31,8 +45,8 @@ class Scene:
     around: dict[str, Signature] = field(default_factory=dict)
 
     def still_true(self, common_dir: str) -> bool:
-        """Whether HEAD and every file are the ones that were read."""
-        if git.head_signature(self.worktree, common_dir) != self.head_signature:
+        """Whether HEAD and every file are the ones that were read, and no git command has begun to write them."""
+        if stand_of(self.worktree, common_dir) != self.stand:
             return False
         root = self.worktree.root
         return all(git.signature(f"{root}/{path}") == signature for path, signature in self.signatures.items())
@@ -40,7 +54,21 @@ class Scene:
 
 def unread(worktree: git.Worktree, head: str | None) -> Scene:
     """A worktree none of whose files was looked at."""
-    return Scene(worktree, head, git.branch_of(worktree.git_dir), (), None, {}, {}, {})
+    return Scene(worktree, head, git.branch_of(worktree.git_dir), NOWHERE, None, {}, {}, {})
+
+
+def stand_of(worktree: git.Worktree, common_dir: str) -> Stand:
+    """What changes when git writes the worktree's files."""
+    index = git.signature(f"{worktree.git_dir}/index")
+    return Stand(git.half_way(worktree.git_dir), index, git.head_signature(worktree, common_dir))
+
+
+def settled_stand_of(worktree: git.Worktree, common_dir: str) -> Stand:
+    """The same, once no git command is half way; where that takes longer than a moment, with the one that is."""
+    until = time.monotonic() + MOMENT
+    while (stand := stand_of(worktree, common_dir)).half_way and time.monotonic() < until:
+        time.sleep(0.005)
+    return stand
 
 
 class Scanner:
@@ -59,18 +87,19 @@ class Scanner:
         self,
         worktree: git.Worktree,
         head: str | None,
+        stand: Stand,
         known: dict[str, Known] | None,
         probable: dict[str, list[Content]],
         ending: tuple[str, ...] = (),
     ) -> Scene:
         """Read what has to be read.
 
-        `known`: None at first sight. `probable`: the paths that new commits touch, with the contents they likely have.
+        `stand`: taken before git was asked for `head`. `known`: None at first sight. `probable`: the paths that new
+        commits touch, with the contents they likely have.
         """
-        signature = git.head_signature(worktree, self.clone.common_dir)
         branch = git.branch_of(worktree.git_dir)
-        paused = git.operation(worktree.git_dir, ending)
-        scene = Scene(worktree, head, branch, signature, paused, {}, {}, {})
+        paused = git.operation(worktree.git_dir, ending) or stand.half_way
+        scene = Scene(worktree, head, branch, stand, paused, {}, {}, {})
         if paused:
             return scene
         known = known or {}
