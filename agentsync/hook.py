@@ -5,14 +5,16 @@ A missed or doubled hook costs nothing but time and the environment's evidence: 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
 
-from agentsync.base import config, git
+from agentsync.base import config, git, watchdog
 from agentsync.base.background import try_lock
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.settings import pathspecs
+from agentsync.base.watchdog import OutOfTimeError
 from agentsync.ledger import notes
 from agentsync.ledger.events import to_rfc3339
 from agentsync.observe.agent_variables import told
@@ -37,10 +39,11 @@ def main(argv: list[str], *, noted: bool = False) -> int:
     if os.environ.get("AGENTSYNC") == "0":
         return 0
     try:
-        run(argv[0], argv[1:], time.time(), noted=noted)
+        with watchdog.limited(watchdog.FOREGROUND):
+            run(argv[0], argv[1:], time.time(), noted=noted)
     except KeyboardInterrupt:
         pass
-    except Exception as error:
+    except (Exception, OutOfTimeError) as error:
         _write_down(os.getcwd(), argv[0] if argv else "?", error, time.time())
     return 0
 
@@ -96,7 +99,10 @@ def in_background(start: str, store: str, lock: int | None) -> None:
     done: set[str] = set()
     while lock is not None:
         try:
+            with contextlib.suppress(OSError):  # what stands there when nobody holds it was ended by force
+                os.pwrite(lock, b"at work\n", 0)
             _take_in(start, done)
+            os.ftruncate(lock, 0)
         finally:
             os.close(lock)
         # Who has left a note in the last moment found the lock held, and relies on us.
@@ -110,7 +116,7 @@ def _take_in(start: str, done: set[str]) -> None:
         try:
             clone = git.locate(start)
             for worktree in _noted(clone):
-                _look_behind(git.Clone(clone.common_dir, worktree))
+                _look_behind(start, git.Clone(clone.common_dir, worktree))
         except Exception as error:
             _write_down(start, "look", error, time.time())
 
@@ -122,11 +128,15 @@ def _noted(clone: git.Clone) -> list[git.Worktree | None]:
     return [clone.here, *(one for one in every if one.name in names and one != clone.here)]
 
 
-def _look_behind(clone: git.Clone) -> None:
+def _look_behind(start: str, clone: git.Clone) -> None:
     """Look at one worktree. Nobody waits, so it may take its time, and replay a long ledger."""
     worktrees = [clone.here] if clone.here and not _under_pre_commit() else []
-    settings = config.in_force(clone, clone.here).settings
-    sync(Request(clone, settings, "hook", worktrees, time.time(), timeout=PATIENCE), write=False)
+    try:
+        with watchdog.limited(watchdog.BACKGROUND):
+            settings = config.in_force(clone, clone.here).settings
+            sync(Request(clone, settings, "hook", worktrees, time.time(), timeout=PATIENCE), write=False)
+    except (Exception, OutOfTimeError) as error:
+        _write_down(start, "look", error, time.time())
 
 
 def waiting(start: str) -> set[str]:
@@ -153,9 +163,17 @@ def _pairs(text: str) -> dict[str, list[str]]:
     return pairs
 
 
-def _write_down(start: str, name: str, error: Exception, now: float) -> None:
+def _told(error: BaseException) -> str:
+    if isinstance(error, OutOfTimeError):
+        return "the look took too long and was ended; the next command takes in what it would have seen"
+    if isinstance(error, MemoryError):
+        return f"the look was ended at {watchdog.MEMORY >> 20} MB; the next command takes in what it would have seen"
+    return error.message if isinstance(error, AgentsyncError) else f"{type(error).__name__}: {error}"
+
+
+def _write_down(start: str, name: str, error: BaseException, now: float) -> None:
     """Write down what went wrong, where `doctor` finds it; say so once a day."""
-    message = f"{error}" if isinstance(error, AgentsyncError) else f"{type(error).__name__}: {error}"
+    message = _told(error)
     cause = getattr(error, "cause", "")
     line = f"{to_rfc3339(now)} {name}: {message}" + (f" ({cause})" if cause else "")
     line = "".join(char if char.isprintable() else "?" for char in line)[:1000]
@@ -165,6 +183,8 @@ def _write_down(start: str, name: str, error: Exception, now: float) -> None:
         traceback.print_exc()
     try:
         store = git.locate(start).store
+        if name != "look" and isinstance(error, (OutOfTimeError, MemoryError)):
+            watchdog.note_end(store)
         told = f"{store}/hook-errors.told"
         with open(f"{store}/hook-errors.log", "a", encoding="utf-8") as file:
             file.write(line + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agentsync.base import watchdog
 from agentsync.observe.look import Seen, look
 from agentsync.observe.request import Request
 from agentsync.report import consolidate, due, paid
@@ -23,6 +24,8 @@ def sync(request: Request, *, write: bool = True) -> Synced:
     seen = look(request)
     reports = _write(request, seen) if write else {}
     tried = any(report.kind is Kind.OWED for report in reports.values())
+    if write:
+        watchdog.forget_end(request.clone.store)
     due.tell(request.clone.store, seen.view.state, request.settings, tried=tried)
     return Synced(seen, reports)
 

@@ -102,9 +102,3 @@ report_may_be_due() {
     [ $((agentsync_pending + agentsync_changes)) -lt "$agentsync_threshold" ] || return 0
     [ "$agentsync_newest" != - ] && [ "$agentsync_newest" != "$agentsync_shown" ]
 }
-
-# With no descriptor of git's: whoever captures git's output would wait for it.
-look_in_background() {
-    trace "looking in the background"
-    "$agentsync_python" -I -S "$agentsync_entry" look "$agentsync_common/agentsync" </dev/null >/dev/null 2>&1 &
-}

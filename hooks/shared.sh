@@ -49,6 +49,8 @@ ask() {
     done <"$agentsync_common/agentsync/pathspecs"
     GIT_NO_LAZY_FETCH=1
     export GIT_NO_LAZY_FETCH
+    # shellcheck disable=SC3045
+    ulimit -t 1 2>/dev/null # a second of the processor's time; the look has the rest of the hook's five
     exec git --no-replace-objects --no-literal-pathspecs "$@" 2>/dev/null
 }
 
@@ -74,7 +76,30 @@ rebasing() {
         { [ -d "$agentsync_git_dir/rebase-apply" ] && ! [ -e "$agentsync_git_dir/rebase-apply/applying" ]; }
 }
 
+# Where the kernel has ended a look, it could not write that down itself. After one that was ended, hooks leave theirs to
+# the background until a command has looked; but the pairs of a rewriting are known only now.
 look() {
+    if [ -e "$agentsync_common/agentsync/look-ended" ] && [ "$agentsync_name" != post-rewrite ]; then
+        look_in_background
+        return
+    fi
     trace "looking"
-    "$agentsync_python" -I -S "$agentsync_entry" hook "$agentsync_name" "$@" || trace "looking ended with status $?"
+    "$agentsync_python" -I -S "$agentsync_entry" hook "$agentsync_name" "$@" || {
+        agentsync_ended=$?
+        trace "looking ended with status $agentsync_ended"
+        look_ended "$agentsync_ended" 2>/dev/null
+    }
+}
+
+look_ended() {
+    [ "$1" -gt 128 ] || return 0
+    printf '%s %s: the look was ended by force (status %s); the next command takes in what it would have seen\n' \
+        "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$agentsync_name" "$1" >>"$agentsync_common/agentsync/hook-errors.log" &&
+        : >"$agentsync_common/agentsync/look-ended"
+}
+
+# With no descriptor of git's: whoever captures git's output would wait for it.
+look_in_background() {
+    trace "looking in the background"
+    "$agentsync_python" -I -S "$agentsync_entry" look "$agentsync_common/agentsync" </dev/null >/dev/null 2>&1 &
 }

@@ -21,7 +21,8 @@ from lab.audit import audit
 from lab.live import until
 from lab.repo import Repo
 
-from agentsync.base import files, git
+from agentsync import hook
+from agentsync.base import files, git, watchdog
 from agentsync.base.background import try_lock
 from agentsync.base.settings import Watch
 from agentsync.ledger import notes
@@ -243,6 +244,83 @@ def test_what_goes_wrong_in_the_background_is_written_down(repo: Repo, monkeypat
     errors = Path(repo.clone().store) / "hook-errors.log"
     until(errors.exists)
     until(lambda: " look: " in errors.read_text())
+
+
+_NEVER = """\
+#!/bin/sh
+case " $* " in *" log "*) exec sleep 1000 ;; esac
+exec {git} "$@"
+"""
+
+
+@pytest.fixture
+def hanging(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
+    """A clone in which git never comes to the end of its history."""
+    repo.begin()
+    repo.hooks()
+    repo.look()
+    fake = tmp_path / "bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text(_NEVER.format(git=shlex.quote(shutil.which("git") or "")))
+    fake.chmod(0o755)
+    repo.commit("edited\n", AGENTSYNC="0")
+    repo.note({"CLAUDECODE": "1"})
+    monkeypatch.setenv("PATH", f"{fake.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(repo.root)
+    return repo
+
+
+def test_a_look_that_takes_too_long_is_ended_and_loses_nothing(
+    hanging: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """git goes on, one line says so, and no hook waits for a look any more; until one has come to its end."""
+    monkeypatch.setattr(watchdog, "FOREGROUND", 0.2)
+    store = Path(hanging.clone().store)
+    assert hook.main(["post-commit"], noted=True) == 0
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "took too long" in said and hanging.count() == 0
+    assert "took too long" in (store / "hook-errors.log").read_text()
+    assert (store / watchdog.ENDED).exists()
+    monkeypatch.setenv("PATH", os.environ["PATH"].partition(os.pathsep)[2])
+    hanging.commit("again\n", CLAUDECODE="1")  # whose hook leaves its look to the background
+    hanging.wait_for_notes()
+    assert owners(hanging) == dict.fromkeys(hanging.git("rev-list", "-2", "HEAD").split(), "claude-code")
+    assert (store / watchdog.ENDED).exists()
+    hanging.look()
+    assert not (store / watchdog.ENDED).exists()
+
+
+def test_in_the_background_too(hanging: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "BACKGROUND", 0.2)
+    store = hanging.clone().store
+    hook.in_background(str(hanging.root), store, try_lock(store))
+    assert "look: the look took too long" in Path(store, "hook-errors.log").read_text()
+    assert not is_at_work(store) and hanging.count() == 0
+    assert notes.listed(hanging.clone(), git.worktrees(hanging.clone()))
+
+
+def test_a_look_that_the_kernel_has_ended_is_told_too(repo: Repo, tmp_path: Path) -> None:
+    """By the hook's sh, which sees how it ended."""
+    install(repo, tmp_path / "python", "#!/bin/sh\nkill -PROF $$\n")
+    assert repo.commit("edited\n")
+    store = Path(repo.clone().store)
+    assert "post-commit: the look was ended by force" in (store / "hook-errors.log").read_text()
+    assert (store / watchdog.ENDED).exists()
+
+
+@pytest.mark.long
+def test_git_waits_for_no_look_that_hangs(repo: Repo) -> None:
+    """The time of a real hook, which waits for what is never written: git is back after it, and the note is there."""
+    repo.begin()
+    repo.hooks()
+    repo.look()
+    never = repo.root / ".git" / "agentsync-agent"
+    os.mkfifo(never)
+    repo.commit("edited\n", CLAUDECODE="1")
+    assert (Path(repo.clone().store) / watchdog.ENDED).exists() and repo.count() == 0
+    never.unlink()
+    repo.look()
+    assert owners(repo) == {repo.head(): "claude-code"}
 
 
 AGENTS = ("codex-local", "claude-code", "gemini-cli", "goose", "aider", "amp", "cline", "human")

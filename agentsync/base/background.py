@@ -11,6 +11,8 @@ import os
 import signal
 from contextlib import suppress
 
+LOCK = "look.lock"  # in the store; it holds something as long as a look is at work, or where one was ended by force
+
 
 def detach() -> None:
     """Live on when the terminal is closed, and hold nothing that others wait for."""
@@ -25,7 +27,7 @@ def detach() -> None:
 def try_lock(store: str) -> int | None:
     """A descriptor that holds the lock until it is closed; None if somebody else does, or the clone is gone."""
     try:
-        fd = os.open(f"{store}/look.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        fd = os.open(f"{store}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     except OSError:
         return None
     try:

@@ -8,9 +8,11 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
-from agentsync.base import files, git
+from agentsync.base import files, git, watchdog
+from agentsync.base.background import LOCK
 from agentsync.base.errors import AgentsyncError, LockedError
 from agentsync.base.git import Worktree
 from agentsync.base.settings import CONFIG_PATH
@@ -246,7 +248,13 @@ def documents(patient: Patient) -> Iterator[Result]:
 
 
 def hook_errors(patient: Patient) -> Iterator[Result]:
-    """No hook has failed."""
+    """No hook has failed, and no look in the background was ended by force."""
+    lock = f"{patient.clone.store}/{LOCK}"
+    with suppress(OSError):
+        began = os.stat(lock)
+        if began.st_size and not files.is_held(lock):
+            what = f"the look in the background that began at {to_rfc3339(began.st_mtime)} was ended by force"
+            yield Result("hook errors", True, f"{what}; whoever looks next takes in what it would have seen")
     path = f"{patient.clone.store}/hook-errors.log"
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -259,7 +267,7 @@ def hook_errors(patient: Patient) -> Iterator[Result]:
 
 
 def _forget_errors(store: str) -> None:
-    for name in ("hook-errors.log", "hook-errors.told"):
+    for name in ("hook-errors.log", "hook-errors.told", watchdog.ENDED):
         if os.path.lexists(f"{store}/{name}"):
             os.unlink(f"{store}/{name}")
 
