@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2154
 # What every hook shares. `agentsync init` puts it into each of them, so that an installed hook needs no other file.
-# Above it stand agentsync_name, agentsync_python, agentsync_entry, agentsync_common and agentsync_saved. The names are
-# long because a variable that git's caller exported under the same name would reach the saved hook changed.
+# Above it stand agentsync_status (of git-lfs's hook, if one stands above, else 0), agentsync_name, agentsync_python,
+# agentsync_entry, agentsync_common and agentsync_saved. The names are long because a variable that git's caller exported
+# under the same name would reach the saved hook changed.
 
-agentsync_status=0
 trap 'exit "$agentsync_status"' EXIT # also where the shell itself gives up, as when it cannot fork
 
 trace() {

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from agentsync import __version__
 from agentsync.observe.agent_variables import VARIABLES, Variable
+from agentsync.setup import git_lfs
 
 NAMES = ("post-commit", "post-merge", "post-checkout", "post-rewrite", "post-applypatch")
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -17,6 +18,7 @@ ENTRY = os.path.join(PACKAGE, "_entry.py")
 _HEAD = """\
 #!/bin/sh
 # agentsync-hook {version}
+agentsync_status=$?
 # Written by `agentsync init`, taken out by `agentsync uninstall`. A hook that stood here before lies beside this one as
 # {name}.agentsync-saved and still runs.
 agentsync_name={name}
@@ -49,8 +51,8 @@ class Script:
         return os.access(self.python, os.X_OK) and os.access(self.entry, os.R_OK)
 
 
-def compose(name: str, python: str, folder: str, common_dir: str) -> bytes:
-    """The hook `name` as it lies in `folder`, somewhere inside the common dir.
+def compose(name: str, python: str, folder: str, common_dir: str, lfs: bytes = b"") -> bytes:
+    """The hook `name` as it lies in `folder`, somewhere inside the common dir. `lfs`: git-lfs's, which runs first.
 
     It finds the common dir and a saved hook from its own place, so that a clone may be moved or copied.
     """
@@ -62,7 +64,7 @@ def compose(name: str, python: str, folder: str, common_dir: str) -> bytes:
         up=os.path.relpath(os.path.realpath(common_dir), os.path.realpath(folder)),
     )
     noted = [_note()] if name in _NOTED else []
-    return os.fsencode("\n".join((head, template("shared.sh"), *noted, template(name))))
+    return git_lfs.joined(lfs, os.fsencode("\n".join((head, template("shared.sh"), *noted, template(name)))))
 
 
 def _note() -> str:
@@ -77,7 +79,7 @@ def _tell(variable: Variable) -> str:
 
 def read_script(data: bytes) -> Script | None:
     """What a hook of ours says, whatever version wrote it; None if it is not ours."""
-    ours = _OURS.match(data)
+    ours = _OURS.match(git_lfs.below(data))
     if not ours:
         return None
     calls = _CALLS.search(data)

@@ -15,6 +15,7 @@ from agentsync import __version__
 from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone, Worktree
+from agentsync.setup import git_lfs
 from agentsync.setup.changes import Change, Move, Remove, Say, Write
 from agentsync.setup.hook_managers import Manager, manager_of, manager_of_folder
 from agentsync.setup.hook_scripts import ENTRY, NAMES, Script, compose, read_script
@@ -107,7 +108,16 @@ def is_as_written(clone: Clone, state: HookState) -> bool:
     script = read_script(present)
     if script is None or script.entry != ENTRY:
         return True
-    return present == compose(state.name, script.python, os.path.dirname(state.path), clone.common_dir)
+    return present == _composed(clone, state.name, script.python, state.path)
+
+
+def _composed(clone: Clone, name: str, python: str, path: str) -> bytes:
+    """What this version writes at a path: below git-lfs's hook, if that is there or only ours keeps it out."""
+    folder, present = os.path.dirname(path), read_hook(path)
+    lfs = git_lfs.text_of(present or b"")
+    if not lfs and not os.path.lexists(path + SAVED) and (present is None or read_script(present)):
+        lfs = git_lfs.named(git_lfs.text_of(read_hook(f"{folder}/pre-push") or b""), name)
+    return compose(name, python, folder, clone.common_dir, lfs)
 
 
 def read_hook(path: str) -> bytes | None:
@@ -133,12 +143,12 @@ def _plan_hook(name: str, folder: HookFolder, python: str) -> Sequence[Change]:
     if not folder.own:
         manager, top = manager_of_folder(folder.path)
         return [] if manager.calls_us(top, name) else [Say(path, "advise", manager.advice(top, name))]
-    wanted = compose(name, python, folder.path, folder.clone.common_dir)
     present = read_hook(path)
-    if present is None or read_script(present):
+    wanted = _composed(folder.clone, name, python, path)
+    if present is None or read_script(present) or git_lfs.text_of(present) == present != b"":
         return _plan_write(path, wanted)
     if managed := manager_of(present):
-        return _plan_behind(name, folder, managed, wanted)
+        return _plan_behind(name, folder, managed, python)
     if os.path.lexists(path + SAVED):
         note = f"left alone: an earlier hook is saved as {path + SAVED}; put both into one, then run `agentsync init`"
         return [Say(path, "advise", note)]
@@ -150,12 +160,12 @@ def _plan_write(path: str, wanted: bytes) -> Sequence[Change]:
     return [] if as_wanted else [Write(path, data=wanted, mode=0o777)]
 
 
-def _plan_behind(name: str, folder: HookFolder, manager: Manager, wanted: bytes) -> Sequence[Change]:
+def _plan_behind(name: str, folder: HookFolder, manager: Manager, python: str) -> Sequence[Change]:
     """A manager holds the place: our script may be repaired where it was moved, and that is all."""
     path, root = folder.hook(name), folder.worktree.root
     kept = path + (manager.keeps or "")
     if manager.keeps and script_at(kept):
-        return _plan_write(kept, wanted)
+        return _plan_write(kept, _composed(folder.clone, name, python, kept))
     return [] if manager.calls_us(root, name) else [Say(path, "advise", manager.advice(root, name))]
 
 
@@ -204,13 +214,19 @@ def _plan_removal(path: str) -> Sequence[Change]:
     """Ours goes, and what it had saved comes back to where ours was: a manager that moved ours looks for it there."""
     places = [path + moved for moved in MOVED if script_at(path + moved)]
     saved = path + SAVED
+    gone = [_without_ours(place) for place in places]
     if not os.path.lexists(saved):
-        return [Remove(place) for place in places]
-    if places:
-        return [_move(saved, places[0], "restore"), *(Remove(place) for place in places[1:])]
+        return gone
+    if gone and isinstance(gone[0], Remove):
+        return [_move(saved, places[0], "restore"), *gone[1:]]
     if not os.path.lexists(path):
         return [_move(saved, path, "restore")]
-    return [Say(saved, "keep", f"saved by agentsync; {path} is now somebody else's")]
+    return [*gone, Say(saved, "keep", f"saved by agentsync; {path} is now somebody else's")]
+
+
+def _without_ours(place: str) -> Change:
+    lfs = git_lfs.text_of(read_hook(place) or b"")
+    return Write(place, action="restore", note="git-lfs's alone", data=lfs) if lfs else Remove(place)
 
 
 def _in_own_folder(name: str, folder: HookFolder) -> HookState:
@@ -219,7 +235,8 @@ def _in_own_folder(name: str, folder: HookFolder) -> HookState:
     if present is None:
         return HookState(name, "missing", path, _INIT)
     if script := read_script(present):
-        chained = os.path.isfile(path + SAVED) and os.access(path + SAVED, os.X_OK)
+        saved = os.path.isfile(path + SAVED) and os.access(path + SAVED, os.X_OK)
+        chained = saved or git_lfs.text_of(present)
         return _ours(name, path, script, "chained" if chained else "ours")
     manager = manager_of(present)
     if not manager:

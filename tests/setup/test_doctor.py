@@ -96,7 +96,7 @@ def test_a_hook_that_somebody_edited_is_found_and_mended(clinic: Repo) -> None:
     """It still says whose it is, and may do nothing."""
     hook = clinic.root / ".git" / "hooks" / "post-commit"
     hook.write_bytes(hook.read_bytes().replace(b"\nawake() {\n", b"\nawake() {\n    return 1\n"))
-    assert told(clinic) == [("proof", f"{hook} was edited")]
+    assert told(clinic) == [("proof", f"{hook} is not as `agentsync init` writes it here")]
     agentsync(clinic.root, "doctor", "--fix")
     assert findings(clinic) == []
 
