@@ -101,13 +101,8 @@ def proof(patient: Patient) -> Iterator[Result]:
     """Each hook is as this version writes it, and what it starts can start."""
     for state in patient.hooks:
         if state.state in ("ours", "chained", "behind") and not hooks.is_as_written(patient.clone, state):
-            yield Result(
-                "proof",
-                False,
-                f"{state.path} is not as `agentsync init` writes it here",
-                "agentsync doctor --fix",
-                patient.install_hooks,
-            )
+            what = f"{state.path} is not as `agentsync init` writes it here"
+            yield Result("proof", False, what, "agentsync doctor --fix", patient.install_hooks)
     state = patient.hooks[0]
     if state.state == "called":
         yield Result("proof", True, "a hook manager calls agentsync; commit a watched file to see that it does")
