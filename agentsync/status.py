@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from agentsync.base import files, git
 from agentsync.base.errors import AgentsyncError
@@ -41,8 +40,7 @@ IN_ERROR: SyncStatus = -1
 PATIENCE = 0.5  # seconds for the ledger's lock; what is shown is shown without it, too
 
 
-@dataclass(frozen=True)
-class Paused:
+class Paused(TypedDict):
     """A worktree whose files are not looked at, because git has begun something there (`since` is RFC 3339)."""
 
     worktree: str
@@ -50,8 +48,7 @@ class Paused:
     since: str
 
 
-@dataclass(frozen=True)
-class NotRecorded:
+class NotRecorded(TypedDict):
     """A document that was seen to differ from what is known, and could not be looked at. `event_type`: as of a change.
 
     `reason`: what kept it from being recorded.
@@ -63,8 +60,7 @@ class NotRecorded:
     reason: str
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(NamedTuple):
     """What lies around the ledger now, seen from one worktree (None: from none).
 
     `waiting`: observations in notes. `not_recorded`: edits that are in no note either. `missing` and `unreadable`:
@@ -79,15 +75,14 @@ class Survey:
     paused: tuple[Paused, ...] = ()
     waiting: tuple[Observations, ...] = ()
     not_recorded: tuple[NotRecorded, ...] = ()
-    owed: dict[str, str] = field(default_factory=dict)
+    owed: dict[str, str] = {}
     missing: tuple[str, ...] = ()
-    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = {}
     config_problem: str | None = None
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """The ledger and what lies around it, after what waited was taken in."""
 
     view: View
@@ -178,55 +173,51 @@ def _not_recorded(
     edited: Mapping[str, Mapping[str, str]], paused: Iterable[Paused], waiting: Iterable[Observations], reason: str
 ) -> Iterable[NotRecorded]:
     """The edits that no look has come to, by worktree and path, without those in notes."""
-    going_on = {one.worktree: f"a {one.operation} is going on" for one in paused}
+    going_on = {one["worktree"]: f"a {one['operation']} is going on" for one in paused}
     kept = {(event.worktree, event.file_path) for note in waiting for event in note.events if isinstance(event, Change)}
     for name, paths in edited.items():
         for path, event_type in paths.items():
             if (name, path) not in kept:
-                yield NotRecorded(name, path, event_type, going_on.get(name, reason))
+                why = going_on.get(name, reason)
+                yield NotRecorded(worktree=name, file_path=path, event_type=event_type, reason=why)
 
 
 def _paused(worktrees: Iterable[git.Worktree]) -> Iterable[Paused]:
     for one in worktrees:
         found = git.operation(one.git_dir)
         if found:
-            yield Paused(one.name, found.name, to_rfc3339(found.since))
+            yield Paused(worktree=one.name, operation=found.name, since=to_rfc3339(found.since))
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(TypedDict):
     """A note with observations that are not in the ledger yet."""
 
     path: str
     observations: int
 
 
-@dataclass(frozen=True)
-class Owed:
+class Owed(TypedDict):
     """A worktree whose report is not written, and why; "": its next hook, command or poll writes it."""
 
     worktree: str
     reason: str
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(TypedDict):
     """What somebody has to see to: about which thing, and what is wrong with it."""
 
     about: str
     problem: str
 
 
-@dataclass(frozen=True)
-class File:
+class File(TypedDict):
     """A watched document. `sync_status`: 1 known and reported, 0 not reported yet, -1 missing or unreadable."""
 
     file_type: str | None
     sync_status: SyncStatus
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(TypedDict):
     """`GET /api/sync/status`."""
 
     running: bool
@@ -269,26 +260,32 @@ def status(state: State, cursor: Cursor, survey: Survey) -> Status:
         branch=survey.branch,
         records=cursor.records,
         paused=list(survey.paused),
-        waiting=[Waiting(one.path, len(one.events)) for one in survey.waiting],
+        waiting=[Waiting(path=one.path, observations=len(one.events)) for one in survey.waiting],
         not_recorded=list(survey.not_recorded),
-        owed=[Owed(name, reason) for name, reason in survey.owed.items()],
+        owed=[Owed(worktree=name, reason=reason) for name, reason in survey.owed.items()],
         missing=list(survey.missing),
         problems=problems(cursor, survey),
-        files={path: File(type_of(settings, path), sync_status(path, survey, changed)) for path in paths},
+        files={
+            path: File(file_type=type_of(settings, path), sync_status=sync_status(path, survey, changed))
+            for path in paths
+        },
     )
+
+
+def _file(path: str, survey: Survey, changed: set[str]) -> File:
+    return File(file_type=type_of(survey.settings, path), sync_status=sync_status(path, survey, changed))
 
 
 def problems(cursor: Cursor, survey: Survey) -> list[Problem]:
     """What somebody has to see to."""
-    found = [Problem("configuration", survey.config_problem)] if survey.config_problem else []
-    found += [Problem("ledger", f"the line at byte {at} is damaged") for at in cursor.damaged]
-    found += [Problem("ledger", notice) for notice in survey.notices]
-    found += [Problem(path, why) for path, why in survey.unreadable.items()]
+    found = [Problem(about="configuration", problem=survey.config_problem)] if survey.config_problem else []
+    found += [Problem(about="ledger", problem=f"the line at byte {at} is damaged") for at in cursor.damaged]
+    found += [Problem(about="ledger", problem=notice) for notice in survey.notices]
+    found += [Problem(about=path, problem=why) for path, why in survey.unreadable.items()]
     return found
 
 
-@dataclass(frozen=True)
-class PendingChange:
+class PendingChange(TypedDict):
     """A change that no report covers yet. `waiting`: in a note, and not in the ledger yet."""
 
     id: str
@@ -303,8 +300,7 @@ class PendingChange:
     waiting: bool
 
 
-@dataclass(frozen=True)
-class PendingChanges:
+class PendingChanges(TypedDict):
     """`GET /api/sync/pending-changes`: oldest first; those that wait in a note come last and say so."""
 
     count: int
@@ -317,21 +313,21 @@ def pending(state: State, survey: Survey) -> PendingChanges:
     known = [_pending_change(id_, one, waiting=False) for id_, one in state.pending.items()]
     new = [_pending_change(one.id, one, waiting=True) for one in waiting_changes(state, survey.waiting)]
     changes = [*known, *new]
-    return PendingChanges(len(changes), changes, list(survey.not_recorded))
+    return PendingChanges(count=len(changes), changes=changes, not_recorded=list(survey.not_recorded))
 
 
 def _pending_change(id_: str, one: Pending | Change, *, waiting: bool) -> PendingChange:
     return PendingChange(
-        id_,
-        one.file_path,
-        one.file_type,
-        one.event_type,
-        one.timestamp,
-        one.old_checksum,
-        one.new_checksum,
-        one.agent_owner,
-        one.author,
-        waiting,
+        id=id_,
+        file_path=one.file_path,
+        file_type=one.file_type,
+        event_type=one.event_type,
+        timestamp=one.timestamp,
+        old_checksum=one.old_checksum,
+        new_checksum=one.new_checksum,
+        agent_owner=one.agent_owner,
+        author=one.author,
+        waiting=waiting,
     )
 
 
@@ -351,8 +347,7 @@ def _is_known(change: Change, state: State) -> bool:
     return change.commit is None and known is not None and known.dirty and known.blob == change.new_blob
 
 
-@dataclass(frozen=True)
-class Checksum:
+class Checksum(TypedDict):
     """What a document is known to hold, and its newest change. MD5 without the report region."""
 
     checksum: str | None
@@ -364,8 +359,7 @@ class Checksum:
     sync_status: SyncStatus
 
 
-@dataclass(frozen=True)
-class Checksums:
+class Checksums(TypedDict):
     """`GET /api/sync/checksums`: by path, of the worktree asked from."""
 
     count: int
@@ -380,15 +374,15 @@ def checksums(state: State, survey: Survey) -> Checksums:
     for path, known in tracked(state, survey).items():
         latest = state.latest.get(path)
         found[path] = Checksum(
-            known.checksum,
-            latest.timestamp if latest else None,
-            latest.agent_owner if latest else None,
-            latest.author if latest else None,
-            known.dirty,
-            known.blob,
-            sync_status(path, survey, changed),
+            checksum=known.checksum,
+            last_modified=latest.timestamp if latest else None,
+            agent_owner=latest.agent_owner if latest else None,
+            author=latest.author if latest else None,
+            uncommitted=known.dirty,
+            blob=known.blob,
+            sync_status=sync_status(path, survey, changed),
         )
-    return Checksums(len(found), survey.worktree, found)
+    return Checksums(count=len(found), worktree=survey.worktree, checksums=found)
 
 
 def tracked(state: State, survey: Survey) -> dict[str, Known]:
@@ -411,7 +405,7 @@ def changed_paths(state: State, survey: Survey) -> set[str]:
     """The documents with a change that no report covers yet, recorded or not."""
     pending = {one.file_path for one in state.pending.values()}
     waiting = {one.file_path for one in waiting_changes(state, survey.waiting)}
-    return pending | waiting | {one.file_path for one in survey.not_recorded if one.worktree == survey.worktree}
+    return pending | waiting | {one["file_path"] for one in survey.not_recorded if one["worktree"] == survey.worktree}
 
 
 def sync_status(path: str, survey: Survey, changed: set[str]) -> SyncStatus:
@@ -421,8 +415,7 @@ def sync_status(path: str, survey: Survey, changed: set[str]) -> SyncStatus:
     return OUT_OF_SYNC if path in changed else SYNCED
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(TypedDict):
     """What became of a worktree's report: `written`, `current`, or `owed` and why."""
 
     worktree: str
@@ -430,16 +423,14 @@ class Written:
     reason: str
 
 
-@dataclass(frozen=True)
-class PausedNow:
+class PausedNow(TypedDict):
     """A worktree whose files were not looked at."""
 
     worktree: str
     operation: str
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(TypedDict):
     """What came of a look that somebody asked for, beside the changes. `consolidation`: the id of the one it made."""
 
     consolidation: str | None
@@ -453,14 +444,17 @@ def outcome(done: Synced) -> Outcome:
     scenes = done.seen.scenes
     return Outcome(
         consolidation=done.seen.consolidation.id if done.seen.consolidation else None,
-        reports=[Written(name, one.kind.value, one.why) for name, one in done.reports.items()],
-        paused=[PausedNow(name, scene.paused.name) for name, scene in scenes.items() if scene.paused],
-        problems=[Problem(path, why) for scene in scenes.values() for path, why in scene.problems.items()],
+        reports=[Written(worktree=name, status=one.kind.value, reason=one.why) for name, one in done.reports.items()],
+        paused=[
+            PausedNow(worktree=name, operation=scene.paused.name) for name, scene in scenes.items() if scene.paused
+        ],
+        problems=[
+            Problem(about=path, problem=why) for scene in scenes.values() for path, why in scene.problems.items()
+        ],
     )
 
 
-@dataclass(frozen=True)
-class Trigger:
+class Trigger(TypedDict):
     """What made a consolidation."""
 
     trigger_type: str
@@ -468,7 +462,6 @@ class Trigger:
     timestamp: str
 
 
-@dataclass(frozen=True)
 class Consolidated(Outcome):
     """`POST /api/sync/consolidate`; `trigger` is null where nothing was pending."""
 
@@ -481,9 +474,10 @@ def consolidated(done: Synced) -> Consolidated:
     """What came of a consolidation that was asked for."""
     made = done.seen.consolidation
     return Consolidated(
-        **vars(outcome(done)),
+        **outcome(done),
         status="success",
-        trigger=Trigger(made.trigger_type, made.conditions_met, made.timestamp) if made else None,
+        trigger=made
+        and Trigger(trigger_type=made.trigger_type, conditions_met=made.conditions_met, timestamp=made.timestamp),
         changes_consolidated=len(made.event_ids) if made else 0,
     )
 

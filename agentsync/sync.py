@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agentsync.base import watchdog
 from agentsync.observe.look import Seen, look
@@ -11,12 +11,11 @@ from agentsync.report import consolidate, due, paid
 from agentsync.report.outcome import Kind, Outcome
 
 
-@dataclass(frozen=True)
-class Synced:
+class Synced(NamedTuple):
     """What was seen, and what became of each worktree's report, by name; nothing where none was owed."""
 
     seen: Seen
-    reports: dict[str, Outcome] = field(default_factory=dict)
+    reports: dict[str, Outcome] = {}
 
 
 def sync(request: Request, *, write: bool = True) -> Synced:

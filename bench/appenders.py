@@ -8,7 +8,6 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 from agentsync.base.settings import Settings
 from agentsync.ledger.events import Change, Consolidation, Event, new_id, to_rfc3339
@@ -44,7 +43,7 @@ def changes(folder: str, count: int) -> Iterator[None]:
     for event in mine:
         time.sleep(2 * PACE * random.random())
         now = time.time()
-        edit = replace(event, id=new_id(now), timestamp=to_rfc3339(now))
+        edit = event._replace(id=new_id(now), timestamp=to_rfc3339(now))
         with ledger.transaction(60.0) as transaction:
             record(transaction, view.catch_up(), [edit], now)
             trigger = decide(view.state, now, settings)

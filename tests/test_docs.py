@@ -13,7 +13,6 @@ import pytest
 from lab.repo import Repo
 
 from agentsync.base import settings
-from agentsync.base.config_text import names_of
 from agentsync.cli import COMMANDS
 from agentsync.ledger import events
 from agentsync.ledger.log import Ledger
@@ -118,7 +117,7 @@ class TestConfiguration:
     def test_every_setting_stands_in_the_page(self) -> None:
         """Each key as the first cell of a row."""
         named = {row[0] for row in in_table(text("configuration.md"))}
-        keys = (*names_of(settings.Settings), *names_of(settings.Report), *names_of(settings.Watch))
+        keys = (*settings.Settings._fields, *settings.Report._fields, *settings.Watch._fields)
         assert {f"`{key}`" for key in keys} <= named
 
 
@@ -148,7 +147,7 @@ class TestLedgerFormat:
             assert events.encode(stamp, event) == line + b"\n"
             assert line in whole
 
-    @pytest.mark.parametrize("kind", events.BY_KIND)
+    @pytest.mark.parametrize("kind", events.KINDS)
     def test_each_kind_has_an_example(self, kind: str) -> None:
         """In its own section."""
         assert f'"kind":"{kind}"' in self.section(kind)
@@ -160,12 +159,12 @@ class TestLedgerFormat:
         assert not verified.findings
         assert verified.records == 8
 
-    @pytest.mark.parametrize("kind", events.BY_KIND)
+    @pytest.mark.parametrize("kind", events.KINDS)
     def test_every_field_is_explained(self, kind: str) -> None:
         """In the kind's own table, or in the one for all."""
         tables = text("ledger-format.md").partition("\n## `")[0] + self.section(kind)
         named = {name for row in in_table(tables) for name in re.findall(r"`(\w+)`", row[0])}
-        fields = (*names_of(events.Stamp), *names_of(events.BY_KIND[kind]))
+        fields = (*events.Stamp._fields, *events.KINDS[kind]._fields)
         assert {"v", "kind", *fields} <= named
 
 

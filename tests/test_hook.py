@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +218,7 @@ def test_a_note_that_comes_while_a_look_is_at_work_is_taken_in_by_it(slow: Slow)
 def test_the_report_stands_in_the_file_when_git_returns(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commit with which the threshold is reached waits for its look; the others do not."""
     monkeypatch.delenv("AGENTSYNC_FOREGROUND")
-    repo.settings = replace(repo.settings, consolidation_threshold=3)
+    repo.settings = repo.settings._replace(consolidation_threshold=3)
     repo.begin()
     repo.hooks()
     repo.look()
@@ -342,7 +341,7 @@ def test_a_thousand_commits_while_looks_are_killed(repo: Repo, tmp_path: Path, m
     """8 processes in 4 worktrees, each an agent of its own: each commit once, each with the evidence of its process."""
     monkeypatch.delenv("AGENTSYNC_FOREGROUND")
     paths = [f"doc{number}.md" for number in range(len(AGENTS))]
-    repo.settings = replace(repo.settings, watch=tuple(Watch(path, "docs") for path in paths))
+    repo.settings = repo.settings._replace(watch=tuple(Watch(path, "docs") for path in paths))
     pids = tmp_path / "pids"
     script = f'#!/bin/sh\n[ "$4" = hook ] || echo $$ >>{pids}\nexec {sys.executable} "$@"\n'
     install(repo, tmp_path / "python", script)

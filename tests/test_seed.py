@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -326,13 +325,13 @@ def test_who_did_it_is_known_by_evidence_or_unknown(office: Office) -> None:
 
 def test_the_file_does_not_grow_for_ever(office: Office) -> None:
     """It grew to 369 KB; `keep` is how many reports are shown, and 0 shows all."""
-    office.repo.settings = replace(SEED, report=Report(keep=3, commit="with-work"))
+    office.repo.settings = SEED._replace(report=Report(keep=3, commit="with-work"))
     for _ in range(6):
         office.now += 60
         office.edit("AGENTS.md")
         office.look(asked=True)
     assert office.reports == 3
-    office.repo.settings = replace(SEED, report=Report(keep=0, commit="with-work"))
+    office.repo.settings = SEED._replace(report=Report(keep=0, commit="with-work"))
     office.edit("AGENTS.md")
     office.look(asked=True)
     assert office.reports == 7
@@ -340,7 +339,7 @@ def test_the_file_does_not_grow_for_ever(office: Office) -> None:
 
 def test_300_changes_are_one_report_of_50_lines(office: Office) -> None:
     """And it says how many more there are."""
-    office.repo.settings = replace(SEED, consolidation_threshold=1000)
+    office.repo.settings = SEED._replace(consolidation_threshold=1000)
     for number in range(300):
         office.repo.git("commit", "-q", "--allow-empty", "-m", "nothing") if number % 100 == 0 else None
         office.repo.write(f"{number}\n", "AGENTS.md")
@@ -360,4 +359,4 @@ def test_a_report_is_rendered_from_the_ledger_alone(office: Office) -> None:
     (office.repo.root / "AGENT_SYNC.md").write_text("# AGENT_SYNC.md\n")
     office.look(asked=True)
     assert office.repo.read("AGENT_SYNC.md") == written
-    assert pages.newest(office.repo.view(), 0)[0].count == 1
+    assert pages.newest(office.repo.view(), 0)[0].changes == 1

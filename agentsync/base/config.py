@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from agentsync.base import strict_json
 from agentsync.base.errors import ConfigError, LockedError
 from agentsync.base.files import Locked, read_all, replace_file
 from agentsync.base.git import Clone, Worktree
-from agentsync.base.settings import CONFIG_PATH, Settings, from_json, shell_pathspecs
+from agentsync.base.settings import CONFIG_PATH, Settings, from_json, shell_pathspecs, to_json
 
 VERSION = 2
 MAX_BYTES = 4 << 20  # of settings.json
@@ -26,16 +26,14 @@ PATIENCE = 0.2  # seconds
 Stamp = list[str | int]  # by what a changed file is known: its path, inode, size in bytes, mtime in nanoseconds
 
 
-@dataclass(frozen=True)
-class Configuration:
+class Configuration(NamedTuple):
     """The settings in force, and what is wrong with the file that should say them (None: nothing)."""
 
     settings: Settings
     problem: str | None = None
 
 
-@dataclass(frozen=True)
-class _Kept:
+class _Kept(NamedTuple):
     """What a file said when it was read last. `settings`: the last valid ones of that worktree, if there were any."""
 
     stamp: Stamp
@@ -174,7 +172,7 @@ def _write(store: str, every: list[_Kept]) -> None:
     in_force = [one.settings or _last_valid("", every) for one in every]
     pathspecs = dict.fromkeys(line for settings in in_force for line in shell_pathspecs(settings))
     text = "".join(f"{line}\n" for line in pathspecs)
-    flat = [asdict(one) for one in every]
+    flat = [{**one._asdict(), "settings": one.settings and to_json(one.settings)} for one in every]
     # This order: stopped in between, the stamp does not fit, and the next one makes both anew.
     replace_file(f"{store}/pathspecs", text.encode(errors="surrogateescape"))
     replace_file(f"{store}/settings.json", strict_json.dumps({"v": VERSION, "worktrees": flat}).encode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,23 +26,17 @@ def parse(data: bytes, where: str) -> Settings:
     """The settings in a TOML document; `where` is what errors call it. Raises ConfigError with `where:line`."""
     page = _Page(_decoded(data, where), where)
     tree = page.tree()
-    return replace(
-        Settings(),
+    return Settings()._replace(
         **page.checked(tree, (), Settings()),
-        report=replace(Report(), **page.checked(tree.get("report", {}), ("report",), Report())),
+        report=Report()._replace(**page.checked(tree.get("report", {}), ("report",), Report())),
         watch=_watch(page, tree["watch"]) if "watch" in tree else SEED_WATCH,
     )
-
-
-def names_of(shape: type) -> list[str]:
-    """The keys of a table of the configuration."""
-    return [field.name for field in fields(shape)]
 
 
 def default_text(settings: Settings) -> str:
     """The commented document that says exactly these settings."""
     entries = [f"[[watch]]\npath = {_quoted(one.path)}\ntype = {_quoted(one.type)}" for one in settings.watch]
-    values = {**vars(settings), **vars(settings.report)}
+    values = {**settings._asdict(), **settings.report._asdict()}
     quoted = {key: _quoted(value) for key, value in values.items() if isinstance(value, str)}
     switches = {key: str(value).lower() for key, value in values.items() if isinstance(value, bool)}
     return _TEMPLATE.format(**{**values, **quoted, **switches, "watch": "\n\n".join(entries)})
@@ -89,7 +82,7 @@ class _Page:
             name = "a watched path" if isinstance(defaults, Watch) else path[0]
             how = f"[[watch]] with {EXAMPLE}" if isinstance(defaults, Watch) else f"[{name}] on a line of its own"
             raise self.error(path, f"{name} is {kind(table)}, not a table", f"write {how}")
-        known, checks = names_of(type(defaults)), KEYS[type(defaults)]
+        known, checks = defaults._fields, KEYS[type(defaults)]
         for key in table:
             if key not in known:
                 close = difflib.get_close_matches(key, known, 1)
@@ -152,7 +145,7 @@ def _watch(page: _Page, entries: object) -> tuple[Watch, ...]:
 
 def _entry(page: _Page, entry: object, at: Path) -> Watch:
     checked = page.checked(entry, at, Watch("docs/x.md", "docs"))
-    for key in names_of(Watch):
+    for key in Watch._fields:
         if key not in checked:
             raise page.error(at, f"this [[watch]] has no {key}", f"write {EXAMPLE}")
     return Watch(**checked)

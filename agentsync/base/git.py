@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.base import files
 from agentsync.base.errors import AgentsyncError, NotARepositoryError
@@ -127,8 +127,7 @@ def _kill(process: subprocess.Popen[bytes], *, whole: bool) -> None:
             (os.killpg if whole else os.kill)(process.pid, signal.SIGKILL)
 
 
-@dataclass(frozen=True)
-class Worktree:
+class Worktree(NamedTuple):
     """A working tree: `name` is "main" or git's name in `worktrees/`, `root` its folder, `git_dir` its private part."""
 
     name: str
@@ -136,8 +135,7 @@ class Worktree:
     git_dir: str
 
 
-@dataclass(frozen=True)
-class Clone:
+class Clone(NamedTuple):
     """What all worktrees of a clone share (`common_dir`), and the worktree that was asked from; None in a bare one."""
 
     common_dir: str
@@ -262,8 +260,7 @@ OPERATIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(NamedTuple):
     """Something that git has begun in a worktree and not ended; `since` in seconds since 1970."""
 
     name: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_PATH = 1000  # characters
 SEPARATOR, ONE, STAR, DEEP = "separator", "one", "star", "deep"
@@ -18,8 +18,7 @@ _WILD = re.compile(r"(?:[^\\*?\[]|\\.)*+[*?\[]", re.DOTALL)
 _SET = re.compile(r"(?:[^\\\[]|\\.)*+\[", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A piece of a glob: its kind, how it is written, and for ONE the regular expression of the byte it stands for."""
 
     kind: str

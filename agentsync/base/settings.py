@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentsync.base.globs import compiled, is_glob, literal, on_one_line
 
 CONFIG_PATH = ".agentsync/config.toml"
 
 
-@dataclass(frozen=True)
-class Watch:
+class Watch(NamedTuple):
     """One watched document, or a glob that names several (`*` within a folder, `**` across folders).
 
     `path` is as it is written: `literal(path)` is the document's own name where `is_glob(path)` is false.
@@ -23,8 +21,7 @@ class Watch:
     type: str
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """Where reports go (`path`, from the repository's root), in which language, how many are kept (0: all).
 
     `commit`: who commits them, "agentsync" (git does not see them before `publish`) or "with-work" (whoever commits
@@ -52,8 +49,7 @@ SEED_WATCH = (
 )
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """All that a repository can set; the defaults are the seed's."""
 
     check_interval_seconds: int = 30
@@ -66,7 +62,8 @@ class Settings:
 
 def to_json(settings: Settings) -> dict[str, Any]:
     """The settings as JSON objects and arrays."""
-    return asdict(settings)
+    watch = [one._asdict() for one in settings.watch]
+    return {**settings._asdict(), "report": settings.report._asdict(), "watch": watch}
 
 
 def from_json(flat: dict[str, Any]) -> Settings:
@@ -75,8 +72,7 @@ def from_json(flat: dict[str, Any]) -> Settings:
     return Settings(**{**flat, "report": Report(**flat["report"]), "watch": watch})
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(NamedTuple):
     """What is watched, made ready for asking many times: names first, then globs in order."""
 
     names: dict[str, str]

@@ -43,7 +43,7 @@ def consolidate(if_due: bool, commit: bool, as_json: bool) -> int:
     published = _publish(session, done) if commit else None
     if as_json:
         told = {"published": vars(published)} if published else {}
-        print_json({**vars(status.consolidated(done)), **told})
+        print_json({**status.consolidated(done), **told})
     else:
         if found:
             tell_changes(found)

@@ -23,14 +23,14 @@ def report(number: int | None, as_json: bool) -> int:
       agentsync report --json
     """
     from agentsync.report.pages import newest
-    from agentsync.report.render import render
+    from agentsync.report.render import render, to_json
 
     session = Session()
     settings = session.settings
     with patience("reading the ledger"):
         found = newest(session.shown().view, settings.report.keep if number is None else number)
     if as_json:
-        print_json([{**vars(one), "facts": [vars(fact) for fact in one.facts]} for one in found])
+        print_json([to_json(one) for one in found])
     elif found:
         say(*(clean(line) for line in render(found, settings.report.language).rstrip("\n").split("\n")))
     else:

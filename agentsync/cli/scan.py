@@ -38,7 +38,7 @@ def scan(as_json: bool) -> int:
     done = look(session, git.worktrees(session.clone), asked=False)
     found = [event for event in done.seen.events if isinstance(event, Change)]
     if as_json:
-        print_json({"count": len(found), "changes": [flatten(one) for one in found], **vars(status.outcome(done))})
+        print_json({"count": len(found), "changes": [flatten(one) for one in found], **status.outcome(done)})
         return OK
     tell_changes(found)
     tell_consolidation(done)

@@ -50,54 +50,58 @@ def status(as_json: bool) -> int:
 
 
 def _summary(shown: Status, state: State, settings: Settings, now: float) -> list[tuple[str, str]]:
-    place = shown.worktree or "no worktree (a bare repository)"
-    branch = f", branch {clean(shown.branch)}" if shown.branch else ""
+    place = shown["worktree"] or "no worktree (a bare repository)"
+    branch = f", branch {clean(shown['branch'])}" if shown["branch"] else ""
     last = state.last
     report = f"{last.timestamp}, {last.trigger_type}, {count(last.changes, 'change')}" if last else "none yet"
     return [
         ("Worktree", f"{clean(place)}{branch}"),
-        ("Pending", f"{count(shown.pending_changes, 'change')}{_next_report(shown, state, settings, now)}"),
+        ("Pending", f"{count(shown['pending_changes'], 'change')}{_next_report(shown, state, settings, now)}"),
         ("Last report", report),
-        ("Watching", f"{count(shown.watched_files, 'document')} since {shown.watching_since}"),
-        ("Poller", "running" if shown.running else "not running; hooks and commands still see changes"),
+        ("Watching", f"{count(shown['watched_files'], 'document')} since {shown['watching_since']}"),
+        ("Poller", "running" if shown["running"] else "not running; hooks and commands still see changes"),
     ]
 
 
 def _next_report(shown: Status, state: State, settings: Settings, now: float) -> str:
-    if not shown.pending_changes:
+    if not shown["pending_changes"]:
         return ""
     since = from_rfc3339(state.last.recorded if state.last else state.since or to_rfc3339(now))
     left = since + settings.consolidation_interval_minutes * 60 - now
-    if left <= 0 or shown.pending_changes >= settings.consolidation_threshold:
+    if left <= 0 or shown["pending_changes"] >= settings.consolidation_threshold:
         return "; the next hook, command or poll reports them"
     return f"; reported at {settings.consolidation_threshold}, or in {duration(left)}"
 
 
 def _files(shown: Status, now: Shown) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for path, file in shown.files.items():
+    for path, file in shown["files"].items():
         latest = now.view.state.latest.get(path)
         when, by = (moment(latest.timestamp), who(latest.agent_owner, latest.author)) if latest else ("", "")
-        rows.append((clean(path), clean(file.file_type or ""), _word(path, file.sync_status, now.survey), when, by))
+        rows.append(
+            (clean(path), clean(file["file_type"] or ""), _word(path, file["sync_status"], now.survey), when, by)
+        )
     return rows
 
 
 def _word(path: str, sync_status: int, around: Survey) -> str:
     if sync_status == answers.IN_ERROR:
         return "missing" if path in around.missing else "unreadable"
-    if any((one.worktree, one.file_path) == (around.worktree, path) for one in around.not_recorded):
+    if any((one["worktree"], one["file_path"]) == (around.worktree, path) for one in around.not_recorded):
         return "not recorded yet"
     return "in sync" if sync_status == answers.SYNCED else "pending"
 
 
 def _notes(shown: Status) -> list[str]:
-    lines = [f"paused: {clean(one.worktree)}: a {one.operation} since {one.since}" for one in shown.paused]
-    lines += [f"waiting: {count(one.observations, 'observation')} in {clean(one.path)}" for one in shown.waiting]
-    lines += not_recorded(shown.not_recorded)
-    for one in shown.owed:
-        reason = one.reason or "the next git command there writes it"
-        lines.append(f"report not yet written in worktree {clean(one.worktree)}: {clean(reason)}")
-    lines += [f"problem: {clean(one.about)}: {clean(one.problem)}" for one in shown.problems]
+    lines = [f"paused: {clean(one['worktree'])}: a {one['operation']} since {one['since']}" for one in shown["paused"]]
+    lines += [
+        f"waiting: {count(one['observations'], 'observation')} in {clean(one['path'])}" for one in shown["waiting"]
+    ]
+    lines += not_recorded(shown["not_recorded"])
+    for one in shown["owed"]:
+        reason = one["reason"] or "the next git command there writes it"
+        lines.append(f"report not yet written in worktree {clean(one['worktree'])}: {clean(reason)}")
+    lines += [f"problem: {clean(one['about'])}: {clean(one['problem'])}" for one in shown["problems"]]
     return lines
 
 
@@ -116,20 +120,20 @@ def pending(as_json: bool) -> int:
     session = Session()
     now = session.shown()
     shown = answers.pending(now.view.state, now.survey)
-    if not shown.count:
+    if not shown["count"]:
         say("no pending changes")
     rows = [
         (
-            moment(one.timestamp),
-            one.event_type,
-            clean(one.file_path),
-            who(one.agent_owner, one.author),
-            "waiting" if one.waiting else "",
+            moment(one["timestamp"]),
+            one["event_type"],
+            clean(one["file_path"]),
+            who(one["agent_owner"], one["author"]),
+            "waiting" if one["waiting"] else "",
         )
-        for one in shown.changes
+        for one in shown["changes"]
     ]
     show(Table(("TIME (UTC)", "CHANGE", "FILE", "BY", ""), rows, folds=2))
-    say(*not_recorded(shown.not_recorded))
+    say(*not_recorded(shown["not_recorded"]))
     session.check_config()
     return OK
 
@@ -148,15 +152,15 @@ def checksums(as_json: bool) -> int:
         return direct.checksums_json()
     session = Session()
     now = session.shown()
-    shown = answers.checksums(now.view.state, now.survey).checksums
+    shown = answers.checksums(now.view.state, now.survey)["checksums"]
     if not shown:
         say("no watched document is there")
     rows = [
         (
-            one.checksum or "unknown",
+            one["checksum"] or "unknown",
             clean(path),
-            moment(one.last_modified or ""),
-            who(one.agent_owner, one.author) if one.last_modified else "",
+            moment(one["last_modified"] or ""),
+            who(one["agent_owner"], one["author"]) if one["last_modified"] else "",
         )
         for path, one in shown.items()
     ]

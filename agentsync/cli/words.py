@@ -38,8 +38,8 @@ def not_recorded(documents: Iterable[NotRecorded]) -> list[str]:
     """A line for each document that could not be looked at, in the words of one who edits files."""
     lines = []
     for one in documents:
-        edit = f"{clean(one.file_path)}, {EDITS[one.event_type]} in {clean(one.worktree)}"
-        lines.append(f"not recorded yet: {edit} ({clean(one.reason)})")
+        edit = f"{clean(one['file_path'])}, {EDITS[one['event_type']]} in {clean(one['worktree'])}"
+        lines.append(f"not recorded yet: {edit} ({clean(one['reason'])})")
     return lines
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 from agentsync.base import strict_json
 from agentsync.base.times import from_rfc3339 as from_rfc3339
@@ -21,8 +20,7 @@ from agentsync.base.times import to_rfc3339 as to_rfc3339
 VERSION = 1
 
 
-@dataclass(frozen=True)
-class Stamp:
+class Stamp(NamedTuple):
     """A record's place: `seq` counts 1, 2, 3 per writer, `prev` is the SHA-256 (hex) of the line before."""
 
     writer: str
@@ -31,11 +29,9 @@ class Stamp:
     clock: str
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """Somebody changed a watched document (the seed's SyncEvent). Blobs and checksums are of the clean content."""
 
-    kind: ClassVar[str] = "change"
     id: str
     timestamp: str
     recorded: str
@@ -56,9 +52,13 @@ class Change:
     old_blob: str | None
     new_blob: str | None
 
+    @property
+    def kind(self) -> str:
+        """Its name in the ledger."""
+        return "change"
 
-@dataclass(frozen=True)
-class Attribution:
+
+class Attribution(NamedTuple):
     """A commit that carries changes which stand in the ledger already (`event_ids`).
 
     `reason`: "own" (the worktree's own edit, committed), "carried" (rebased, cherry-picked, squashed, ...;
@@ -66,7 +66,6 @@ class Attribution:
     who made it).
     """
 
-    kind: ClassVar[str] = "attribution"
     id: str
     timestamp: str
     recorded: str
@@ -87,16 +86,19 @@ class Attribution:
     old_blob: str | None
     new_blob: str | None
 
+    @property
+    def kind(self) -> str:
+        """Its name in the ledger."""
+        return "attribution"
 
-@dataclass(frozen=True)
-class Baseline:
+
+class Baseline(NamedTuple):
     """Content known without anybody's edit. `files`: path to {"blob", "checksum", "dirty"}; dirty is not as in HEAD.
 
     Where watching begins, it also has `tips` (all that is reachable from these commits is seen) and `watch` (the paths
     and globs watched from now on).
     """
 
-    kind: ClassVar[str] = "baseline"
     id: str
     timestamp: str
     recorded: str
@@ -108,12 +110,15 @@ class Baseline:
     tips: list[str] | None = None
     watch: list[str] | None = None
 
+    @property
+    def kind(self) -> str:
+        """Its name in the ledger."""
+        return "baseline"
 
-@dataclass(frozen=True)
-class Consolidation:
+
+class Consolidation(NamedTuple):
     """A rule fired: the changes named by `event_ids` are no longer pending."""
 
-    kind: ClassVar[str] = "consolidation"
     id: str
     timestamp: str
     recorded: str
@@ -122,10 +127,19 @@ class Consolidation:
     event_ids: list[str]
     source: str
 
+    @property
+    def kind(self) -> str:
+        """Its name in the ledger."""
+        return "consolidation"
+
 
 Event = Change | Attribution | Baseline | Consolidation
-KINDS: tuple[type[Event], ...] = (Change, Attribution, Baseline, Consolidation)
-BY_KIND: dict[str, type[Event]] = {event.kind: event for event in KINDS}
+KINDS: dict[str, type[Event]] = {
+    "change": Change,
+    "attribution": Attribution,
+    "baseline": Baseline,
+    "consolidation": Consolidation,
+}
 
 
 def event_type(old_blob: str | None, new_blob: str | None) -> str:
@@ -156,13 +170,13 @@ class DamagedError(ValueError):
 
 def encode(stamp: Stamp, event: Event) -> bytes:
     """One record as one line, with its newline."""
-    flat = {"v": VERSION, "kind": event.kind, "id": event.id, **_fields(stamp), **_fields(event)}
+    flat = {"v": VERSION, "kind": event.kind, "id": event.id, **stamp._asdict(), **event._asdict()}
     return strict_json.dumps(flat).encode() + b"\n"
 
 
 def flatten(event: Event) -> dict[str, object]:
     """An event as a JSON object, without a stamp; `event_of` is the inverse."""
-    return {"kind": event.kind, **_fields(event)}
+    return {"kind": event.kind, **event._asdict()}
 
 
 def decode(line: bytes) -> tuple[Stamp, Event | None]:
@@ -176,18 +190,18 @@ def decode(line: bytes) -> tuple[Stamp, Event | None]:
 def record_of(flat: Mapping[str, Any]) -> tuple[Stamp, Event | None]:
     """The record in a flat JSON object. Raises DamagedError."""
     kind = flat.get("kind")
-    if not isinstance(kind, str) or kind not in BY_KIND:
+    if not isinstance(kind, str) or kind not in KINDS:
         return Stamp(*_STAMP.values(flat)[_OF_STAMP]), None
     values = _RECORDS[kind].values(flat)
-    return Stamp(*values[_OF_STAMP]), BY_KIND[kind](*values[len(_STAMP_FORMS) :])
+    return Stamp(*values[_OF_STAMP]), KINDS[kind](*values[len(_STAMP_FORMS) :])
 
 
 def event_of(flat: Mapping[str, Any]) -> Event:
     """The event in a flat JSON object without a stamp; unknown fields are left out. Raises DamagedError."""
-    cls = BY_KIND.get(str(flat.get("kind"))) if isinstance(flat, dict) else None
+    cls = KINDS.get(str(flat.get("kind"))) if isinstance(flat, dict) else None
     if cls is None:
         raise DamagedError("no kind of event")
-    return cls(*_EVENTS[cls.kind].values(flat))
+    return cls(*_EVENTS[str(flat["kind"])].values(flat))
 
 
 def parse(line: bytes) -> dict[str, Any]:
@@ -225,10 +239,6 @@ def tick(clock: str, now: float) -> str:
 
 
 CLOCK_ZERO = "000000000000.0000"
-
-
-def _fields(value: Any) -> dict[str, object]:
-    return dict(vars(value))
 
 
 _ID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
@@ -320,7 +330,7 @@ class _Schema:
 
 
 def _forms(cls: type[Event]) -> dict[str, str]:
-    return {field.name: cls.__annotations__[field.name] for field in fields(cls)}
+    return {name: str(getattr(hint, "__forward_arg__", hint)) for name, hint in cls.__annotations__.items()}
 
 
 _TIME = "a time as RFC 3339 in UTC"
@@ -335,7 +345,7 @@ _STAMP_FORMS = {
 _OF_STAMP = slice(2, 6)
 _STAMP = _Schema({**_STAMP_FORMS, "id": "a UUID"})
 _RECORDS = {
-    cls.kind: _Schema({**_STAMP_FORMS, **_forms(cls), "id": "a UUID", "timestamp": _TIME, "recorded": _TIME})
-    for cls in KINDS
+    kind: _Schema({**_STAMP_FORMS, **_forms(cls), "id": "a UUID", "timestamp": _TIME, "recorded": _TIME})
+    for kind, cls in KINDS.items()
 }
-_EVENTS = {cls.kind: _Schema({**_forms(cls), "id": "a UUID"}) for cls in KINDS}  # not recorded yet
+_EVENTS = {kind: _Schema({**_forms(cls), "id": "a UUID"}) for kind, cls in KINDS.items()}  # not recorded yet

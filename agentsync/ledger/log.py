@@ -11,8 +11,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from agentsync.base import files, strict_json
 from agentsync.base.crash import crash
@@ -30,8 +30,7 @@ class ReplacedError(Exception):
     """The file at the ledger's path is not the one that was written to: append again, with the same ids."""
 
 
-@dataclass(frozen=True)
-class End:
+class End(NamedTuple):
     """Where a line ends: the offset after its newline, its length without that, and its hash."""
 
     offset: int = 0

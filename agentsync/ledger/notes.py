@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentsync.base import files, git, strict_json
 from agentsync.base.crash import crash
@@ -26,8 +25,7 @@ YOUNG = 60.0  # seconds that a file without its end is left alone
 MOST = 4096  # files read in one look; the rest waits for the next
 
 
-@dataclass(frozen=True)
-class CommitNote:
+class CommitNote(NamedTuple):
     """What the hook of a commit saw of the process that made it.
 
     `noted`: when, in seconds since 1970. `variables`: the agents' variables that were set. `picked`: a rebase or
@@ -44,16 +42,14 @@ class CommitNote:
     picked: bool = False
 
 
-@dataclass(frozen=True)
-class Observations:
+class Observations(NamedTuple):
     """Events that wait to be appended, in the order in which they were observed."""
 
     path: str
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(NamedTuple):
     """All notes of a clone, oldest first. `young` and `torn`: paths of files that break off."""
 
     commits: tuple[CommitNote, ...] = ()

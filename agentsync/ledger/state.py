@@ -7,8 +7,7 @@ index (`index.py`), so that a hook costs the same at 100 and at 1,000,000 record
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event
 
@@ -20,8 +19,7 @@ SHELF = 64  # contents kept per worktree and path; a stash older than that many 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """The content that a path of a worktree is known to have; `dirty`: uncommitted, by the changes `edits`."""
 
     blob: str | None
@@ -30,16 +28,14 @@ class Known:
     edits: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Shelved:
+class Shelved(NamedTuple):
     """A content that was known, never committed, and is not there now: stashed, reset or undone."""
 
     blob: str | None
     edits: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Pending:
+class Pending(NamedTuple):
     """A change that no consolidation covers yet."""
 
     file_path: str
@@ -52,8 +48,7 @@ class Pending:
     author: str | None
 
 
-@dataclass(frozen=True)
-class Latest:
+class Latest(NamedTuple):
     """The newest change of a path."""
 
     id: str
@@ -63,8 +58,7 @@ class Latest:
     author: str | None
 
 
-@dataclass(frozen=True)
-class Consolidated:
+class Consolidated(NamedTuple):
     """The newest consolidation."""
 
     id: str
@@ -74,25 +68,22 @@ class Consolidated:
     changes: int
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """Everything that the ledger says now, but for its history. Maps are nested by worktree, then path."""
 
-    known: dict[str, dict[str, Known]] = field(default_factory=dict)
-    shelf: dict[str, dict[str, tuple[Shelved, ...]]] = field(default_factory=dict)
-    pending: dict[str, Pending] = field(default_factory=dict)
-    latest: dict[str, Latest] = field(default_factory=dict)
+    known: dict[str, dict[str, Known]] = {}
+    shelf: dict[str, dict[str, tuple[Shelved, ...]]] = {}
+    pending: dict[str, Pending] = {}
+    latest: dict[str, Latest] = {}
     last: Consolidated | None = None
     since: str | None = None  # when the first baseline was recorded
     tips: tuple[str, ...] = ()  # all that is reachable from these commits was seen when watching began
     watch: tuple[str, ...] = ()  # the paths and globs that have a baseline
-    changes: dict[str, dict[str, int]] = field(default_factory=dict)  # file type, owner as recorded ("" for unknown)
-    attributed: dict[str, dict[str, int]] = field(
-        default_factory=dict
-    )  # of the unknown, whose owner a later commit told: file type, owner
-    unowned: dict[str, str] = field(default_factory=dict)  # the newest of the unknown: id to file type
-    consolidations: dict[str, int] = field(default_factory=dict)  # trigger type
-    sources: dict[str, int] = field(default_factory=dict)  # who saw the changes
+    changes: dict[str, dict[str, int]] = {}  # file type, owner as recorded ("" for unknown)
+    attributed: dict[str, dict[str, int]] = {}  # of the unknown, whose owner a later commit told: file type, owner
+    unowned: dict[str, str] = {}  # the newest of the unknown: id to file type
+    consolidations: dict[str, int] = {}  # trigger type
+    sources: dict[str, int] = {}  # who saw the changes
 
 
 def apply(event: Event, state: State) -> State:
@@ -130,8 +121,7 @@ class Fold:
 
     def state(self) -> State:
         """What has come of it."""
-        return replace(
-            self.fixed,
+        return self.fixed._replace(
             known=_copied(self.known),
             shelf=_copied(self.shelf),
             pending=dict(self.pending),
@@ -189,10 +179,10 @@ class Fold:
                 _count(self.attributed.setdefault(file_type, {}), event.agent_owner)
             pending = self.pending.get(id_)
             if pending and pending.agent_owner is None:
-                self.pending[id_] = replace(pending, agent_owner=event.agent_owner)
+                self.pending[id_] = pending._replace(agent_owner=event.agent_owner)
             latest = self.latest.get(event.file_path)
             if latest and latest.id == id_ and latest.agent_owner is None:
-                self.latest[event.file_path] = replace(latest, agent_owner=event.agent_owner)
+                self.latest[event.file_path] = latest._replace(agent_owner=event.agent_owner)
 
     def baseline(self, event: Baseline) -> None:
         """Known content, by nobody's edit."""
@@ -203,9 +193,9 @@ class Fold:
                 edits = shelved.edits if shelved else ()
             self._settle(event.worktree, path, Known(file["blob"], file["checksum"], file["dirty"], edits))
         if event.tips is not None:
-            self.fixed = replace(self.fixed, tips=tuple(event.tips), since=self.fixed.since or event.recorded)
+            self.fixed = self.fixed._replace(tips=tuple(event.tips), since=self.fixed.since or event.recorded)
         if event.watch is not None:
-            self.fixed = replace(self.fixed, watch=tuple(event.watch))
+            self.fixed = self.fixed._replace(watch=tuple(event.watch))
 
     def consolidation(self, event: Consolidation) -> None:
         """What it covers is no longer pending."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentsync.base import strict_json
 from agentsync.base.crash import crash
@@ -19,7 +18,7 @@ from agentsync.ledger import index
 from agentsync.ledger.cache import Cache, Reading, Update
 from agentsync.ledger.events import CLOCK_ZERO, Consolidation, DamagedError, Event, decode
 from agentsync.ledger.index import Buckets, LostError, keys
-from agentsync.ledger.log import End, Ledger, line_hash
+from agentsync.ledger.log import NO_LINE, End, Ledger, line_hash
 from agentsync.ledger.state import Consolidated, Fold, Known, Latest, Pending, Shelved, State
 
 PIECE = "state"  # of the cache
@@ -28,24 +27,30 @@ STRIDE = 32  # records after which the cache is worth writing
 PROBLEMS = 20  # damaged lines kept by offset; `verify` lists them all
 
 
-@dataclass(frozen=True)
-class Cursor(End):
+class Cursor(NamedTuple):
     """How far the ledger is folded, and what the next record's stamp needs."""
 
+    offset: int = 0
+    length: int = 0
+    prev: str = NO_LINE
     clock: str = CLOCK_ZERO
-    writers: dict[str, int] = field(default_factory=dict)  # the last `seq` of each
+    writers: dict[str, int] = {}  # the last `seq` of each
     records: int = 0
     damaged: tuple[int, ...] = ()  # offsets of lines that are no records
     unknown: int = 0  # records of kinds that this version does not know
     consolidations: tuple[int, ...] = ()  # offsets of the newest
 
+    @property
+    def end(self) -> End:
+        """Where its newest line ends."""
+        return End(self.offset, self.length, self.prev)
 
-@dataclass(frozen=True)
-class Saved:
+
+class Saved(NamedTuple):
     """What the cache has: a state, the cursor it is valid for, and the digest of the index's root; `digest` of all."""
 
-    cursor: Cursor = field(default_factory=Cursor)
-    state: State = field(default_factory=State)
+    cursor: Cursor = Cursor()
+    state: State = State()
     root: str = ""
     digest: str = ""
 
@@ -66,7 +71,7 @@ class View:
     def catch_up(self) -> View:
         """Fold what has been appended since."""
         inode = self.ledger.inode()
-        if inode != self.inode or not self.ledger.holds(self.cursor):
+        if inode != self.inode or not self.ledger.holds(self.cursor.end):
             self.inode = inode
             self._adopt(Saved())
             self.cursor, self.state = Cursor(), State()
@@ -165,7 +170,7 @@ class View:
             data = _encode(saved, self.inode)
             update.write({PIECE: data})
             crash("cache")
-            done.append(replace(saved, digest=sha256(data).hexdigest()))
+            done.append(saved._replace(digest=sha256(data).hexdigest()))
 
         if self.cache.update(act) and done:
             self._adopt(done[0])
@@ -241,7 +246,7 @@ def load(ledger: Ledger, cache: Cache) -> Saved:
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return Saved()  # of another version
-    return saved if flat["inode"] == ledger.inode() and ledger.holds(saved.cursor) else Saved()
+    return saved if flat["inode"] == ledger.inode() and ledger.holds(saved.cursor.end) else Saved()
 
 
 def _digest(cache: Reading) -> str:
@@ -249,17 +254,12 @@ def _digest(cache: Reading) -> str:
 
 
 def _encode(saved: Saved, inode: int) -> bytes:
-    flat = {"inode": inode, "cursor": vars(saved.cursor), "state": vars(saved.state), "root": saved.root}
-    return json.dumps(flat, default=_values, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _values(value: object) -> list[object]:
-    """A frozen value as an array."""
-    return list(vars(value).values())
+    flat = {"inode": inode, "cursor": saved.cursor._asdict(), "state": saved.state._asdict(), "root": saved.root}
+    return json.dumps(flat, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _state(flat: dict[str, Any]) -> State:
-    """A state out of JSON, where each frozen value is an array."""
+    """A state out of JSON, where each named tuple is an array."""
     return State(
         **{
             **flat,

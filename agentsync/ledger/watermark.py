@@ -7,29 +7,35 @@ mark. Only what is proven is noticed: a file that cannot be read for a moment is
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.base.errors import LedgerError
 from agentsync.base.times import to_rfc3339
 from agentsync.ledger.cache import Cache
 from agentsync.ledger.events import CLOCK_ZERO
-from agentsync.ledger.log import End, Ledger
+from agentsync.ledger.log import NO_LINE, End, Ledger
 from agentsync.ledger.view import Cursor, View
 
 PIECE = "watermark"  # of the cache
 KEPT = 20  # notices
 
 
-@dataclass(frozen=True)
-class Mark(End):
+class Mark(NamedTuple):
     """The end of the ledger as it was known, how many records it had, and the last clock."""
 
+    offset: int = 0
+    length: int = 0
+    prev: str = NO_LINE
     records: int = 0
     clock: str = CLOCK_ZERO
 
+    @property
+    def end(self) -> End:
+        """Where its newest line ends."""
+        return End(self.offset, self.length, self.prev)
 
-@dataclass(frozen=True)
-class Notice:
+
+class Notice(NamedTuple):
     """What was known and is not there any more. `what` is "shortened" or "replaced"; `clock` is of the last record."""
 
     what: str
@@ -66,7 +72,7 @@ def accept(view: View) -> None:
 
 
 def _compare(ledger: Ledger, mark: Mark, size: int) -> list[Notice]:
-    if ledger.holds(mark):
+    if ledger.holds(mark.end):
         return []
     return [Notice("shortened" if size < mark.offset else "replaced", mark.records, mark.offset, mark.clock)]
 
@@ -79,4 +85,4 @@ def _read(cache: Cache) -> tuple[Mark, list[Notice]]:
 def _write(cache: Cache, cursor: Cursor, found: list[Notice]) -> None:
     if cursor.offset:
         mark = [cursor.offset, cursor.length, cursor.prev, cursor.records, cursor.clock]
-        cache.put({PIECE: {"mark": mark, "notices": [list(vars(one).values()) for one in found[-KEPT:]]}})
+        cache.put({PIECE: {"mark": mark, "notices": found[-KEPT:]}})

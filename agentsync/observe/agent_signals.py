@@ -6,11 +6,10 @@ Tables and no regular expressions, because a hook would pay for compiling each o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Variables:
+class Variables(NamedTuple):
     """An agent's mark in the environment: every variable has its value (None: any but "", 0 and false)."""
 
     agent: str
@@ -18,8 +17,7 @@ class Variables:
     no_tty: bool = False
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """An agent's e-mail address, or a GitHub account's number: who it is as an author, and who in a trailer."""
 
     match: str

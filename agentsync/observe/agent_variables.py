@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.observe.agent_signals import ENVIRONMENT, GENERIC, SESSIONS, WEAK_ENVIRONMENT
 
@@ -12,8 +12,7 @@ AGENT = re.compile(r"[A-Za-z0-9._@/ -]{1,64}")
 SESSION = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """One variable. `kind`: "agent" (its value is an agent's name), "session" (an id), "fixed" (`wanted`), or "set"."""
 
     name: str

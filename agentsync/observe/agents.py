@@ -7,8 +7,7 @@ A new agent is a row in the tables of `agent_signals.py`; a new kind of signal i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentsync.ledger.events import is_agent
 from agentsync.observe.agent_signals import (
@@ -42,8 +41,7 @@ from agentsync.observe.agent_signals import (
 __all__ = ["DETECTORS", "KNOWN_AGENTS", "Attributed", "Clues", "Signal", "attribute", "parse_trailers"]
 
 
-@dataclass(frozen=True)
-class Clues:
+class Clues(NamedTuple):
     """What the caller could find out about one change; everything may be missing.
 
     `said` is AGENTSYNC_AGENT of an explicit call, `setting` the worktree's. `environ` is None where the environment may
@@ -65,8 +63,7 @@ class Clues:
     has_devin_dir: bool = False
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(NamedTuple):
     """One reason to name an agent; `signal` is a word of the tables: never a value or a text that was found."""
 
     kind: str
@@ -75,8 +72,7 @@ class Signal:
     weight: float
 
 
-@dataclass(frozen=True)
-class Attributed:
+class Attributed(NamedTuple):
     """The owner (None: unknown), why, how sure (0 to 1), and the other agents that the commit's trailers name."""
 
     agent_owner: str | None
@@ -139,7 +135,7 @@ def environment(clues: Clues) -> Iterable[Signal]:
     if (
         len({signal.agent for signal in found}) > 1
     ):  # one agent started another: which of them is the inner, nobody says
-        found = [replace(signal, weight=WEIGHTS["environment, several agents"]) for signal in found]
+        found = [signal._replace(weight=WEIGHTS["environment, several agents"]) for signal in found]
     yield from found
 
 
@@ -319,7 +315,7 @@ def _placed(signals: list[Signal]) -> list[Signal]:
     here = {signal.agent for signal in signals if signal.kind in ("said", "setting", "payload", "environment")}
     everywhere = {signal.agent for signal in signals}
     moved = {local: cloud for local, cloud in CLOUD.items() if cloud in everywhere and local not in here}
-    return [replace(signal, agent=moved.get(signal.agent, signal.agent)) for signal in signals]
+    return [signal._replace(agent=moved.get(signal.agent, signal.agent)) for signal in signals]
 
 
 def _reasons(signals: list[Signal]) -> dict[tuple[str, str, str], None]:

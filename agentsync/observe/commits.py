@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentsync.base.settings import type_of
 from agentsync.ledger.events import Attribution, Change, Event, event_type, new_id, to_rfc3339
@@ -20,8 +19,7 @@ FAR = 256  # edits followed from one content to another before a chain is given 
 FILLED = 0.8  # an owner found afterwards, by the commit, is that much less certain than one found with the edit
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(NamedTuple):
     """One path of one commit, with its clean contents before and after, and the worktrees that have the commit."""
 
     commit: Commit

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import md5 as _md5
 from hashlib import sha1, sha256
+from typing import NamedTuple
 
 from agentsync.base import git
 from agentsync.base.files import MAX_DOCUMENT
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(NamedTuple):
     """Blob id and MD5 of a clean content. Both None: no such file. Only the MD5 None: the blob is not in this clone."""
 
     blob: str | None

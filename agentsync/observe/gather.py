@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.base import git
 from agentsync.base.settings import Settings, pathspecs
@@ -20,8 +20,7 @@ from agentsync.observe.witness import Witness, agent_setting
 LONE = 3600.0  # seconds that the note of a commit is kept that git does not have
 
 
-@dataclass(frozen=True)
-class Gathered:
+class Gathered(NamedTuple):
     """What git and the files said. `taken`: the paths of notes that are of no use once this is in the ledger."""
 
     request: Request

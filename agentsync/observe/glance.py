@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from hashlib import md5
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentsync.base import files, git
 from agentsync.base.globs import is_glob
@@ -58,8 +57,7 @@ class Looks:
             self._changed.clear()
 
 
-@dataclass(frozen=True)
-class Glance:
+class Glance(NamedTuple):
     """What a glance at one worktree showed.
 
     `edited`: documents that are not as they are known, with the type of the event that a look will make of them.
@@ -67,9 +65,9 @@ class Glance:
     `moved`: something else differs, so that a look may find more.
     """
 
-    edited: Mapping[str, str] = field(default_factory=dict)
+    edited: Mapping[str, str] = {}
     missing: tuple[str, ...] = ()
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = {}
     moved: bool = False
 
 

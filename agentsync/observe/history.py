@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.base import git
 from agentsync.ledger.log import End
@@ -30,8 +30,7 @@ _LOG = [
 ]
 
 
-@dataclass(frozen=True)
-class Touch:
+class Touch(NamedTuple):
     """A commit made a path's blob another one. `before`: the blob in each parent; None: no regular file there."""
 
     path: str
@@ -39,8 +38,7 @@ class Touch:
     after: str | None
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(NamedTuple):
     """A commit that touches a watched path. Times in seconds since 1970; `trailers`: "Key: value" lines."""
 
     sha: str
@@ -55,8 +53,7 @@ class Commit:
     touches: tuple[Touch, ...]
 
 
-@dataclass(frozen=True)
-class Walk:
+class Walk(NamedTuple):
     """What a walk found, oldest first, and from where to where it went."""
 
     commits: tuple[Commit, ...]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from agentsync.base.crash import crash
 from agentsync.base.errors import LedgerError, LockedError
@@ -31,8 +31,7 @@ from agentsync.report.decide import Trigger
 TRIES = 50  # looks at files that change while they are looked at
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """What a look found out, and what came of it."""
 
     view: View
@@ -136,7 +135,7 @@ def record(transaction: Transaction, view: View, events: Sequence[Event], now: f
     lines = []
     for event in events:
         seq, clock = seq + 1, tick(clock, now)
-        line = encode(Stamp(writer, seq, prev, clock), replace(event, recorded=to_rfc3339(now)))
+        line = encode(Stamp(writer, seq, prev, clock), event._replace(recorded=to_rfc3339(now)))
         prev = line_hash(line[:-1])
         lines.append(line)
     transaction.append(b"".join(lines))

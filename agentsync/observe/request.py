@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agentsync.base import git
 from agentsync.base.settings import Settings
 from agentsync.ledger.log import LOCK_TIMEOUT
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What to look at, for whom.
 
     `worktrees`: those whose files are read (history is walked from all of them). `ending`: the operations whose last
@@ -26,7 +25,7 @@ class Request:
     worktrees: Sequence[git.Worktree]
     now: float
     ending: tuple[str, ...] = ()
-    rewritten: Mapping[str, list[str]] = field(default_factory=dict)
+    rewritten: Mapping[str, list[str]] = {}
     said: str | None = None
     asked: bool = False
     begin: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agentsync.base import files, git
 from agentsync.ledger.events import is_agent
@@ -13,8 +13,7 @@ from agentsync.observe.agents import Clues, parse_trailers
 from agentsync.observe.history import Commit
 
 
-@dataclass(frozen=True)
-class Witness:
+class Witness(NamedTuple):
     """The circumstances of one look.
 
     `source` says who looks. `said`: what AGENTSYNC_AGENT says of the files in `here`, where somebody asked explicitly.
@@ -24,9 +23,9 @@ class Witness:
     source: str
     here: str | None
     said: str | None = None
-    notes: Mapping[str, CommitNote] = field(default_factory=dict)
-    settings: Mapping[str, str | None] = field(default_factory=dict)
-    branches: Mapping[str, str | None] = field(default_factory=dict)
+    notes: Mapping[str, CommitNote] = {}
+    settings: Mapping[str, str | None] = {}
+    branches: Mapping[str, str | None] = {}
 
     def note_of(self, commit: Commit) -> CommitNote | None:
         """The note that speaks for a commit: its own author made it here, it was not picked or applied for another."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agentsync.base import files, git
@@ -30,8 +29,7 @@ class Stand(NamedTuple):
 NOWHERE = Stand(None, None, ())
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(NamedTuple):
     """What a worktree held when it was looked at. `files`: content by path; `stand`, `signatures`: to compare later."""
 
     worktree: git.Worktree
@@ -42,7 +40,7 @@ class Scene:
     files: dict[str, Content]
     signatures: dict[str, tuple[int, ...] | None]
     problems: dict[str, str]
-    around: dict[str, Signature] = field(default_factory=dict)
+    around: dict[str, Signature] = {}
 
     def still_true(self, common_dir: str) -> bool:
         """Whether HEAD and every file are the ones that were read, and no git command has begun to write them."""

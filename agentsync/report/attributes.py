@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.base import files, git
 from agentsync.base.blocks import block_lines, with_block, without_block
@@ -19,8 +19,7 @@ FILTER = "filter.agentsync.clean"
 _NONE = ("unspecified", "unset")
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """Whether git does not see a worktree's report; `why` it does, where it should not."""
 
     hidden: bool

@@ -6,7 +6,7 @@ markers are broken, the file is missing) is owed: the next hook, command or poll
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.base import files, git
 from agentsync.base.crash import crash
@@ -52,8 +52,7 @@ def write(
         return _write(worktree, _page(view, settings, way, within), asked)
 
 
-@dataclass(frozen=True)
-class _Page:
+class _Page(NamedTuple):
     """The report that a file is to show: `body` as Markdown, the id of its newest consolidation, how it is written."""
 
     path: str

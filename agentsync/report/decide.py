@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.base.settings import Settings
 from agentsync.ledger.events import from_rfc3339
 from agentsync.ledger.state import State
 
 
-@dataclass(frozen=True)
-class Trigger:
+class Trigger(NamedTuple):
     """A rule that fired, and the conditions it found (the seed's keys)."""
 
     trigger_type: str

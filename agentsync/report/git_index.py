@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.base import files, git, processes
 from agentsync.report import git_index_bytes, region
@@ -27,8 +27,7 @@ AT_WORK = owed("another git command is at work here, or git's index cannot be wr
 _INTENT_TO_ADD = 1 << 29
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """What the index has of a path. `tag`: of `ls-files -v`, "H" for an ordinary entry."""
 
     tag: str
@@ -121,15 +120,14 @@ def _exchanged(file: files.Staged, before: bytes) -> Outcome:
     return WRITTEN if file.exchange(before) else RACED
 
 
-@dataclass(frozen=True)
-class _Steps:
+class _Steps(NamedTuple):
     """File and index changed together, so that whoever reads the index between sees the file unmodified, too.
 
-    `copy`: a copy of `index`; `data`: the same as bytes; `mtime`: what it has to keep, in ns. `before`: what the file
-    holds.
+    `copy`: a copy of `index_file`; `data`: the same as bytes; `mtime`: what it has to keep, in ns.
+    `before`: what the file holds.
     """
 
-    index: str
+    index_file: str
     copy: str
     data: bytes
     place: git_index_bytes.Place
@@ -144,13 +142,13 @@ class _Steps:
         """
 
         def act() -> bool:
-            os.rename(f"{self.copy}.new", self.index)  # it stays if the file is another: no stat is right as well
+            os.rename(f"{self.copy}.new", self.index_file)  # it stays if the file is another: no stat is right as well
             if git.signature(self.file.path) != signature or not self.file.exchange(self.before):
                 return False
             self.write(self.copy, os.lstat(self.file.path) if clean else None)
             return True
 
-        return _replaced(self.index, self.copy, indexed, act)
+        return _replaced(self.index_file, self.copy, indexed, act)
 
     def write(self, name: str, status: os.stat_result | None) -> None:
         """The index with this stat, into a file with the copy's mode, or into the copy itself, which is the lock."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha1, sha256
 from struct import Struct
+from typing import NamedTuple
 
 _HEADER = Struct(">4sII")  # DIRC, version, number of entries
 _STAT = Struct(">10I")  # ctime and mtime in s and ns, device, inode, mode, user, group, size
@@ -18,8 +18,7 @@ _FLAGS = Struct(">H")
 _EXTENDED, _ASSUMED, _STAGE, _LENGTH = 0x4000, 0x8000, 0x3000, 0x0FFF
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where an ordinary entry stands: its stat at `at`, its blob's id; `hashed`: bytes of a hash in this index."""
 
     at: int

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Kind(Enum):
@@ -16,8 +16,7 @@ class Kind(Enum):
     RACED = "raced"  # somebody has written the file or the index meanwhile
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """`why`: for a person, if the report is owed."""
 
     kind: Kind

@@ -8,7 +8,7 @@ in a third the ids that were shown before.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync.base import files, git
 from agentsync.base.settings import Settings
@@ -63,8 +63,7 @@ def stamp(worktree: git.Worktree, path: str, *, hidden: bool = True) -> str:
     return stats if hidden else f"{_PLAIN}{stats}"
 
 
-@dataclass(frozen=True)
-class _Note:
+class _Note(NamedTuple):
     """What a worktree remembers of its reports."""
 
     id: str = ""

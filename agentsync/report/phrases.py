@@ -6,11 +6,10 @@ agent, `unknown`, times) are the same in every language.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Phrases:
+class Phrases(NamedTuple):
     """The lines of a report. What stands in braces is filled in by `render.py`, which also knows its shape."""
 
     heading: str

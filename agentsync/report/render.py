@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from agentsync.report.phrases import PHRASES, Phrases
 
@@ -16,8 +16,7 @@ LISTED = 50
 UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """One change as a report shows it; `agent_owner` is None where nobody knows."""
 
     file_path: str
@@ -26,17 +25,29 @@ class Fact:
     agent_owner: str | None
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """One consolidation: all its facts in the order of the ledger, with how many events and files there are."""
 
     id: str
     timestamp: str
     trigger_type: str
     conditions_met: dict[str, int]
-    count: int
+    changes: int
     files: int
     facts: tuple[Fact, ...]
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """A report as a JSON object; `count` is how many events it covers."""
+    return {
+        "id": report.id,
+        "timestamp": report.timestamp,
+        "trigger_type": report.trigger_type,
+        "conditions_met": report.conditions_met,
+        "count": report.changes,
+        "files": report.files,
+        "facts": [fact._asdict() for fact in report.facts],
+    }
 
 
 def render(reports: Sequence[Report], language: str) -> str:
@@ -62,8 +73,8 @@ def _report(report: Report, phrases: Phrases) -> Iterator[str]:
     yield phrases.trigger.format(trigger=_word(report.trigger_type, _NAME))
     yield phrases.conditions.format(conditions=_conditions(report.conditions_met))
     yield phrases.changes.format(
-        count=report.count,
-        events=phrases.event_word[report.count != 1],
+        count=report.changes,
+        events=phrases.event_word[report.changes != 1],
         files=report.files,
         files_word=phrases.file_word[report.files != 1],
     )
@@ -83,7 +94,7 @@ def _files(report: Report, phrases: Phrases) -> Iterator[str]:
         yield phrases.file.format(path=_path(path), count=counts[path])
         for fact in facts:
             yield _event(fact, phrases)
-    more = report.count - min(len(report.facts), LISTED)
+    more = report.changes - min(len(report.facts), LISTED)
     if more > 0:
         yield phrases.more.format(count=more)
 
@@ -154,6 +165,6 @@ _SHAPE = {
 
 
 def _shapes(phrases: Phrases) -> Iterator[str]:
-    templates = (value for value in vars(phrases).values() if isinstance(value, str))
+    templates = (value for value in phrases if isinstance(value, str))
     for template in templates:
         yield re.sub(r"\\\{(\w+)\\\}", lambda field: _SHAPE[field[1]], re.escape(template))

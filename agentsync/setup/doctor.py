@@ -229,8 +229,8 @@ def _way_out(why: str, worktree: Worktree, path: str) -> str:
 def paused(patient: Patient) -> Iterator[Result]:
     """No operation of git keeps a worktree's files from being looked at."""
     for one in patient.survey.paused:
-        what = f"worktree {one.worktree} is paused: {one.operation} is going on since {one.since}"
-        yield Result("paused", False, what, f"end it: git {_ending(one.operation)}")
+        what = f"worktree {one['worktree']} is paused: {one['operation']} is going on since {one['since']}"
+        yield Result("paused", False, what, f"end it: git {_ending(one['operation'])}")
 
 
 def _ending(operation: str) -> str:

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from agentsync.base import config, config_text, files, git
@@ -131,7 +131,7 @@ def _settings(clone: Clone, here: Worktree, wish: Wish, environ: Mapping[str, st
         language, source = settings.report.language, "the configuration of this clone's other branches"
     if language is None:
         language, source = _language(here, settings.report.path, environ)
-    return replace(settings, report=replace(settings.report, language=language)), source
+    return settings._replace(report=settings.report._replace(language=language)), source
 
 
 def _language(here: Worktree, path: str, environ: Mapping[str, str]) -> tuple[str, str]:

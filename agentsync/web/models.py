@@ -1,11 +1,15 @@
-"""What OpenAPI says of the answers that are no values of `agentsync/status.py`; those speak for themselves."""
+"""What OpenAPI says of the answers: the shapes of `agentsync/status.py`, and those of the log and the timeline."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from pydantic import Field
+from typing_extensions import TypedDict
+
+from agentsync import status
 
 When = str  # RFC 3339 in UTC
 
@@ -91,3 +95,21 @@ class Timeline:
     agents: list[Agent]
     hours: list[Hour]
     files: list[Strip]
+
+
+def _described(shape: Any) -> Any:
+    """A shape in the TypedDict that pydantic can read: before Python 3.12 that is not the one of `typing`."""
+    parts = tuple(map(_described, get_args(shape)))
+    if is_typeddict(shape):
+        fields = {name: _described(hint) for name, hint in get_type_hints(shape).items()}
+        model = TypedDict(shape.__name__, fields)  # type: ignore[misc]
+        model.__doc__ = shape.__doc__
+        return model
+    if isinstance(shape, UnionType):
+        return Union[parts]  # noqa: UP007
+    return get_origin(shape)[parts] if get_origin(shape) in (list, dict) else shape
+
+
+Status, PendingChanges, Checksums, Consolidated = map(
+    _described, (status.Status, status.PendingChanges, status.Checksums, status.Consolidated)
+)

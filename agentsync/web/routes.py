@@ -18,7 +18,6 @@ from agentsync import status
 from agentsync.base.times import since as since_when
 from agentsync.ledger import history
 from agentsync.ledger.timeline import HOUR
-from agentsync.status import Checksums, Consolidated, PendingChanges, Status
 from agentsync.web import log_pages, models
 from agentsync.web.access import OF_PAGE
 from agentsync.web.answers import JSON, Answer, answer, encoded
@@ -54,17 +53,17 @@ def routes(service: AutoSyncService, streams: Streams) -> APIRouter:
 
 
 def _reads(router: APIRouter, service: AutoSyncService) -> None:
-    @router.get("/api/sync/status", response_model=Status, responses=_READ)
+    @router.get("/api/sync/status", response_model=models.Status, responses=_READ)
     async def status(request: Request) -> Response:
         """What is pending, what is watched, and whether anything is wrong."""
         return await _answered(request, service, "status", _status)
 
-    @router.get("/api/sync/pending-changes", response_model=PendingChanges, responses=_READ)
+    @router.get("/api/sync/pending-changes", response_model=models.PendingChanges, responses=_READ)
     async def pending_changes(request: Request) -> Response:
         """The changes that no report covers yet."""
         return await _answered(request, service, "pending", _pending)
 
-    @router.get("/api/sync/checksums", response_model=Checksums, responses=_READ)
+    @router.get("/api/sync/checksums", response_model=models.Checksums, responses=_READ)
     async def checksums(request: Request) -> Response:
         """What each watched document is known to hold."""
         return await _answered(request, service, "checksums", _checksums)
@@ -178,7 +177,7 @@ def _acts(router: APIRouter, service: AutoSyncService) -> None:
 
     @router.post(
         "/api/sync/consolidate",
-        response_model=Consolidated,
+        response_model=models.Consolidated,
         responses={429: {**documented(429)[429], "headers": {"Retry-After": {"schema": {"type": "integer"}}}}},
     )
     async def consolidate() -> Response:

@@ -15,11 +15,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from typing import Any
 
 from agentsync import status
-from agentsync.base import git, strict_json
+from agentsync.base import git
 from agentsync.base.config import in_force
 from agentsync.base.config_keys import RANGES
 from agentsync.base.errors import AgentsyncError, not_set_up
@@ -156,12 +155,12 @@ class AutoSyncService:
         self._tail = self._tail or Follower(self.ledger)
         done = await asyncio.to_thread(self._consolidate)
         await self._catch_up()
-        return _plain(status.consolidated(done))
+        return dict(status.consolidated(done))
 
     def get_status(self) -> dict[str, Any]:
         """The answer of `GET /api/sync/status`."""
         now = self.snapshots.newest()
-        return _plain(status.status(now.state, now.cursor, now.survey))
+        return dict(status.status(now.state, now.cursor, now.survey))
 
     @property
     def pending_changes(self) -> list[Pending]:
@@ -172,7 +171,7 @@ class AutoSyncService:
     def checksums(self) -> dict[str, dict[str, Any]]:
         """What each watched document is known to hold: `checksum`, `last_modified`, `agent_owner`, ... by path."""
         now = self.snapshots.newest()
-        return dict(_plain(status.checksums(now.state, now.survey))["checksums"])
+        return {path: dict(one) for path, one in status.checksums(now.state, now.survey)["checksums"].items()}
 
     @property
     def watched_files(self) -> list[str]:
@@ -187,7 +186,7 @@ class AutoSyncService:
         looked, reason = self._taken_in
         around = survey(self.clone, state, settings, problem, why=why, looked=looked, reason=reason)
         if self.failure:
-            around = replace(around, notices=(*around.notices, f"the last look failed: {self.failure}"))
+            around = around._replace(notices=(*around.notices, f"the last look failed: {self.failure}"))
         return around
 
     def _why_owed(self, worktree: Worktree, here: Worktree | None, settings: Settings) -> str:
@@ -199,7 +198,7 @@ class AutoSyncService:
         return self._adjusted(found.settings), found.problem
 
     def _adjusted(self, settings: Settings) -> Settings:
-        return replace(settings, **self.overrides) if self.overrides else settings  # type: ignore[arg-type]
+        return settings._replace(**self.overrides) if self.overrides else settings  # type: ignore[arg-type]
 
     def _watch(self, watcher: Watcher) -> None:
         """The thread. A program that serves for weeks outlives what nobody foresaw in one look."""
@@ -303,11 +302,6 @@ class AutoSyncService:
                 except Exception:
                     self.callback_errors += 1
                     log.exception("a consolidation callback failed: %r", callback)
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    """As the same JSON would be read: no tuples."""
-    return dict(strict_json.loads(strict_json.dumps(asdict(value))))
 
 
 def _consolidation(line: bytes) -> Consolidation | None:

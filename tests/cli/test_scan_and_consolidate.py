@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,7 +78,7 @@ def test_with_nothing_pending_a_merge_that_goes_on_is_no_failure(ready: Repo) ->
 
 
 def test_if_due_waits_for_a_rule(repo: Repo) -> None:
-    repo.settings = replace(QUIET, consolidation_threshold=2)
+    repo.settings = QUIET._replace(consolidation_threshold=2)
     repo.begin()
     repo.hooks()
     repo.write("one\n")

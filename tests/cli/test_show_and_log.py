@@ -6,7 +6,6 @@ import fcntl
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,7 +114,7 @@ def test_waiting_changes_come_first_and_are_marked(history: Repo) -> None:
     change = history.view().events("id", history.changes()[0]["id"])[0]
     clone = history.clone()
     assert isinstance(change, Change)
-    new = replace(change, id="01a2032f-8f18-7343-ba35-714c6058b750", commit=None)
+    new = change._replace(id="01a2032f-8f18-7343-ba35-714c6058b750", commit=None)
     notes.put(clone, clone.here, [new], history.time)
     with open(f"{clone.store}/ledger.jsonl", "ab") as ledger:
         fcntl.flock(ledger, fcntl.LOCK_EX)

@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,7 +88,7 @@ def test_a_document_is_in_sync_changed_or_in_error(ready: Repo) -> None:
 
 
 def test_a_watched_document_that_never_was_is_missing(repo: Repo) -> None:
-    repo.settings = replace(QUIET, watch=(*QUIET.watch, Watch("ROADMAP.md", "docs")))
+    repo.settings = QUIET._replace(watch=(*QUIET.watch, Watch("ROADMAP.md", "docs")))
     repo.begin()
     repo.hooks()
     shown = agentsync(repo.root, "status", "--json").json
@@ -108,7 +107,7 @@ def test_a_sparse_checkout_deletes_nothing(ready: Repo) -> None:
 
 
 def test_documents_that_a_glob_brings_in_count(repo: Repo) -> None:
-    repo.settings = replace(QUIET, watch=(Watch("doc.md", "sync"), Watch("docs/*.md", "docs")))
+    repo.settings = QUIET._replace(watch=(Watch("doc.md", "sync"), Watch("docs/*.md", "docs")))
     repo.begin()
     repo.hooks()
     assert agentsync(repo.root, "status", "--json").json["files"] == {
@@ -168,7 +167,7 @@ def test_a_commit_that_no_hook_saw_is_shown(ready: Repo) -> None:
 
 def test_a_rule_that_fires_writes_the_report(repo: Repo) -> None:
     """As any command does that looks: what is shown is after that."""
-    repo.settings = replace(QUIET, consolidation_threshold=2)
+    repo.settings = QUIET._replace(consolidation_threshold=2)
     repo.begin()
     repo.hooks()
     repo.write("one\n")
@@ -260,7 +259,7 @@ def test_a_damaged_line_is_a_problem(ready: Repo) -> None:
 @pytest.mark.parametrize("option", [(), ("--json",)])
 def test_no_control_character_reaches_the_terminal(repo: Repo, command: str, option: tuple[str, ...]) -> None:
     """Whatever files and authors are called."""
-    repo.settings = replace(QUIET, watch=(Watch("docs/*", "docs"),))
+    repo.settings = QUIET._replace(watch=(Watch("docs/*", "docs"),))
     repo.write("one\n", HOSTILE)
     repo.commit(message="hostile")
     repo.begin()

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,7 @@ def settled(root: Path, *more: str, days: int = 0) -> Repo:
     """A repository with the documents of the default configuration but one, and `more`, set up some days ago."""
     root.mkdir(parents=True)
     watch = (*SETTINGS.watch, *(Watch(path, "docs") for path in more))
-    repo = Repo(root, replace(SETTINGS, watch=watch))
+    repo = Repo(root, SETTINGS._replace(watch=watch))
     repo.git("init", "-q", ".")
     for one in watch:
         if one.path != MISSING:

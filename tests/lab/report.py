@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +19,7 @@ from agentsync.setup import init
 from lab.repo import QUIET, Repo
 
 PATH = "AGENT_SYNC.md"
-HIDDEN = replace(QUIET, report=Report(language="en"))
+HIDDEN = QUIET._replace(report=Report(language="en"))
 TEXT = "# Shared notes\n\n" + "".join(f"line {n}\n" for n in range(12))
 EMPTY: Mapping[str, str] = MappingProxyType({})
 both = pytest.mark.parametrize("published", [False, True], ids=["unpublished", "published"])
@@ -121,7 +120,7 @@ def initialise(repo: Repo, *, hooks: bool = False, local: bool = False, dry_run:
 
 def hidden(repo: Repo, *, hooks: bool = False, **report: object) -> Repo:
     """Set a repository up, with these settings of `[report]`, and commit what `init` leaves to commit."""
-    repo.settings = replace(HIDDEN, report=replace(HIDDEN.report, **report))  # type: ignore[arg-type]
+    repo.settings = HIDDEN._replace(report=HIDDEN.report._replace(**report))  # type: ignore[arg-type]
     repo.configure()
     initialise(repo, hooks=hooks)
     repo.git("add", ".agentsync")

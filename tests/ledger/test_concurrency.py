@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from agentsync.observe.look import record
 from agentsync.observe.request import Request
 from agentsync.sync import sync
 
-EAGER = replace(QUIET, consolidation_threshold=5)
+EAGER = QUIET._replace(consolidation_threshold=5)
 EACH = 8
 
 

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from lab.repo import QUIET, Repo
 
 from agentsync.ledger import notes
 
-EAGER = replace(QUIET, consolidation_threshold=5)
+EAGER = QUIET._replace(consolidation_threshold=5)
 POINTS = ("append", "consolidate", "write", "cache", "note")
 
 
@@ -177,7 +176,7 @@ def test_killed_at_random(repo: Repo, kills: int) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_a_named_point(repo: Repo, point: str) -> None:
     """The next look mends, counts the edit once, and writes the report."""
-    repo.settings = replace(EAGER, consolidation_threshold=1)
+    repo.settings = EAGER._replace(consolidation_threshold=1)
     repo.begin()
     repo.write("x\n")
     store = Path(repo.clone().store)
@@ -185,8 +184,8 @@ def test_killed_at_a_named_point(repo: Repo, point: str) -> None:
     script = (
         "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))\n"
-        "from lab.repo import QUIET, Repo; from dataclasses import replace\n"
-        "repo = Repo(Path(sys.argv[1]), replace(QUIET, consolidation_threshold=1)); repo.time += 10; repo.look()\n"
+        "from lab.repo import QUIET, Repo\n"
+        "repo = Repo(Path(sys.argv[1]), QUIET._replace(consolidation_threshold=1)); repo.time += 10; repo.look()\n"
         "repo.view().save()"
     )
     argv = [sys.executable, "-c", script, str(repo.root), str(Path(__file__).parent.parent), str(limit)]

@@ -74,7 +74,7 @@ def test_where_the_store_cannot_be_written_they_go_into_the_worktree(repo: Repo)
         notes.put(repo.clone(), None, [ONE], NOON)
 
 
-NO_EVENTS: list[object] = [[1], "ab", [{"kind": []}], None, [{"kind": "change", **vars(ONE), "id": "../../x"}]]
+NO_EVENTS: list[object] = [[1], "ab", [{"kind": []}], None, [{"kind": "change", **ONE._asdict(), "id": "../../x"}]]
 NO_COMMIT: list[dict[str, object]] = [{"commit": "HEAD"}, {"worktree": 1}, {"variables": [1]}, {"variables": {"A": 1}}]
 BROKEN = (
     b"",

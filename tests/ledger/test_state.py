@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lab.events import IDS, TIME, WORKTREES, attribution, baseline, change, consolidation, events, histories
 
-from agentsync.ledger.events import Baseline, Change, Consolidation, Event, new_id
+from agentsync.ledger.events import Change, Consolidation, Event, new_id
 from agentsync.ledger.state import SHELF, UNOWNED, Known, Shelved, State, apply, replay
 
 
@@ -90,7 +90,7 @@ def test_an_attribution_fills_an_owner_and_overrides_none() -> None:
 
 def test_the_first_baseline_begins_the_clock_and_later_ones_do_not() -> None:
     first = baseline(None, tips=["e" * 40])
-    later = Baseline(**{**vars(first), "recorded": "2026-01-01T00:00:00Z", "tips": ["f" * 40]})
+    later = first._replace(recorded="2026-01-01T00:00:00Z", tips=["f" * 40])
     state = replay([first, later], State())
     assert (state.since, state.tips) == (TIME, ("f" * 40,))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,7 +131,7 @@ def test_a_clock_that_goes_back_is_named(kept: Repo) -> None:
     stamp, event = decode_line(lines[-1])
     assert event
     earlier = Stamp(stamp.writer, stamp.seq + 1, line_hash(lines[-1]), "000000000001.0000")
-    put(kept, [*lines, encode(earlier, replace(event, id=event.id[:-4] + "0000"))[:-1]])
+    put(kept, [*lines, encode(earlier, event._replace(id=event.id[:-4] + "0000"))[:-1]])
     assert [(line, what[:6]) for line, what in told(kept)] == [(8, "clock:")]
 
 
@@ -142,7 +141,7 @@ def test_a_second_writer_has_its_own_sequence_and_clock(kept: Repo) -> None:
     _, event = decode_line(lines[-1])
     assert event
     other = Stamp("clone-other", 1, line_hash(lines[-1]), "000000000001.0000")
-    put(kept, [*lines, encode(other, replace(event, id=event.id[:-4] + "0000"))[:-1]])
+    put(kept, [*lines, encode(other, event._replace(id=event.id[:-4] + "0000"))[:-1]])
     found = verified(kept)
     assert (found.findings, len(found.writers)) == ([], 2)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from lab.repo import QUIET, Repo
 
@@ -49,7 +47,7 @@ def test_each_document_that_is_not_as_known_is_told(seen: Repo) -> None:
 
 
 def test_a_document_that_never_was_is_missing(seen: Repo) -> None:
-    seen.settings = replace(QUIET, watch=(*QUIET.watch, Watch("ROADMAP.md", "docs")))
+    seen.settings = QUIET._replace(watch=(*QUIET.watch, Watch("ROADMAP.md", "docs")))
     assert at(seen).moved  # it has no baseline yet
     seen.look()
     assert at(seen).missing == ("ROADMAP.md",)
@@ -69,7 +67,7 @@ def test_a_commit_moves_head(seen: Repo) -> None:
 
 
 def test_a_new_document_of_a_glob_moves_its_folder(repo: Repo) -> None:
-    repo.settings = replace(QUIET, watch=(Watch("docs/*.md", "docs"),))
+    repo.settings = QUIET._replace(watch=(Watch("docs/*.md", "docs"),))
     repo.begin()
     assert settled(repo) == Glance()
     repo.write("new\n", "docs/new.md")

@@ -8,7 +8,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +21,7 @@ from lab.repo import DOCS, QUIET, Repo, cleaned, describe, on_disk
 
 from agentsync.report import region
 
-REPORTING = replace(QUIET, consolidation_threshold=3)
+REPORTING = QUIET._replace(consolidation_threshold=3)
 WORKTREES = st.sampled_from((0, 0, 0, 1))
 PATHS = st.sampled_from(("doc.md", "doc.md", "docs/other.md", "AGENT_SYNC.md"))
 BRANCHES = st.sampled_from(("main", "a", "b"))

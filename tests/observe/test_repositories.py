@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from agentsync.ledger.events import new_id
 
 def watching(*paths: str) -> Settings:
     """Quiet settings that watch these paths."""
-    return replace(QUIET, watch=tuple(Watch(path, "docs") for path in paths))
+    return QUIET._replace(watch=tuple(Watch(path, "docs") for path in paths))
 
 
 def fresh(tmp_path: Path, *init: str, name: str = "fresh") -> Repo:
@@ -533,7 +532,7 @@ class TestEnvironment:
 
     def test_under_pre_commit_only_commits_are_read(self, repo: Repo) -> None:
         """It stashes unstaged edits away while hooks run: they are not undone, and the report waits."""
-        repo.settings = replace(QUIET, consolidation_threshold=1)
+        repo.settings = QUIET._replace(consolidation_threshold=1)
         repo.begin()
         repo.hooks()
         repo.write("dirty\n", "docs/other.md")

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -274,7 +273,7 @@ def test_all_is_well_and_both_say_so(lab: Repo) -> None:
     assert "report filter" not in said(lab) and "report" not in said(lab)
     about = status.survey(lab.clone(), lab.view().state, lab.settings)
     assert about.owed == {}
-    assert status.status(lab.view().state, lab.view().cursor, about).owed == []
+    assert status.status(lab.view().state, lab.view().cursor, about)["owed"] == []
 
 
 def test_without_the_filter_both_name_the_command(lab: Repo) -> None:
@@ -410,7 +409,7 @@ def uninstall(repo: Repo) -> None:
 
 def configured(repo: Repo, commit: str) -> None:
     """Somebody writes another value into the configuration and commits that."""
-    repo.settings = replace(repo.settings, report=replace(repo.settings.report, commit=commit))
+    repo.settings = repo.settings._replace(report=repo.settings.report._replace(commit=commit))
     repo.configure()
     repo.git("add", ".agentsync")
     repo.git("commit", "-q", "-m", commit, "--", ".agentsync")

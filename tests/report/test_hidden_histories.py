@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from agentsync.ledger.log import Ledger
 from agentsync.ledger.verify import verify
 from agentsync.report import obstacle, paid
 
-SETTINGS = replace(HIDDEN, consolidation_threshold=3)
+SETTINGS = HIDDEN._replace(consolidation_threshold=3)
 HEADING = "## 🤖 Automatic synchronisation"
 LINES = [f"line {n}" for n in range(6)]
 DOCUMENTS = {

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,7 +140,7 @@ def test_in_a_repository_of_any_kind_git_sees_no_report(tmp_path: Path, kind: Ca
     """Reports of several sizes, an edit, a stash, a rebase, a new file: nothing refuses and nothing shows."""
     lab = kind(tmp_path / "repo")
     main = lab.git("branch", "--show-current").strip()
-    lab.settings = replace(HIDDEN, report=replace(HIDDEN.report, branch=main))
+    lab.settings = HIDDEN._replace(report=HIDDEN.report._replace(branch=main))
     consolidated(lab)
     edit(lab)
     assert lab.status() == [f" M {PATH}"]
@@ -237,11 +236,11 @@ def test_what_was_not_noted_in_the_index_is_noted_by_the_next_look(lab: Lab, mon
 @both
 def test_reports_that_grow_and_shrink_stay_unseen(tmp_path: Path, published: bool) -> None:
     """git calls a file of another size modified without asking any filter."""
-    settings = replace(HIDDEN, report=replace(HIDDEN.report, keep=2))
+    settings = HIDDEN._replace(report=HIDDEN.report._replace(keep=2))
     lab = consolidated(make(tmp_path / "repo", settings), published=published)
     sizes = set()
     for keep in (2, 5, 1):
-        lab.settings = replace(HIDDEN, report=replace(HIDDEN.report, keep=keep))
+        lab.settings = HIDDEN._replace(report=HIDDEN.report._replace(keep=keep))
         lab.consolidate()
         clean_tree(lab)
         lab.git("rebase", "-q", "HEAD^")
@@ -625,7 +624,7 @@ def test_a_foreign_filter_that_is_taken_away_again(lab: Lab) -> None:
 
 def test_an_attribute_in_a_folder_counts_too(tmp_path: Path) -> None:
     """The .gitattributes that is nearest to the file decides for git, and so it does for us."""
-    settings = replace(HIDDEN, report=Report(language="en", path="docs/notes/SYNC.md"))
+    settings = HIDDEN._replace(report=Report(language="en", path="docs/notes/SYNC.md"))
     lab = consolidated(make(tmp_path / "repo", settings))
     upper(lab)
     lab.write("*.md filter=caps\n", "docs/notes/.gitattributes")
@@ -740,7 +739,7 @@ def test_a_moved_file_is_committed_without_a_report(lab: Lab) -> None:
 
 def test_a_moved_file_that_the_configuration_follows_is_hidden_again(lab: Lab) -> None:
     """And what git is told of the old name does no harm."""
-    lab.settings = replace(HIDDEN, report=Report(language="en", path="NOTES.md"))
+    lab.settings = HIDDEN._replace(report=Report(language="en", path="NOTES.md"))
     lab.path = "NOTES.md"
     lab.git("mv", PATH, "NOTES.md")
     lab.configure()
@@ -774,7 +773,7 @@ NAMES = [
 def test_the_report_may_have_any_name(tmp_path: Path, name: str) -> None:
     """Nothing in it is a pattern, a placeholder or a command to git or its shell."""
     report = Report(language="en", path=name)
-    lab = make(tmp_path / "repo", replace(HIDDEN, report=report, watch=(*HIDDEN.watch[1:], Watch(PATH, "docs"))))
+    lab = make(tmp_path / "repo", HIDDEN._replace(report=report, watch=(*HIDDEN.watch[1:], Watch(PATH, "docs"))))
     consolidated(lab, published=True)
     edit(lab)
     lab.git("commit", "-q", "-am", "edit")
@@ -793,7 +792,7 @@ def test_the_report_may_have_any_name(tmp_path: Path, name: str) -> None:
 def test_a_name_that_would_be_a_pattern_or_two_lines_is_refused(tmp_path: Path, name: str) -> None:
     """By the configuration, with nothing touched; should one come to us otherwise, it stands for itself alone."""
     lab = make(tmp_path / "repo")
-    lab.settings = replace(HIDDEN, report=replace(HIDDEN.report, path=name))
+    lab.settings = HIDDEN._replace(report=HIDDEN.report._replace(path=name))
     with pytest.raises(ConfigError):
         lab.init()
     assert attributes.way(lab.clone(), lab.here(), lab.settings).hidden

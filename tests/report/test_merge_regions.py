@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -358,7 +357,7 @@ def test_the_attribute_follows_the_configuration(lab: Repo) -> None:
         f"{PATH}: filter: unspecified",
         f"{PATH}: merge: agentsync",
     ]
-    lab.settings = replace(lab.settings, report=replace(lab.settings.report, commit="agentsync"))
+    lab.settings = lab.settings._replace(report=lab.settings.report._replace(commit="agentsync"))
     clone = lab.clone()
     assert clone.here
     assert attributes.way(clone, clone.here, lab.settings).hidden

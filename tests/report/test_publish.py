@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -314,7 +313,7 @@ def test_a_file_that_is_not_committed_gets_no_report(lab: Repo) -> None:
 
 def test_a_branch_without_a_commit_gets_no_report(lab: Repo) -> None:
     lab.git("checkout", "-q", "--orphan", "other")
-    lab.settings = replace(lab.settings, report=replace(lab.settings.report, branch="other"))
+    lab.settings = lab.settings._replace(report=lab.settings.report._replace(branch="other"))
     assert refused(lab).message == "other has no commit yet"
 
 
@@ -371,7 +370,7 @@ def test_no_commit_hook_runs(lab: Repo) -> None:
 
 def test_the_message_is_the_configurations(lab: Repo) -> None:
     message = "docs: report of {time}\n\nRefs: NOTES\n"
-    lab.settings = replace(lab.settings, report=replace(lab.settings.report, message=message))
+    lab.settings = lab.settings._replace(report=lab.settings.report._replace(message=message))
     published(lab)
     said = lab.git("log", "-1", "--format=%B").splitlines()
     assert said[0].startswith("docs: report of 20") and said[1:3] == ["", "Refs: NOTES"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -133,7 +132,7 @@ def test_events_that_are_counted_but_not_at_hand_are_said_to_be_more() -> None:
     ],
 )
 def test_a_file_name_is_shown_as_data(name: str, shown: str) -> None:
-    assert f"- **{shown}**: 1 event(s)\n" in render([report(replace(FACTS[0], file_path=name))], "en")
+    assert f"- **{shown}**: 1 event(s)\n" in render([report(FACTS[0]._replace(file_path=name))], "en")
 
 
 @pytest.mark.parametrize("hostile", ["evil)\n## Do this", "a`b", "<!-- agentsync:end -->", "", "Bad", "x" * 65])

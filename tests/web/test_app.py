@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from lab.live import SAME, quiet, with_client
 from lab.repo import Repo
 from pydantic import TypeAdapter
 
-from agentsync import status
 from agentsync.ledger import notes
+from agentsync.ledger.events import Change
 from agentsync.web import guard, models, routes
 from agentsync.web.service import AutoSyncService
 
@@ -67,9 +66,9 @@ CONSOLIDATED = {
     "changes_consolidated": 2,
 }
 TYPED: dict[str, type[Any]] = {
-    "/api/sync/status": status.Status,
-    "/api/sync/pending-changes": status.PendingChanges,
-    "/api/sync/checksums": status.Checksums,
+    "/api/sync/status": models.Status,
+    "/api/sync/pending-changes": models.PendingChanges,
+    "/api/sync/checksums": models.Checksums,
     "/api/sync/log": models.Log,
     "/api/sync/timeline": models.Timeline,
 }
@@ -352,7 +351,8 @@ def noted(repo: Repo) -> None:
     """Keep an observation as a note, as one who could not append."""
     clone = repo.clone()
     (change,) = repo.view().events("id", repo.changes()[-1]["id"])
-    noted = replace(change, id="01a2033e-91c5-77fa-a0dd-2a5358d43ed3", new_blob="0" * 40)  # type: ignore[arg-type]
+    assert isinstance(change, Change)
+    noted = change._replace(id="01a2033e-91c5-77fa-a0dd-2a5358d43ed3", new_blob="0" * 40)
     notes.put(clone, clone.here, [noted], repo.time)
 
 
@@ -362,7 +362,7 @@ class TestConsolidate:
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             answer = await client.post("/api/sync/consolidate", headers=SAME)
-            assert_typed(status.Consolidated, answer.content)
+            assert_typed(models.Consolidated, answer.content)
             done = answer.json()
             assert_like(CONSOLIDATED, done)
             assert done["changes_consolidated"] == 2 and done["trigger"]["timestamp"] in busy.read("AGENT_SYNC.md")

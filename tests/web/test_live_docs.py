@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import plistlib
 import re
@@ -18,9 +17,8 @@ import pytest
 from lab.live import PATIENCE, quiet, served, until
 from lab.repo import Repo
 
-from agentsync import status
 from agentsync.cli.group import cli
-from agentsync.web import access, create_app
+from agentsync.web import access, create_app, models
 from agentsync.web.service import AutoSyncService
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -36,10 +34,10 @@ SEED = (
     "curl http://localhost:8000/api/metrics",
 )
 EXAMPLES: dict[str, type[Any]] = {
-    "GET /api/sync/status": status.Status,
-    "GET /api/sync/pending-changes": status.PendingChanges,
-    "GET /api/sync/checksums": status.Checksums,
-    "POST /api/sync/consolidate": status.Consolidated,
+    "GET /api/sync/status": models.Status,
+    "GET /api/sync/pending-changes": models.PendingChanges,
+    "GET /api/sync/checksums": models.Checksums,
+    "POST /api/sync/consolidate": models.Consolidated,
 }
 
 
@@ -109,7 +107,7 @@ class TestHttp:
         """And what the text names besides are all the others."""
         section = HTTP.partition(f"\n### `{heading}`\n")[2].partition("\n###")[0]
         example = json.loads(blocks(section, "json")[0])
-        names = {field.name for field in dataclasses.fields(EXAMPLES[heading])}
+        names = EXAMPLES[heading].__annotations__.keys()
         assert example.keys() <= names
         assert names - example.keys() <= set(re.findall(r"`(\w+)`", section))
 

@@ -197,7 +197,7 @@ class TestGauges:
             change(IDS[0]),
             cursor=Cursor(offset=4321, records=17, damaged=(5, 9), unknown=3),
             running=True,
-            paused=(Paused("main", "rebase", "2025-10-10T12:00:00Z"),),
+            paused=(Paused(worktree="main", operation="rebase", since="2025-10-10T12:00:00Z"),),
             waiting=(waiting,),
             owed={"main": "", "other": ""},
             missing=("doc.md",),

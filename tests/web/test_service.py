@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -338,7 +337,7 @@ class TestSnapshots:
         def slow(request: Any) -> Any:
             monkeypatch.setattr(module, "sync", sync)
             monkeypatch.setattr(service.snapshots, "take_in", lambda state: None)  # it would wait for this very look
-            done = sync(replace(request, asked=True), write=False)
+            done = sync(request._replace(asked=True), write=False)
             seen.append(service.get_status()["owed"])
             return sync(request) and done
 
