@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from agentsync.base.globs import compiled, is_glob, literal, on_one_line
+from agentsync.base.globs import compiled, for_git, is_glob, literal, on_one_line
 
 CONFIG_PATH = ".agentsync/config.toml"
 
@@ -99,9 +99,9 @@ def type_of(settings: Settings, path: str) -> str | None:
 
 
 def pathspecs(settings: Settings) -> list[str]:
-    """What is watched, for git; what git finds may be more (a folder where a document was): ask `type_of`."""
+    """What is watched, for git. It may find more (below a folder where a document was, by a glob): ask `type_of`."""
     return [
-        f":(top,glob){watch.path}" if is_glob(watch.path) else f":(top,literal){literal(watch.path)}"
+        f":(top,glob){for_git(watch.path)}" if is_glob(watch.path) else f":(top,literal){literal(watch.path)}"
         for watch in settings.watch
     ]
 

@@ -52,7 +52,8 @@ def gather(request: Request, view: View) -> Gathered:
     stands = {one.name: worktree.settled_stand_of(one, clone.common_dir) for one in request.worktrees}
     waiting = notes.waiting(clone, every, request.now)
     seen = history.Seen(view)
-    walk = history.walk(clone, every, specs, sorted({*view.state.tips, *seen.read()}), request.ending, waiting.commits)
+    before = sorted({*view.state.tips, *seen.read()})
+    walk = history.walk(clone, every, request.settings, before, request.ending, waiting.commits)
     contents = Contents(clone.common_dir, request.settings.report.path, hex_length(clone.common_dir))
     answers = Answers(clone.common_dir, walk, contents)
     looks = Looks(clone.store)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from agentsync.base import git
+from agentsync.base.settings import Settings, pathspecs, type_of
 from agentsync.ledger.log import End
 from agentsync.ledger.notes import CommitNote
 from agentsync.ledger.view import View
@@ -89,12 +90,12 @@ class Seen:
 def walk(
     clone: git.Clone,
     worktrees: list[git.Worktree],
-    pathspecs: list[str],
+    settings: Settings,
     seen: list[str],
     ending: tuple[str, ...],
     noted: Sequence[CommitNote],
 ) -> Walk:
-    """The commits that touch the pathspecs, without those reachable from `seen`.
+    """The commits that touch a watched path, without those reachable from `seen`.
 
     From every branch, worktree and note: an amended commit that nothing reaches any more was an edit, but not one that
     a rebase made on its way. `ending`: the operations whose last hook is running in `clone.here`. While a worktree is
@@ -119,10 +120,12 @@ def walk(
     # Of tips with equal dates the one that is named last comes out first, and commits come in the order of their notes.
     new = list(dict.fromkeys([*sorted(tips.difference(made, seen)), *(sha for sha in made[::-1] if sha not in seen)]))
     commits: tuple[Commit, ...] = ()
-    if new and pathspecs:
-        seen, out = _log(clone.common_dir, new, seen, pathspecs)
-        commits = tuple(_commits(out))
-    known = [sha for sha in made if sha not in {commit.sha for commit in commits}]
+    specs = pathspecs(settings)
+    if new:
+        seen, out = _log(clone.common_dir, new, seen, specs)
+        commits = tuple(_commits(out, settings))
+    found = {commit.sha for commit in commits}
+    known = [sha for sha in made if sha not in found]
     return Walk(
         commits=commits,
         tips=tuple(sorted(tips)),
@@ -130,7 +133,7 @@ def walk(
         shallow=_shallow(clone.common_dir),
         seen=tuple(seen),
         notes={sha: note for sha, note in notes.items() if sha not in lone},
-        late=tuple(_commits(_show(clone.common_dir, known, pathspecs))) if known and pathspecs else (),
+        late=tuple(_commits(_show(clone.common_dir, known, specs), settings)) if known else (),
         lone=lone,
     )
 
@@ -196,7 +199,7 @@ def _shallow(common_dir: str) -> frozenset[str]:
         return frozenset()
 
 
-def _commits(out: bytes) -> Iterator[Commit]:
+def _commits(out: bytes, settings: Settings) -> Iterator[Commit]:
     """git's NUL-separated tokens as commits: nine fields of `_FORMAT`, then a raw entry and a path for each touch."""
     tokens = iter(_text(out).split("\0"))
     header: list[str] = []
@@ -205,7 +208,7 @@ def _commits(out: bytes) -> Iterator[Commit]:
         token = token.lstrip("\n")
         if token.startswith(":"):
             path = next(tokens)
-            if _is_text(path):
+            if _is_text(path) and type_of(settings, path):
                 touches.append(_touch(token, path))
         elif token:
             if header:

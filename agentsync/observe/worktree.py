@@ -15,7 +15,7 @@ from agentsync.observe.contents import NOTHING, Content, Contents, of_file
 from agentsync.observe.glance import Looks, Signature, around, left_out
 
 MOMENT = 0.25  # seconds that a look waits for a git command that is half way; then it leaves the worktree out
-MATCHES = 200_000  # files that globs may match in one worktree; what is beyond is reported
+MATCHES = 10_000  # files that globs may match in one worktree; what is beyond is reported
 
 
 class Stand(NamedTuple):
@@ -134,7 +134,8 @@ class Scanner:
                     problems["*"] = f"globs match more than {MATCHES} files; the rest is not watched"
                     break
                 try:
-                    paths[name.decode()] = None
+                    if type_of(self.settings, name.decode()):
+                        paths[name.decode()] = None
                 except UnicodeDecodeError:
                     problems[name.decode("utf-8", "replace")] = "a name that is not UTF-8"
         paths.update(dict.fromkeys(path for path in known if type_of(self.settings, path)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 from pathlib import Path
 
@@ -111,6 +112,39 @@ def test_a_glob_watches_what_git_finds_with_it(repository: Path, glob: str) -> N
         assert {name for name in names if made.type_of(name)} == want
     else:
         assert {name for name in names if made.type_of(name)} == found_by_git(repository, pathspecs(settings(glob)))
+
+
+COSTLY = {
+    "**/a/**/b/**/c.md": "**/a/**",
+    "a**/b/**/c.md": "a**/b/**",
+    "docs/*a*b*c*d.md": "docs/**",
+    "*a*b*c*d.md": "**",
+    "**/*a*b*c.md": "**/**",
+    "docs/**/" + "x/" * 50 + "*.md": "docs/**/" + "x/" * 7 + "**",
+    "docs/\\**/*/x*.md": "docs/\\**/*/x*.md",
+    "docs/**/*.md": "docs/**/*.md",
+}
+
+
+@pytest.mark.parametrize("glob", COSTLY)
+def test_git_is_given_nothing_that_takes_it_long(glob: str) -> None:
+    """Each `**`, and each `*` in one name, multiplies what git tries; a path can be made for it."""
+    assert pathspecs(settings(glob)) == [f":(top,glob){COSTLY[glob]}"]
+
+
+def test_and_finds_all_that_is_watched_by_it(tmp_path: Path) -> None:
+    chance = random.Random(4)
+    names = {
+        "/".join("".join(chance.choices("ab", k=2)) for _ in range(chance.randint(1, 5))) + ".md" for _ in range(400)
+    }
+    git(tmp_path, "init", "-q")
+    blob = git(tmp_path, "hash-object", "-w", "--stdin").strip()
+    git(tmp_path, "update-index", "-z", "--index-info", stdin="".join(f"100644 {blob}\t{one}\0" for one in names))
+    for _ in range(30):
+        glob = "/".join(chance.choice(("**", "*", "a*", "*a*b", "*b", "?*a*", "a?", "aa")) for _ in range(4)) + "*"
+        want = found_by_git(tmp_path, [f":(top,glob){glob}"])
+        assert {name for name in names if type_of(settings(glob), name)} == want
+        assert want <= found_by_git(tmp_path, pathspecs(settings(glob))), glob
 
 
 @pytest.mark.parametrize("name", NAMES)
