@@ -25,6 +25,7 @@ PAUSE = 0.25  # seconds between two glances
 SHARE = 20  # a glance may take one part in so many of the time: over very many files it comes less often
 REST = 0.03  # seconds that a file has to stay as it is, so that a save in two writes is one edit
 SOON = 1.0  # seconds from one whole look to the next at least, however often somebody asks for one
+LONGEST = 60.0  # seconds from one failure to the next attempt at most
 REPOSE = 10  # a whole look may take one part in so many of the time: what changes all the time is seen less often
 
 
@@ -86,36 +87,51 @@ class Watcher:
 
     def watch(self) -> None:
         """The same for whoever holds the lock already."""
+        pause = SOON
         while not self._stop.is_set():
-            begun = time.monotonic()
-            self.look_at_all()
-            ended = time.monotonic()
-            interval = self._interval()
-            self._glance_until(begun + min(max(SOON, REPOSE * (ended - begun)), interval), ended + interval)
-            self._wake.clear()
+            try:
+                self._watch_once()
+                pause = SOON
+            except Exception as error:  # whatever it is, it may be gone the next time
+                self.complain(_explained(error))
+                self.wait(pause)
+                pause = min(2 * pause, LONGEST)
+
+    def _watch_once(self) -> None:
+        begun = time.monotonic()
+        self.look_at_all()
+        ended = time.monotonic()
+        interval = self._interval()
+        self._glance_until(begun + min(max(SOON, REPOSE * (ended - begun)), interval), ended + interval)
+        self._wake.clear()
 
     def look_at_all(self) -> None:
         """One look at every worktree."""
         self._failed.clear()
         self._listed = None
         for worktree in self._worktrees():
-            self.look(worktree)
+            if not self._stop.is_set():
+                self.look(worktree)
 
     def look(self, worktree: git.Worktree) -> None:
-        """A whole look at one worktree, with the configuration that is in force there."""
-        settings = self.adjust(settings_of(worktree, self.clone))
-        clone = git.Clone(self.clone.common_dir, worktree)
-        state = _state(worktree, clone)  # before the look: what changes while it lasts shows at the next glance
+        """A whole look at one worktree, with the configuration that is in force there. One that fails is told."""
         try:
-            done = self.sync(Request(clone, settings, "poller", [worktree], time.time()))
-        except AgentsyncError as error:
+            self._look(worktree)
+        except Exception as error:
             self.glances.pop(worktree.name, None)
             self._failed.add(worktree.name)  # until all are looked at again
             self._listed = None
-            self.complain(error)
-            return
-        documents = done.seen.scenes[worktree.name].signatures
-        self.glances[worktree.name] = Glance(documents, _folders(worktree, settings, documents), state)
+            if git.is_there(worktree):  # else it was removed meanwhile
+                self.complain(_explained(error))
+
+    def _look(self, worktree: git.Worktree) -> None:
+        settings = self.adjust(settings_of(worktree, self.clone))
+        clone = git.Clone(self.clone.common_dir, worktree)
+        state = _state(worktree, clone)  # before the look: what changes while it lasts shows at the next glance
+        done = self.sync(Request(clone, settings, "poller", [worktree], time.time()))
+        if scene := done.seen.scenes.get(worktree.name):
+            documents = scene.signatures
+            self.glances[worktree.name] = Glance(documents, _folders(worktree, settings, documents), state)
         self.tell(done)
 
     def _glance_until(self, soonest: float, due: float) -> None:
@@ -136,6 +152,8 @@ class Watcher:
                 changed = watched[:1]  # each look takes in the notes of all
             pause = max(PAUSE, SHARE * (time.monotonic() - begun))
             for worktree in changed:
+                if self._stop.is_set():
+                    return
                 self._come_to_rest(worktree)
                 begun = time.monotonic()
                 self.look(worktree)
@@ -177,6 +195,12 @@ class Watcher:
             return self.interval
         every = (settings_of(worktree, self.clone) for worktree in self._worktrees())
         return min((settings.check_interval_seconds for settings in every), default=30)
+
+
+def _explained(error: Exception) -> AgentsyncError:
+    if isinstance(error, AgentsyncError):
+        return error
+    return AgentsyncError("a look failed", cause=str(error) if isinstance(error, OSError) else repr(error))
 
 
 def settings_of(worktree: git.Worktree, clone: git.Clone) -> Settings:

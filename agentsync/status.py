@@ -141,8 +141,22 @@ def survey(
     reason: str = "nobody has looked yet",
 ) -> Survey:
     """Look around, without looking at any change. `looked`: whether that was just done; if not, `reason` says why."""
-    here, every = clone.here, git.worktrees(clone)
-    why = why or why_owed
+    return git.steadily(
+        clone, lambda every: _survey(clone, every, state, settings, problem, why or why_owed, looked, reason)
+    )
+
+
+def _survey(
+    clone: git.Clone,
+    every: list[git.Worktree],
+    state: State,
+    settings: Settings,
+    problem: str | None,
+    why: Why,
+    looked: bool,
+    reason: str,
+) -> Survey:
+    here = clone.here
     waiting = notes.waiting(clone, every, time.time()).observations
     looks = Looks(clone.store)
     seen = {one.name: glance(one, clone, settings, state, looks) for one in every}

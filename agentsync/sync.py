@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from agentsync.base import watchdog
+from agentsync.base import git, watchdog
 from agentsync.observe.look import Seen, look
 from agentsync.observe.request import Request
 from agentsync.report import consolidate, due, paid
@@ -34,15 +34,23 @@ def _write(request: Request, seen: Seen) -> dict[str, Outcome]:
     state = seen.view.state
     if not request.asked and not any(paid.is_owed(one, state, request.settings) for one in request.worktrees):
         return {}
-    return {
-        worktree.name: consolidate.write(
-            request.clone,
-            worktree,
-            seen.view,
-            request.settings,
-            asked=request.asked,
-            ending=request.ending if worktree == request.clone.here else (),
-            within=request.source == "hook",
-        )
-        for worktree in request.worktrees
-    }
+    written = {}
+    for worktree in request.worktrees:
+        try:
+            written[worktree.name] = _write_into(worktree, request, seen)
+        except (OSError, git.GitError):
+            if git.is_there(worktree):  # else somebody removes it at this moment
+                raise
+    return written
+
+
+def _write_into(worktree: git.Worktree, request: Request, seen: Seen) -> Outcome:
+    return consolidate.write(
+        request.clone,
+        worktree,
+        seen.view,
+        request.settings,
+        asked=request.asked,
+        ending=request.ending if worktree == request.clone.here else (),
+        within=request.source == "hook",
+    )

@@ -123,6 +123,20 @@ def test_it_ends_cleanly(repo: Repo, watching: subprocess.Popen[str], number: si
     assert again.returncode == 0, said
 
 
+def test_it_does_not_wait_for_a_look_that_hangs(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.begin()
+    hanging = tmp_path / "bin/git"
+    hanging.parent.mkdir()
+    hanging.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\nexec sleep 1000\n")
+    hanging.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{hanging.parent}:{os.environ['PATH']}")
+    process = start(repo.root)
+    until((tmp_path / "asked").exists)
+    process.terminate()
+    process.communicate(timeout=git.TIMEOUT / 2)
+    assert process.returncode == 0
+
+
 def test_once_looks_and_ends(repo: Repo) -> None:
     """For a cron job: one look at every worktree, and the rules."""
     repo.begin()

@@ -12,8 +12,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
 from agentsync.base import files
 from agentsync.base.errors import AgentsyncError, NotARepositoryError
@@ -206,8 +206,39 @@ def _is_bare(git_dir: str) -> bool:
     return False
 
 
+_Result = TypeVar("_Result")
+
+
+def steadily(clone: Clone, act: Callable[[list[Worktree]], _Result]) -> _Result:
+    """What `act` makes of the worktrees; it begins anew if it fails while one of them is being added or removed."""
+    listed = _listing(clone)
+    while True:
+        try:
+            return act(list(listed))
+        except (OSError, GitError):
+            before, listed = listed, _listing(clone)
+            if listed == before:
+                raise
+
+
+def _listing(clone: Clone) -> dict[Worktree, tuple[int, ...]]:
+    """The worktrees, with the inodes by which one is told from another of the same name and place."""
+    stats = {one: (signature(one.git_dir), signature(one.root)) for one in worktrees(clone)}
+    return {one: tuple(stat[0] for stat in pair if stat) for one, pair in stats.items()}
+
+
+def is_there(worktree: Worktree) -> bool:
+    """Whether a worktree is whole: git makes and removes it piece by piece."""
+    try:
+        head = _line(f"{worktree.git_dir}/HEAD")
+    except OSError:
+        return False
+    unset = head.strip("0") == ""  # while it is added
+    return not unset and (worktree.name == "main" or os.path.exists(f"{worktree.root}/.git"))
+
+
 def worktrees(clone: Clone) -> list[Worktree]:
-    """All working trees of the clone that exist, the main one first."""
+    """All working trees of the clone that are there, the main one first."""
     found = []
     main = clone.here.root if clone.here and clone.here.name == "main" else _main_root(clone.common_dir)
     if main:
@@ -219,8 +250,9 @@ def worktrees(clone: Clone) -> list[Worktree]:
     for name in names:
         with contextlib.suppress(OSError):  # being added or removed at this moment
             door = os.path.join(folder, name, _line(f"{folder}/{name}/gitdir"))
-            if os.path.exists(door):
-                found.append(Worktree(name, os.path.realpath(os.path.dirname(door)), f"{folder}/{name}"))
+            one = Worktree(name, os.path.realpath(os.path.dirname(door)), f"{folder}/{name}")
+            if is_there(one):
+                found.append(one)
     return found
 
 

@@ -16,6 +16,8 @@ from agentsync.ledger.events import Change
 from agentsync.report.outcome import WRITTEN
 from agentsync.sync import Synced
 
+MOMENT = 0.5  # seconds
+
 
 @click.command()
 @click.option(
@@ -43,11 +45,22 @@ def watch(interval: float | None, once: bool) -> int:
         for error in failed:
             raise error
         return OK
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: watcher.stop())
+    _stop_by_signal(watcher)
     _say("watching; Ctrl-C ends it")
     watcher.run()
     return OK
+
+
+def _stop_by_signal(watcher: poller.Watcher) -> None:
+    """End after the look that is going on; one that takes longer than a moment is broken off, as by a kill."""
+
+    def stop(*_: object) -> None:
+        watcher.stop()
+        signal.setitimer(signal.ITIMER_REAL, MOMENT)
+
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit(OK))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
 
 def _tell(done: Synced) -> None:

@@ -45,11 +45,12 @@ class Gathered(NamedTuple):
         return all(scene.still_true(self.request.clone.common_dir) for scene in self.scenes.values())
 
 
-def gather(request: Request, view: View) -> Gathered:
-    """Ask git and read files, as far as the view does not know them already."""
-    clone, every, specs = request.clone, git.worktrees(request.clone), pathspecs(request.settings)
+def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathered:
+    """Ask git and read files, as far as the view does not know them already. `every`: the worktrees that are there."""
+    clone, specs = request.clone, pathspecs(request.settings)
+    asked = [one for one in request.worktrees if one in every]
     # Before git is asked where HEADs are: one that moves between the two would make its files look edited.
-    stands = {one.name: worktree.settled_stand_of(one, clone.common_dir) for one in request.worktrees}
+    stands = {one.name: worktree.settled_stand_of(one, clone.common_dir) for one in asked}
     waiting = notes.waiting(clone, every, request.now)
     seen = history.Seen(view)
     before = sorted({*view.state.tips, *seen.read()})
@@ -58,7 +59,7 @@ def gather(request: Request, view: View) -> Gathered:
     answers = Answers(clone.common_dir, walk, contents)
     looks = Looks(clone.store)
     scanner = worktree.Scanner(clone, request.settings, contents, answers, looks)
-    scenes = _scan(request, view, walk, scanner, stands)
+    scenes = _scan(request, asked, view, walk, scanner, stands)
     merges = Merges(clone.common_dir, contents)
     if not request.begin:
         _read_commits(walk, view, contents, merges, specs)
@@ -79,6 +80,7 @@ def gather(request: Request, view: View) -> Gathered:
 
 def _scan(
     request: Request,
+    asked: Sequence[git.Worktree],
     view: View,
     walk: history.Walk,
     scanner: worktree.Scanner,
@@ -91,7 +93,7 @@ def _scan(
             if touch.path != request.settings.report.path and touch.after:
                 likely.append(Content(touch.after, None))
     scenes = {}
-    for one in request.worktrees:
+    for one in asked:
         ending = request.ending if one == request.clone.here else ()
         known = None if request.begin else view.state.known.get(one.name)
         scenes[one.name] = scanner.scan(one, walk.heads.get(one.name), stands[one.name], known, probable, ending)

@@ -89,7 +89,7 @@ class Seen:
 
 def walk(
     clone: git.Clone,
-    worktrees: list[git.Worktree],
+    worktrees: Sequence[git.Worktree],
     settings: Settings,
     seen: list[str],
     ending: tuple[str, ...],
@@ -186,8 +186,11 @@ def _existing(common_dir: str, shas: list[str]) -> list[str]:
 
 
 def _detached(git_dir: str) -> str | None:
-    with open(f"{git_dir}/HEAD", encoding="utf-8", errors="replace") as file:
-        head = file.readline().strip()
+    try:
+        with open(f"{git_dir}/HEAD", encoding="utf-8", errors="replace") as file:
+            head = file.readline().strip()
+    except FileNotFoundError:  # the worktree is being removed
+        return None
     return None if head.startswith("ref:") else head
 
 

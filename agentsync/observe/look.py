@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from agentsync.base import git
 from agentsync.base.crash import crash
 from agentsync.base.errors import LedgerError, LockedError
 from agentsync.ledger import notes, watermark
@@ -44,7 +45,8 @@ def look(request: Request) -> Seen:
     """Look once. Raises LockedError, LedgerError; what could not be appended is kept as a note then."""
     view = _view(request)
     for _ in range(TRIES):
-        gathered = gather(request, view.catch_up())
+        view.catch_up()
+        gathered = git.steadily(request.clone, lambda every: gather(request, view, every))
         drafts = judge(gathered, view)
         if wait := settling.rest(gathered, drafts.events):
             time.sleep(wait)

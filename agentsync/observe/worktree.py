@@ -69,6 +69,11 @@ def settled_stand_of(worktree: git.Worktree, common_dir: str) -> Stand:
     return stand
 
 
+def _first_checkout(head: str | None, stand: Stand) -> git.Operation | None:
+    """A worktree that is being added has its commit before it has an index and files."""
+    return git.Operation("first checkout", time.time()) if head and stand.index_file is None else None
+
+
 class Scanner:
     """Looks at the worktrees of one clone."""
 
@@ -96,7 +101,7 @@ class Scanner:
         commits touch, with the contents they likely have.
         """
         branch = git.branch_of(worktree.git_dir)
-        paused = git.operation(worktree.git_dir, ending) or stand.half_way
+        paused = git.operation(worktree.git_dir, ending) or stand.half_way or _first_checkout(head, stand)
         scene = Scene(worktree, head, branch, stand, paused, {}, {}, {})
         if paused:
             return scene

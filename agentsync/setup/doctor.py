@@ -7,7 +7,7 @@ import os
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -36,13 +36,17 @@ def examine(patient: Patient) -> list[Result]:
     results = []
     for check in CHECKS:
         try:
-            results += list(check(patient))
+            results += git.steadily(patient.clone, partial(_made, check, patient))
         except (AgentsyncError, OSError) as error:
             what = getattr(error, "message", None) or str(error)
             cause = getattr(error, "cause", "")
             name = check.__name__.replace("_", " ")
             results.append(Result(name, False, f"{what}: {cause}" if cause else what, getattr(error, "hint", "")))
     return results
+
+
+def _made(check: Callable[[Patient], Iterable[Result]], patient: Patient, _: object) -> list[Result]:
+    return list(check(patient))
 
 
 def mend(results: list[Result]) -> list[str]:

@@ -232,8 +232,8 @@ def test_a_slow_look_never_records_old_content_over_new(repo: Repo, monkeypatch:
     repo.write("old\n")
     turns = [1]
 
-    def slow(request: Request, view: View) -> Gathered:
-        gathered = gather(request, view)
+    def slow(request: Request, view: View, every: list[git.Worktree]) -> Gathered:
+        gathered = gather(request, view, every)
         if turns:
             turns.pop()
             repo.write("new\n")
