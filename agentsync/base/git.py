@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
@@ -96,35 +94,12 @@ def _environment() -> dict[str, str]:
 def _spawn(
     argv: list[str], stdin: bytes, env: dict[str, str], timeout: float | None = None, *, terminal: bool = False
 ) -> tuple[int, bytes, bytes]:
-    """Exit status, output and errors of a program; after `timeout` seconds it is killed, with all that it started."""
+    from agentsync.base import programs  # late: where nothing has changed, `status` starts no git
+
     try:
-        process = subprocess.Popen(
-            argv,
-            env=env,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=not terminal,
-        )
+        return programs.run(argv, stdin, env, TIMEOUT if timeout is None else timeout, terminal=terminal)
     except FileNotFoundError:
         raise AgentsyncError("git is not on the PATH", hint="install git 2.31 or newer") from None
-    with process:
-        try:
-            out, err = process.communicate(stdin or None, TIMEOUT if timeout is None else timeout)
-        except subprocess.TimeoutExpired as expired:
-            _kill(process, whole=not terminal)
-            return -signal.SIGKILL, expired.output or b"", expired.stderr or b""
-        except BaseException:
-            _kill(process, whole=not terminal)
-            raise
-    return process.returncode, out, err
-
-
-def _kill(process: subprocess.Popen[bytes], *, whole: bool) -> None:
-    """Not `process.communicate` again: what it has started may hold the pipes for ever."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM where all of it has ended
-            (os.killpg if whole else os.kill)(process.pid, signal.SIGKILL)
 
 
 class Worktree(NamedTuple):
