@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
-from lab.repo import Repo, new_repo, seal_off
+from lab.repo import Repo, new_repo
+from lab.sealing import seal_off
 
 # The same examples in every run; speed is measured in bench/.
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True)
@@ -15,10 +19,23 @@ hypothesis.settings.register_profile("random", deadline=None, max_examples=10_00
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of its own, which stays where the test fails.
+
+    pytest's own fixture reads all folders of the run to find a free name: ten milliseconds among thousands of tests.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"{request.node.originalname}-", dir=tmp_path_factory.getbasetemp()))
+    failed = request.session.testsfailed
+    yield folder
+    if request.session.testsfailed == failed:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(autouse=True)
 def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No configuration, agent or hook of whoever runs the tests speaks in them."""
-    seal_off(monkeypatch, tmp_path_factory.mktemp("home"))
+    seal_off(monkeypatch, Path(tempfile.mkdtemp(prefix="home-", dir=tmp_path_factory.getbasetemp())))
 
 
 @pytest.fixture

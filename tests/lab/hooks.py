@@ -19,7 +19,7 @@ from agentsync.setup import hooks, local_files
 from agentsync.setup.changes import Change, carry_out
 from agentsync.setup.hooks import HookState
 from agentsync.setup.interpreter import check_interpreter
-from lab.repo import seal
+from lab.sealing import seal
 
 # husky and lefthook, where `make managers` puts them.
 MANAGERS = Path(__file__).parent.parent / "managers" / "node_modules" / ".bin"

@@ -18,7 +18,8 @@ import pytest
 from agentsync.base import config
 from agentsync.web import Access, create_app
 from agentsync.web.service import AutoSyncService
-from lab.repo import Repo, new_repo, seal_off
+from lab.repo import Repo, new_repo
+from lab.sealing import seal_off
 
 PATIENCE = 30.0  # seconds after which a fact that does not come is a failure
 SAME = {"x-dev-bypass": "1"}

@@ -27,6 +27,7 @@ from agentsync.observe.request import Request
 from agentsync.setup import hooks, local_files
 from agentsync.setup.changes import carry_out
 from agentsync.sync import Synced, sync
+from lab.templates import copied
 
 NOON = 1_760_097_600  # 2025-10-10T12:00:00Z
 DOCS = ("AGENT_SYNC.md", "doc.md", "docs/other.md")
@@ -52,37 +53,6 @@ def read_only(monkeypatch: pytest.MonkeyPatch, store: str) -> None:
     monkeypatch.setattr(os, "open", refuse)
 
 
-def seal(home: Path) -> dict[str, str]:
-    """The environment in which git knows nobody but us."""
-    return {
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_AUTHOR_NAME": "Ada",
-        "GIT_AUTHOR_EMAIL": "ada@example.org",
-        "GIT_COMMITTER_NAME": "Ada",
-        "GIT_COMMITTER_EMAIL": "ada@example.org",
-        "GIT_EDITOR": "true",
-        "GIT_MERGE_AUTOEDIT": "no",
-        "GIT_TERMINAL_PROMPT": "0",
-        "TZ": "UTC",
-        "AGENTSYNC_FOREGROUND": "1",  # what a commit leaves is in the ledger when git returns
-    }
-
-
-def seal_off(patch: pytest.MonkeyPatch, home: Path) -> None:
-    """No configuration, agent or hook of whoever runs the tests speaks in what follows."""
-    keep = {"PATH", "TMPDIR", "LANG", "HYPOTHESIS_STORAGE_DIRECTORY"}
-    for name in list(os.environ):
-        if name not in keep and not name.startswith(("PYTEST", "COV", "AGENTSYNC_REQUIRE", "PIP_", "SSL_", "UV_")):
-            patch.delenv(name)
-    for name, value in seal(home).items():
-        patch.setenv(name, value)
-    tests = Path(__file__).parent.parent  # programs that a test writes import the lab, too
-    patch.setenv("PYTHONPATH", str(tests))
-
-
 class Repo:
     """One worktree, and the ledger of its clone."""
 
@@ -96,7 +66,7 @@ class Repo:
         self.time += 1
         date = {"GIT_AUTHOR_DATE": f"{self.time} +0000", "GIT_COMMITTER_DATE": f"{self.time} +0000"}
         done = subprocess.run(
-            ["git", "-c", "init.defaultBranch=main", "-c", "advice.detachedHead=false", *args],
+            ["git", *args],
             cwd=self.root,
             env={**os.environ, **date, **(env or {})},
             input=stdin,
@@ -261,6 +231,11 @@ def describe(repo: Repo) -> str:
 
 def new_repo(root: Path) -> Repo:
     """A repository with one commit of the three watched documents, before agentsync."""
+    return copied(root, first_commit)
+
+
+def first_commit(root: Path) -> Repo:
+    """The same, made by git."""
     root.mkdir()
     made = Repo(root)
     made.git("init", "-q", ".")
@@ -271,4 +246,4 @@ def new_repo(root: Path) -> Repo:
     return made
 
 
-__all__ = ["DOCS", "NOON", "QUIET", "Event", "Repo", "from_rfc3339", "new_repo", "seal", "seal_off"]
+__all__ = ["DOCS", "NOON", "QUIET", "Event", "Repo", "from_rfc3339", "new_repo"]

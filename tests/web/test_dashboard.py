@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 import pytest
 from lab.page import MISSING, Looking, Server, browser, edit, lively, serving, settled
-from lab.repo import Repo, seal_off
+from lab.repo import Repo
+from lab.sealing import seal_off
 
 from agentsync.web.export import PAGE
 
