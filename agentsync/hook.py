@@ -191,9 +191,7 @@ def _write_down(start: str, name: str, error: BaseException, now: float) -> None
         if not os.path.exists(told) or now - os.stat(told).st_mtime > DAY:
             with open(told, "w", encoding="utf-8"):
                 pass
-            print(
-                f"agentsync: {line.partition(' ')[2]}; your git command is not affected, see agentsync doctor",
-                file=sys.stderr,
-            )
+            said = f"{name}: {message}".partition("\n")[0][:200]
+            print(f"agentsync: {said}; your git command is not affected, see agentsync doctor", file=sys.stderr)
     except (OSError, AgentsyncError):
         pass  # nowhere to write it down, so nothing would stop it from being said each time

@@ -141,7 +141,7 @@ def _kept(store: str) -> list[_Kept]:
     except OSError:
         return []
     try:
-        flat = strict_json.loads(read_all(fd, MAX_BYTES).decode())
+        flat = strict_json.loads(read_all(fd, MAX_BYTES).decode(errors="surrogateescape"))
         return [_from_json(one) for one in flat["worktrees"]] if flat["v"] == VERSION else []
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return []
@@ -175,7 +175,8 @@ def _write(store: str, every: list[_Kept]) -> None:
     flat = [{**one._asdict(), "settings": one.settings and to_json(one.settings)} for one in every]
     # This order: stopped in between, the stamp does not fit, and the next one makes both anew.
     replace_file(f"{store}/pathspecs", text.encode(errors="surrogateescape"))
-    replace_file(f"{store}/settings.json", strict_json.dumps({"v": VERSION, "worktrees": flat}).encode())
+    text = strict_json.dumps({"v": VERSION, "worktrees": flat})
+    replace_file(f"{store}/settings.json", text.encode(errors="surrogateescape"))
 
 
 def _freshen(store: str, path: str) -> None:

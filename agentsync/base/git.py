@@ -41,8 +41,26 @@ class GitError(AgentsyncError):
 
     def __init__(self, args: Iterable[str], status: int, stderr: bytes) -> None:
         said = stderr.decode(errors="replace").strip()
-        super().__init__(f"git {' '.join(args)} failed", cause=said or f"exit status {status}")
+        if trusting := _TRUSTING.search(said):
+            message, cause = "git does not trust this repository", "it belongs to another user"
+        else:
+            message, cause = f"git {_command(args)} failed", said or f"exit status {status}"
+        super().__init__(message, cause=cause, hint=trusting[1] if trusting else "")
         self.status = status
+
+
+_TRUSTING = re.compile(r"^\s*(git config --global --add safe\.directory .+)", re.MULTILINE)  # with the path git means
+
+
+def _command(args: Iterable[str]) -> str:
+    """What git was asked for, without the options before it."""
+    words = iter(args)
+    for word in words:
+        if word == "-c":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return ""
 
 
 def run(
@@ -58,7 +76,7 @@ def run(
 
     `terminal`: what it starts may ask the person at the terminal, as for the passphrase of a key that signs.
     """
-    environment = {**_environment(), **(env or {})}
+    environment = {**_environment(cwd), **(env or {})}
     argv = ["git", "-C", cwd, "--no-replace-objects", *args]
     status, out, err = _spawn(argv, stdin, environment, timeout, terminal=terminal)
     if status:
@@ -68,7 +86,7 @@ def run(
 
 def answer(args: list[str], *, cwd: str, stdin: bytes = b"") -> tuple[int, bytes]:
     """Exit status and output of a git whose status is its answer (merge-base, merge-file, config)."""
-    status, out, _ = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, _environment())
+    status, out, _ = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, _environment(cwd))
     return status, out
 
 
@@ -83,12 +101,16 @@ def blob(name: str, *, cwd: str) -> bytes:
     return b"" if status else out
 
 
-def _environment() -> dict[str, str]:
+_APART: dict[str, str] = {}  # the git directory of worktrees that have no .git to find it by, by their roots
+
+
+def _environment(cwd: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k not in _LOCAL and not k.startswith(("GIT_TRACE", "GIT_CONFIG_"))}
     for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"):
         if name in os.environ:
             kept[name] = os.environ[name]
-    return {**kept, **_FIXED}
+    apart = {"GIT_DIR": _APART[cwd], "GIT_WORK_TREE": cwd} if cwd in _APART else {}
+    return {**kept, **_FIXED, **apart}
 
 
 def _spawn(
@@ -121,6 +143,11 @@ class Clone(NamedTuple):
         """The folder in the common dir that is agentsync's."""
         return f"{self.common_dir}/agentsync"
 
+    @property
+    def folder(self) -> str:
+        """Where to start git for what all worktrees share. Inside a git directory it may refuse (safe.directory)."""
+        return self.here.root if self.here else self.common_dir
+
     def worktree(self) -> Worktree:
         """The worktree that was asked from. Raises AgentsyncError in a bare repository."""
         if self.here is None:
@@ -137,7 +164,8 @@ def locate(start: str) -> Clone:
     start = os.path.realpath(start)
     told = os.environ.get("GIT_DIR")
     if told:
-        return _clone(os.path.join(start, told), os.path.join(start, os.environ.get("GIT_WORK_TREE", "")))
+        git_dir = os.path.join(start, told)
+        return _clone(git_dir, _told_root(start, git_dir))
     folder = start
     while True:
         door = os.path.join(folder, ".git")
@@ -164,7 +192,30 @@ def _clone(git_dir: str, root: str) -> Clone:
         return Clone(common, Worktree(os.path.basename(git_dir), root, git_dir))
     if git_dir == root or _is_bare(git_dir):  # a hook of a bare repository, or one behind a .git
         return Clone(git_dir, None)
-    return Clone(git_dir, Worktree("main", root, git_dir))
+    return Clone(git_dir, _main(root, git_dir))
+
+
+def _main(root: str, git_dir: str) -> Worktree:
+    """The main worktree; without a .git in it, git has to be told where its directory is."""
+    if not os.path.lexists(f"{root}/.git"):
+        _APART[root] = git_dir
+    return Worktree("main", root, git_dir)
+
+
+def _told_root(start: str, git_dir: str) -> str:
+    """The working tree of the repository that GIT_DIR names: GIT_WORK_TREE, core.worktree, or where one is."""
+    if told := os.environ.get("GIT_WORK_TREE"):
+        return os.path.join(start, told)
+    if os.path.lexists(f"{start}/.git"):
+        return start
+    return os.path.join(git_dir, _core(git_dir).get("core.worktree") or os.path.abspath(start))
+
+
+def _core(git_dir: str) -> dict[str, str]:
+    """What the configuration says of core.bare and core.worktree; asked so that git looks at nothing else."""
+    args = ["--git-dir", git_dir, "config", "-z", "--get-regexp", r"^core\.(bare|worktree)$"]
+    said = answer(args, cwd=git_dir)[1].decode(errors="surrogateescape")
+    return dict(entry.partition("\n")[::2] for entry in said.split("\0") if entry)
 
 
 _MAY_BE_BARE = re.compile(rb"\bbare\b(?! = false\n)", re.IGNORECASE)  # all but what git itself writes for "no"
@@ -177,7 +228,8 @@ def _is_bare(git_dir: str) -> bool:
     for name in ("config", "config.worktree"):
         with contextlib.suppress(OSError), open(f"{git_dir}/{name}", "rb") as file:
             if _MAY_BE_BARE.search(file.read()):
-                return answer(["config", "--type=bool", "--get", "core.bare"], cwd=git_dir)[1] == b"true\n"
+                args = ["--git-dir", git_dir, "config", "--type=bool", "--get", "core.bare"]
+                return answer(args, cwd=git_dir)[1] == b"true\n"
     return False
 
 
@@ -217,7 +269,7 @@ def worktrees(clone: Clone) -> list[Worktree]:
     found = []
     main = clone.here.root if clone.here and clone.here.name == "main" else _main_root(clone.common_dir)
     if main:
-        found.append(Worktree("main", main, clone.common_dir))
+        found.append(_main(main, clone.common_dir))
     folder = f"{clone.common_dir}/worktrees"
     names: list[str] = []
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -233,11 +285,7 @@ def worktrees(clone: Clone) -> list[Worktree]:
 
 def _main_root(common_dir: str) -> str | None:
     """The main worktree's folder; None for a bare repository, or where only that worktree itself could tell."""
-    try:
-        said = run(["config", "-z", "--get-regexp", r"^core\.(bare|worktree)$"], cwd=common_dir).decode()
-    except GitError:
-        said = ""
-    values = dict(entry.partition("\n")[::2] for entry in said.split("\0") if entry)
+    values = _core(common_dir)
     if "core.worktree" in values:
         return os.path.realpath(os.path.join(common_dir, values["core.worktree"]))
     if values.get("core.bare") == "true" or os.path.basename(common_dir) != ".git":

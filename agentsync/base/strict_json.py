@@ -25,6 +25,6 @@ def dumps(value: object) -> str:
 
 
 def load(path: str) -> Any:
-    """The value in a UTF-8 file. Raises OSError, ValueError, RecursionError."""
-    with open(path, encoding="utf-8") as file:
+    """The value in a file of ours, which may hold names of files. Raises OSError, ValueError, RecursionError."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
         return loads(file.read())

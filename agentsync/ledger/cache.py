@@ -51,7 +51,7 @@ class Reading:
         raise NotImplementedError
 
     def _digest(self, name: str, data: bytes) -> bytes:
-        return sha256(f"{self.owner}\0{name}\0".encode() + data).digest()
+        return sha256(f"{self.owner}\0{name}\0".encode(errors="surrogateescape") + data).digest()
 
 
 class Cache(Reading):

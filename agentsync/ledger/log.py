@@ -152,7 +152,8 @@ class Ledger:
         except (OSError, ValueError, KeyError, TypeError):
             pass
         name = f"clone-{os.urandom(5).hex()}"
-        files.replace_file(path, strict_json.dumps({"writer": name, **here}).encode() + b"\n")
+        text = strict_json.dumps({"writer": name, **here}) + "\n"
+        files.replace_file(path, text.encode(errors="surrogateescape"))
         return name
 
 

@@ -20,8 +20,8 @@ class NotAskedError(Exception):
 class Answers:
     """Questions to git about one walk's commits. Every one of them may raise NotAskedError."""
 
-    def __init__(self, common_dir: str, walk: Walk, contents: Contents) -> None:
-        self.common_dir = common_dir
+    def __init__(self, folder: str, walk: Walk, contents: Contents) -> None:
+        self.folder = folder
         self.walk = walk
         self.contents = contents
         self._may_ask = True
@@ -69,7 +69,7 @@ class Answers:
             asked = "".join((f"{head}\n", *(f"^{tip}\n" for tip in self.walk.seen)))
             if not self._may_ask:
                 raise NotAskedError
-            out = git.run(["rev-list", "--stdin"], cwd=self.common_dir, stdin=asked.encode())
+            out = git.run(["rev-list", "--stdin"], cwd=self.folder, stdin=asked.encode())
             self._reached[head] = frozenset(out.decode().split())
         return self._reached[head]
 
@@ -93,7 +93,7 @@ class Answers:
         if not self._may_ask:
             raise NotAskedError
         args = ["--literal-pathspecs", "ls-tree", "-r", "-z", commit, "--", *paths]
-        for entry in git.run(args, cwd=self.common_dir).decode("utf-8", "surrogateescape").split("\0")[:-1]:
+        for entry in git.run(args, cwd=self.folder).decode("utf-8", "surrogateescape").split("\0")[:-1]:
             about, _, path = entry.partition("\t")
             mode, _, blob = about.split(" ")
             if mode.startswith("100"):
@@ -111,5 +111,5 @@ class Answers:
         if args not in self._answers:
             if not self._may_ask:
                 raise NotAskedError
-            self._answers[args] = git.answer(list(args), cwd=self.common_dir)
+            self._answers[args] = git.answer(list(args), cwd=self.folder)
         return self._answers[args]

@@ -55,12 +55,12 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
     seen = history.Seen(view)
     before = sorted({*view.state.tips, *seen.read()})
     walk = history.walk(clone, every, request.settings, before, request.ending, waiting.commits)
-    contents = Contents(clone.common_dir, request.settings.report.path, hex_length(clone.common_dir))
-    answers = Answers(clone.common_dir, walk, contents)
+    contents = Contents(clone.folder, request.settings.report.path, hex_length(clone.common_dir))
+    answers = Answers(clone.folder, walk, contents)
     looks = Looks(clone.store)
     scanner = worktree.Scanner(clone, request.settings, contents, answers, looks)
     scenes = _scan(request, asked, view, walk, scanner, stands)
-    merges = Merges(clone.common_dir, contents)
+    merges = Merges(clone.folder, contents)
     if not request.begin:
         _read_commits(walk, view, contents, merges, specs)
     return Gathered(

@@ -108,7 +108,7 @@ def really_edited(
     """Of the documents that a glance has found, those whose content differs: this reads them, and may start git."""
     known = state.known.get(worktree.name, {})
     absent = left_out(worktree, [path for path, kind in edited.items() if kind == "deleted"])
-    contents = Contents(clone.common_dir, settings.report.path, hex_length(clone.common_dir))
+    contents = Contents(clone.folder, settings.report.path, hex_length(clone.common_dir))
     found = {}
     for path, kind in edited.items():
         before = known.get(path, NOWHERE)

@@ -102,7 +102,7 @@ def walk(
     in a rebase, its HEAD, its branch and its notes are left out: only at the end is it known which commit replaces
     which.
     """
-    refs = branches(clone.common_dir)
+    refs = branches(clone.folder)
     heads, left_out = {}, set()
     for worktree in worktrees:
         branch = git.branch_of(worktree.git_dir)
@@ -115,14 +115,14 @@ def walk(
             refs.pop(moving, None)
     tips = {*refs.values(), *(head for name, head in heads.items() if name not in left_out)}
     notes = {note.commit: note for note in noted if note.worktree not in left_out}
-    lone = _missing(clone.common_dir, [sha for sha in notes if sha not in tips])
+    lone = _missing(clone.folder, [sha for sha in notes if sha not in tips])
     made = [sha for sha, note in notes.items() if sha not in lone and not note.picked]
     # Of tips with equal dates the one that is named last comes out first, and commits come in the order of their notes.
     new = list(dict.fromkeys([*sorted(tips.difference(made, seen)), *(sha for sha in made[::-1] if sha not in seen)]))
     commits: tuple[Commit, ...] = ()
     specs = pathspecs(settings)
     if new:
-        seen, out = _log(clone.common_dir, new, seen, specs)
+        seen, out = _log(clone.folder, new, seen, specs)
         commits = tuple(_commits(out, settings))
     found = {commit.sha for commit in commits}
     known = [sha for sha in made if sha not in found]
@@ -133,55 +133,55 @@ def walk(
         shallow=_shallow(clone.common_dir),
         seen=tuple(seen),
         notes={sha: note for sha, note in notes.items() if sha not in lone},
-        late=tuple(_commits(_show(clone.common_dir, known, specs), settings)) if known else (),
+        late=tuple(_commits(_show(clone.folder, known, specs), settings)) if known else (),
         lone=lone,
     )
 
 
-def branches(common_dir: str) -> dict[str, str]:
+def branches(folder: str) -> dict[str, str]:
     """The commit of each branch, by full name."""
-    out = git.run(["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads"], cwd=common_dir)
+    out = git.run(["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads"], cwd=folder)
     return {name: sha for sha, _, name in (line.partition(" ") for line in _text(out).splitlines())}
 
 
-def prune(common_dir: str, walk: Walk) -> list[str]:
+def prune(folder: str, walk: Walk) -> list[str]:
     """What is seen after a walk; when these tips have become many, without those that are ancestors of others."""
     parents = {parent for commit in walk.commits for parent in commit.parents}
     tips = walk.tips
     every = sorted({*tips, *(tip for tip in walk.seen if tip not in parents)})
     if len(every) <= PRUNE + len(tips):
         return every
-    alive = _existing(common_dir, every)
+    alive = _existing(folder, every)
     asked = "".join(f"{sha}\n" for sha in alive if sha not in tips) + "".join(f"^{tip}\n" for tip in tips)
-    apart = set(_text(git.run(["rev-list", "--stdin"], cwd=common_dir, stdin=asked.encode())).split())
+    apart = set(_text(git.run(["rev-list", "--stdin"], cwd=folder, stdin=asked.encode())).split())
     return sorted({*tips, *(sha for sha in alive if sha in apart)})
 
 
-def _show(common_dir: str, shas: list[str], pathspecs: list[str]) -> bytes:
+def _show(folder: str, shas: list[str], pathspecs: list[str]) -> bytes:
     asked = "".join(f"{sha}\n" for sha in shas).encode()
-    return git.run([*_LOG, "--no-walk", "--", *pathspecs], cwd=common_dir, stdin=asked)
+    return git.run([*_LOG, "--no-walk", "--", *pathspecs], cwd=folder, stdin=asked)
 
 
-def _log(common_dir: str, new: list[str], seen: list[str], pathspecs: list[str]) -> tuple[list[str], bytes]:
+def _log(folder: str, new: list[str], seen: list[str], pathspecs: list[str]) -> tuple[list[str], bytes]:
     args = [*_LOG, "--", *pathspecs]
     for attempt in (1, 2):
         asked = "".join((*(f"{tip}\n" for tip in new), *(f"^{tip}\n" for tip in seen)))
         try:
-            return seen, git.run(args, cwd=common_dir, stdin=asked.encode())
+            return seen, git.run(args, cwd=folder, stdin=asked.encode())
         except git.GitError:
             if attempt == 2:
                 raise
-            seen = _existing(common_dir, seen)  # one that was pruned from git's store is fatal
+            seen = _existing(folder, seen)  # one that was pruned from git's store is fatal
     raise AssertionError
 
 
-def _missing(common_dir: str, shas: list[str]) -> frozenset[str]:
-    return frozenset(shas).difference(_existing(common_dir, shas)) if shas else frozenset()
+def _missing(folder: str, shas: list[str]) -> frozenset[str]:
+    return frozenset(shas).difference(_existing(folder, shas)) if shas else frozenset()
 
 
-def _existing(common_dir: str, shas: list[str]) -> list[str]:
+def _existing(folder: str, shas: list[str]) -> list[str]:
     asked = "".join(f"{sha}\n" for sha in shas).encode()
-    out = _text(git.run(["cat-file", "--batch-check"], cwd=common_dir, stdin=asked)).splitlines()
+    out = _text(git.run(["cat-file", "--batch-check"], cwd=folder, stdin=asked)).splitlines()
     return [sha for sha, line in zip(shas, out, strict=True) if line.split(" ")[1] == "commit"]
 
 

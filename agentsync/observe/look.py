@@ -113,7 +113,7 @@ def _finish(gathered: Gathered, view: View) -> None:
         for path, signature in scene.around.items():
             gathered.looks.remember(name, path, signature, NOTHING)
     gathered.looks.save()
-    gathered.seen.write(history.prune(gathered.request.clone.common_dir, gathered.walk))
+    gathered.seen.write(history.prune(gathered.request.clone.folder, gathered.walk))
     view.save_if_worth()
 
 

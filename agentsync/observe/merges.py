@@ -14,8 +14,8 @@ _SHOW = "diff-tree --stdin --cc -p --no-renames --no-ext-diff --no-textconv --no
 class Merges:
     """Answers for the merges of one walk; asks git once for the cheap question, a few times for the rest."""
 
-    def __init__(self, common_dir: str, contents: Contents) -> None:
-        self.common_dir = common_dir
+    def __init__(self, folder: str, contents: Contents) -> None:
+        self.folder = folder
         self.contents = contents
         self._made: dict[tuple[str, str], bool] = {}
 
@@ -36,7 +36,7 @@ class Merges:
         """The merges with a hunk in `--cc`: cheap, but also true where a clean merge joined neighbouring lines."""
         stdin = "".join(f"{sha}\n" for sha in shas).encode()
         try:
-            out = git.run([*_SHOW.split(), "--", *pathspecs], cwd=self.common_dir, stdin=stdin)
+            out = git.run([*_SHOW.split(), "--", *pathspecs], cwd=self.folder, stdin=stdin)
         except git.GitError:
             return set(shas)  # a partial clone lacks some of their blobs; which, shows when they are read
         found, sha = set(), ""
@@ -80,12 +80,12 @@ class Merges:
             return results
 
     def _base(self, commit: Commit) -> str | None:
-        status, out = git.answer(["merge-base", *commit.parents], cwd=self.common_dir)
+        status, out = git.answer(["merge-base", *commit.parents], cwd=self.folder)
         return out.decode().strip() if status == 0 else None
 
     def _blob_of(self, commit: str | None, path: str) -> str | None:
         if commit is None:
             return None
-        entry = git.run(["--literal-pathspecs", "ls-tree", "-z", commit, "--", path], cwd=self.common_dir).decode()
+        entry = git.run(["--literal-pathspecs", "ls-tree", "-z", commit, "--", path], cwd=self.folder).decode()
         mode, _, rest = entry.partition(" ")
         return rest.split(" ")[1].split("\t")[0] if mode.startswith("100") else None

@@ -31,7 +31,7 @@ def way(clone: git.Clone, worktree: git.Worktree, settings: Settings) -> Way:
 
     Where git is not to see it, the filter is installed: `obstacle` has asked, and `init` has done it.
     """
-    installed = settings.report.commit == "agentsync" or is_installed(clone.common_dir)
+    installed = settings.report.commit == "agentsync" or is_installed(clone.folder)
     found, wanted = _judge(clone, worktree, settings, installed)
     _attribute(clone, settings.report.path, wanted)
     return found

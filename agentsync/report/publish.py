@@ -74,13 +74,13 @@ def branch_of_reports(clone: Clone, settings: Settings) -> str:
     """The branch on which reports are published; "" where none can be told."""
     if settings.report.branch:
         return settings.report.branch
-    remotes = git.run(["for-each-ref", "--format=%(refname) %(symref)", "refs/remotes/*/HEAD"], cwd=clone.common_dir)
+    remotes = git.run(["for-each-ref", "--format=%(refname) %(symref)", "refs/remotes/*/HEAD"], cwd=clone.folder)
     targets = dict(line.split(" ", 1) for line in remotes.decode(errors="surrogateescape").splitlines())
     origin = targets.get("refs/remotes/origin/HEAD") or next((one for one in targets.values() if one), "")
     if origin:
         return origin.split("/", 3)[3]
     heads = [f"refs/heads/{name}" for name in MAIN]
-    listed = git.run(["for-each-ref", "--format=%(refname:short)", *heads], cwd=clone.common_dir).decode().split()
+    listed = git.run(["for-each-ref", "--format=%(refname:short)", *heads], cwd=clone.folder).decode().split()
     return min(listed, key=MAIN.index, default="")
 
 

@@ -202,7 +202,7 @@ def report_hidden(patient: Patient) -> Iterator[Result]:
     if settings.report.commit != "agentsync":
         return
     if not git_filter.is_current(patient.clone, patient.python):
-        there = attributes.is_installed(patient.clone.common_dir)
+        there = attributes.is_installed(patient.clone.folder)
         gone = there and not os.access(git_filter.program(patient.clone), os.X_OK)
         what = "calls an interpreter that is gone" if gone else "is another version's" if there else "is not installed"
         fix = partial(git_filter.install, patient.clone, patient.python)
@@ -216,7 +216,7 @@ def report_hidden(patient: Patient) -> Iterator[Result]:
         if why:
             what = f"no report is written in worktree {worktree.name}: {why}"
             yield Result("report filter", False, what, _way_out(why, worktree, path))
-        elif attributes.is_installed(patient.clone.common_dir):
+        elif attributes.is_installed(patient.clone.folder):
             yield Result("report filter", True, f"git does not see the reports in {path} of worktree {worktree.name}")
 
 

@@ -95,7 +95,7 @@ def _configure(clone: git.Clone, python: str) -> None:
         wanted[UNENDED] = "true"  # git ends the line; `remove` gives the file back as it was
     for name, text in wanted.items():
         if _configured(clone, name) != text:
-            git.run(["config", "--local", name, text], cwd=clone.common_dir)
+            git.run(["config", "--local", name, text], cwd=clone.folder)
 
 
 def _stand_in(clone: git.Clone) -> str:
@@ -114,8 +114,8 @@ def remove(clone: git.Clone) -> None:
     path = f"{clone.common_dir}/config"
     unended = _configured(clone, UNENDED)
     for section in SECTIONS:
-        if git.answer(["config", "--local", "--get-regexp", f"^{section}\\."], cwd=clone.common_dir)[1]:
-            git.run(["config", "--local", "--remove-section", section], cwd=clone.common_dir)
+        if git.answer(["config", "--local", "--get-regexp", f"^{section}\\."], cwd=clone.folder)[1]:
+            git.run(["config", "--local", "--remove-section", section], cwd=clone.folder)
     if unended and _ends_in_newline(path):
         os.truncate(path, os.stat(path).st_size - 1)
 
@@ -148,5 +148,5 @@ def uncover(worktree: git.Worktree, path: str, *, dry_run: bool) -> bool:
 
 
 def _configured(clone: git.Clone, name: str) -> str:
-    status, out = git.answer(["config", "--local", "-z", "--get", name], cwd=clone.common_dir)
+    status, out = git.answer(["config", "--local", "-z", "--get", name], cwd=clone.folder)
     return "" if status else os.fsdecode(out).removesuffix("\0")

@@ -24,6 +24,7 @@ from agentsync.setup import git_filter, hooks, local_files
 from agentsync.setup.changes import Change, Edit, Remove, Say, Write, carried_out, carry_out
 from agentsync.setup.hook_scripts import PACKAGE
 from agentsync.setup.interpreter import check_interpreter
+from agentsync.setup.preconditions import check_trees, check_trusted
 from agentsync.sync import sync
 
 # What outlives an uninstall without --purge: the ledger, under which name it was written, what was cut off it,
@@ -63,6 +64,8 @@ def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], n
 def plan_init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str]) -> Plan:
     """What `init` would do. Raises AgentsyncError for what cannot work here."""
     here = clone.worktree()
+    check_trusted(clone)
+    check_trees(clone)
     local = wish.local or local_files.is_local(clone)
     check_interpreter(here.root, python)
     settings, language_from = _settings(clone, here, wish, environ)
@@ -198,6 +201,7 @@ def uninstall(clone: Clone, *, purge: bool) -> list[Change]:
 
 def plan_uninstall(clone: Clone, *, purge: bool) -> list[Change]:
     """What `uninstall` would do. Raises AgentsyncError."""
+    check_trusted(clone)
     every = git.worktrees(clone)
     first = every[0] if every and not clone.here else clone.worktree()
     return [

@@ -46,7 +46,7 @@ class Patient:
     @cached_property
     def facts(self) -> repository.Facts:
         """What GitPython tells of the repository."""
-        return repository.facts(self.here.root)
+        return repository.facts(self.clone.common_dir)
 
     @cached_property
     def configuration(self) -> config.Configuration:

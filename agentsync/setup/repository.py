@@ -18,11 +18,11 @@ class Facts:
     hooks_path: str | None
 
 
-def facts(folder: str) -> Facts:
-    """Ask about the repository in whose worktree or git directory `folder` is."""
+def facts(git_dir: str) -> Facts:
+    """Ask about the repository with this git directory."""
     import git  # late: it costs what a whole commit may
 
-    with git.Repo(folder, search_parent_directories=True) as repo:
+    with git.Repo(git_dir, expand_vars=False) as repo:
         with repo.config_reader() as reader:
             hooks_path = reader.get("core", "hooksPath", fallback=None)
         return Facts(tuple(repo.git.version_info), hooks_path)
