@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from agentsync.ledger.events import Attribution, Change, Consolidation, DamagedError, decode, to_rfc3339
 from agentsync.ledger.log import Follower, Ledger
 from agentsync.ledger.view import Cursor, Tally
 
 Span = tuple[str, str]  # the first hour and the last
-
 
 HOUR = 3600  # seconds
 STEP = 1 << 16  # bytes that are read through rather than halved
@@ -101,10 +100,61 @@ FOLDS: dict[str, Callable[[Timeline, Any], None]] = {
 }
 
 
-def to_json(timeline: Timeline, now: float) -> dict[str, Any]:
-    """`GET /api/sync/timeline`: the 30 days up to the hour of `now` (seconds since 1970).
+class Agent(TypedDict):
+    """How many changes an agent made."""
 
-    Hours in which nothing happened are left out. The most active agent and the document that changed last come first.
+    agent: str
+    changes: int
+
+
+class Hour(TypedDict):
+    """An hour: changes by agent, consolidations by trigger, and how many changes these covered."""
+
+    hour: str
+    changes: dict[str, int]
+    consolidations: dict[str, int]
+    consolidated: int
+
+
+class StripDay(TypedDict):
+    """A day of a document."""
+
+    day: str
+    changes: dict[str, int]
+
+
+class StripHour(TypedDict):
+    """An hour of a document."""
+
+    hour: str
+    changes: dict[str, int]
+
+
+class Strip(TypedDict):
+    """A document by the day, and its last day by the hour."""
+
+    file_path: str
+    changes: int
+    days: list[StripDay]
+    hours: list[StripHour]
+
+
+class Shown(TypedDict):
+    """`GET /api/sync/timeline`: thirty days. Hours in which nothing happened are left out."""
+
+    since: str
+    until: str
+    changes: int
+    consolidations: int
+    agents: list[Agent]
+    hours: list[Hour]
+    files: list[Strip]
+
+
+def to_json(timeline: Timeline, now: float) -> Shown:
+    """The 30 days up to the hour of `now` (seconds since 1970).
+
+    The most active agent and the document that changed last come first.
     It is the same for a whole hour if nothing new has come.
     """
     last = int(now) // HOUR * HOUR
@@ -113,40 +163,40 @@ def to_json(timeline: Timeline, now: float) -> dict[str, Any]:
     today = to_rfc3339(last - 23 * HOUR)[:AN_HOUR], until[:AN_HOUR]
     totals = _totals(timeline.changes, span)
     files = (_strip(path, hours, span, today) for path, hours in reversed(timeline.files.items()))
-    return {
-        "since": since,
-        "until": until,
-        "changes": sum(totals.values()),
-        "consolidations": sum(_totals(timeline.consolidations, span).values()),
-        "agents": [
-            {"agent": agent, "changes": changes}
+    return Shown(
+        since=since,
+        until=until,
+        changes=sum(totals.values()),
+        consolidations=sum(_totals(timeline.consolidations, span).values()),
+        agents=[
+            Agent(agent=agent, changes=changes)
             for agent, changes in sorted(totals.items(), key=lambda total: (-total[1], total[0]))
         ],
-        "hours": [
-            {
-                "hour": f"{hour}:00:00Z",
-                "changes": dict(timeline.changes.get(hour, {})),
-                "consolidations": dict(timeline.consolidations.get(hour, {})),
-                "consolidated": timeline.consolidated.get(hour, 0),
-            }
+        hours=[
+            Hour(
+                hour=f"{hour}:00:00Z",
+                changes=dict(timeline.changes.get(hour, {})),
+                consolidations=dict(timeline.consolidations.get(hour, {})),
+                consolidated=timeline.consolidated.get(hour, 0),
+            )
             for hour in _within({**timeline.changes, **timeline.consolidations}, span)
         ],
-        "files": list(itertools.islice((strip for strip in files if strip["days"]), STRIPS)),
-    }
+        files=list(itertools.islice((strip for strip in files if strip["days"]), STRIPS)),
+    )
 
 
-def _strip(path: str, hours: Mapping[str, dict[str, int]], span: Span, today: Span) -> dict[str, Any]:
+def _strip(path: str, hours: Mapping[str, dict[str, int]], span: Span, today: Span) -> Strip:
     """By the day, and the last day by the hour: an hour of each document for a month would be a large answer."""
     days: dict[str, dict[str, int]] = {}
     for hour in _within(hours, span):
         for agent, number in hours[hour].items():
             _count(days.setdefault(hour[:A_DAY], {}), agent, number)
-    return {
-        "file_path": path,
-        "changes": sum(_totals(hours, span).values()),
-        "days": [{"day": day, "changes": changes} for day, changes in days.items()],
-        "hours": [{"hour": f"{hour}:00:00Z", "changes": dict(hours[hour])} for hour in _within(hours, today)],
-    }
+    return Strip(
+        file_path=path,
+        changes=sum(_totals(hours, span).values()),
+        days=[StripDay(day=day, changes=changes) for day, changes in days.items()],
+        hours=[StripHour(hour=f"{hour}:00:00Z", changes=dict(hours[hour])) for hour in _within(hours, today)],
+    )
 
 
 def _totals(hours: Mapping[str, dict[str, int]], span: Span) -> dict[str, int]:
@@ -195,7 +245,7 @@ class Recent:
                 self.timeline.add(event)
         return self
 
-    def to_json(self, now: float) -> dict[str, Any]:
+    def to_json(self, now: float) -> Shown:
         """The timeline as it is shown at `now`."""
         return to_json(self.timeline, now)
 

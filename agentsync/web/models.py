@@ -1,4 +1,4 @@
-"""What OpenAPI says of the answers: the shapes of `agentsync/status.py`, and those of the log and the timeline."""
+"""What OpenAPI says of the answers: the shapes of `status.py` and `timeline.py`, and the log's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from agentsync import status
+from agentsync.ledger import timeline
 
 When = str  # RFC 3339 in UTC
 
@@ -40,63 +41,6 @@ class Health:
     status: Literal["ok"]
 
 
-@dataclass
-class Agent:
-    """How many changes an agent made."""
-
-    agent: str
-    changes: int
-
-
-@dataclass
-class Hour:
-    """An hour: changes by agent, consolidations by trigger, and how many changes these covered."""
-
-    hour: When
-    changes: dict[str, int]
-    consolidations: dict[str, int]
-    consolidated: int
-
-
-@dataclass
-class StripDay:
-    """A day of a document."""
-
-    day: str
-    changes: dict[str, int]
-
-
-@dataclass
-class StripHour:
-    """An hour of a document."""
-
-    hour: When
-    changes: dict[str, int]
-
-
-@dataclass
-class Strip:
-    """A document by the day, and its last day by the hour."""
-
-    file_path: str
-    changes: int
-    days: list[StripDay]
-    hours: list[StripHour]
-
-
-@dataclass
-class Timeline:
-    """Thirty days. Hours in which nothing happened are left out."""
-
-    since: When
-    until: When
-    changes: int
-    consolidations: int
-    agents: list[Agent]
-    hours: list[Hour]
-    files: list[Strip]
-
-
 def _described(shape: Any) -> Any:
     """A shape in the TypedDict that pydantic can read: before Python 3.12 that is not the one of `typing`."""
     parts = tuple(map(_described, get_args(shape)))
@@ -110,6 +54,6 @@ def _described(shape: Any) -> Any:
     return get_origin(shape)[parts] if get_origin(shape) in (list, dict) else shape
 
 
-Status, PendingChanges, Checksums, Consolidated = map(
-    _described, (status.Status, status.PendingChanges, status.Checksums, status.Consolidated)
+Status, PendingChanges, Checksums, Consolidated, Timeline = map(
+    _described, (status.Status, status.PendingChanges, status.Checksums, status.Consolidated, timeline.Shown)
 )

@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
 
 from agentsync.base import git
 from agentsync.base.git import Clone
 from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.state import State
-from agentsync.ledger.timeline import Recent
+from agentsync.ledger.timeline import Recent, Shown
 from agentsync.ledger.view import Cursor, View
 from agentsync.status import Survey
 from agentsync.web.answers import Answer, Once
@@ -84,7 +83,7 @@ class Snapshots:
                 made = self._made = self._make()
             return made.snapshot
 
-    def timeline(self, now: float) -> dict[str, Any]:
+    def timeline(self, now: float) -> Shown:
         """The timeline as of this call, as it is shown at `now` (seconds since 1970). Raises LedgerError."""
         with self._counting:
             return self.recent.catch_up(now).to_json(now)
