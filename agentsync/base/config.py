@@ -174,9 +174,9 @@ def _write(store: str, every: list[_Kept]) -> None:
     text = "".join(f"{line}\n" for line in pathspecs)
     flat = [{**one._asdict(), "settings": one.settings and to_json(one.settings)} for one in every]
     # This order: stopped in between, the stamp does not fit, and the next one makes both anew.
-    replace_file(f"{store}/pathspecs", text.encode(errors="surrogateescape"))
+    replace_file(f"{store}/pathspecs", text.encode(errors="surrogateescape"), durable=True)
     text = strict_json.dumps({"v": VERSION, "worktrees": flat})
-    replace_file(f"{store}/settings.json", text.encode(errors="surrogateescape"))
+    replace_file(f"{store}/settings.json", text.encode(errors="surrogateescape"), durable=True)
 
 
 def _freshen(store: str, path: str) -> None:

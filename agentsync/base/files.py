@@ -135,6 +135,15 @@ def sync_folder(path: str) -> None:
         os.close(fd)
 
 
+def sync_file(path: str) -> None:
+    """Make what a file holds outlast a power cut. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def write_all(fd: int, data: bytes) -> None:
     """One write. Raises OSError if not all of it went in: on a full disk `os.write` writes a part and says nothing."""
     written = os.write(fd, data)
@@ -224,6 +233,7 @@ class Staged:
         self.path = f"{root}/{path}"
         self.data = data
         self.temporary = f"{root}/.agentsync/{os.path.basename(path)}.{os.getpid()}.new"
+        self.exchanged = False
 
     def __enter__(self) -> Staged:
         os.makedirs(os.path.dirname(self.temporary), exist_ok=True)
@@ -239,6 +249,9 @@ class Staged:
         return self
 
     def __exit__(self, *failure: object) -> None:
+        with suppress(OSError):
+            if self.exchanged:  # what stood there goes once the new name cannot get lost
+                sync_folder(os.path.dirname(self.path))
         with suppress(FileNotFoundError):
             os.unlink(self.temporary)
 
@@ -253,6 +266,7 @@ class Staged:
             return False
         _swap(self.temporary, self.path)
         if _holds(self.temporary, expected):
+            self.exchanged = True
             return True
         _swap(self.temporary, self.path)
         if not _holds(self.temporary, self.data):  # somebody has saved between the two: what was saved last stays
@@ -339,6 +353,7 @@ def create(root: str, path: str, data: bytes) -> bool:
     replace_file(temporary, data, durable=True)
     try:
         os.link(temporary, f"{root}/{path}", follow_symlinks=False)
+        sync_folder(folder)
         return True
     except FileExistsError:
         return False

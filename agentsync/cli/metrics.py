@@ -59,6 +59,6 @@ def metrics(textfile: str | None, labels: dict[str, str]) -> int:
     else:
         if not textfile.endswith(".prom"):
             warn(f"{clean(textfile)}: the node exporter reads only files that end in .prom")
-        files.replace_file(textfile, text)
+        files.replace_file(textfile, text, durable=True)
     session.check_config()
     return OK

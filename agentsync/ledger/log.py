@@ -153,7 +153,7 @@ class Ledger:
             pass
         name = f"clone-{os.urandom(5).hex()}"
         text = strict_json.dumps({"writer": name, **here}) + "\n"
-        files.replace_file(path, text.encode(errors="surrogateescape"))
+        files.replace_file(path, text.encode(errors="surrogateescape"), durable=True)
         return name
 
 
@@ -246,6 +246,9 @@ class Transaction:
             files.write_all(self.fd, lines)
             crash("append")
             _sync(self.fd)
+            if not size:  # a ledger that has just been made: its name has to last, too
+                files.sync_folder(self.ledger.store)
+                files.sync_folder(os.path.dirname(self.ledger.store))
         except OSError:
             os.ftruncate(self.fd, size)
             raise
@@ -267,7 +270,7 @@ class Transaction:
         folder = f"{self.ledger.store}/torn"
         with suppress(OSError):  # a full disk must not keep us from mending
             os.makedirs(folder, exist_ok=True)
-            files.replace_file(f"{folder}/{size - len(torn)}-{sha256(torn).hexdigest()[:12]}", torn)
+            files.replace_file(f"{folder}/{size - len(torn)}-{sha256(torn).hexdigest()[:12]}", torn, durable=True)
         os.ftruncate(self.fd, size - len(torn))
 
 

@@ -71,6 +71,6 @@ def agent_setting(worktree: git.Worktree) -> str | None:
 def set_agent(worktree: git.Worktree, name: str | None) -> None:
     """Set it; None takes the setting away."""
     if name is not None:
-        files.replace_file(_path(worktree), f"{name}\n".encode())
+        files.replace_file(_path(worktree), f"{name}\n".encode(), durable=True)
     elif os.path.exists(_path(worktree)):
         os.unlink(_path(worktree))

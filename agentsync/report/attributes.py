@@ -80,7 +80,7 @@ def _asked_of(empty: str, worktree: git.Worktree, path: str) -> dict[str, str]:
     for folder in ("objects", "refs"):
         os.makedirs(f"{empty}/{folder}", exist_ok=True)
     if not os.path.exists(f"{empty}/HEAD"):
-        files.replace_file(f"{empty}/HEAD", b"ref: refs/heads/none\n")
+        files.replace_file(f"{empty}/HEAD", b"ref: refs/heads/none\n", durable=True)
     args = [f"--git-dir={empty}", f"--work-tree={worktree.root}", "check-attr", "-z", "filter", "merge", "--", path]
     words = git.run(args, cwd=worktree.root).decode(errors="replace").split("\0")
     return {name: "" if value in _NONE else value for name, value in zip(words[1::3], words[2::3], strict=False)}

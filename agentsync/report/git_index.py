@@ -158,6 +158,7 @@ class _Steps(NamedTuple):
             files.write_all(fd, git_index_bytes.with_stat(self.data, self.place, status))
             if self.mtime is not None:
                 os.utime(fd, ns=(self.mtime, self.mtime))
+            os.fsync(fd)  # it holds what somebody has staged
         finally:
             os.close(fd)
 
@@ -226,6 +227,7 @@ def _change(
                 git.run(args, cwd=worktree.root, env={"GIT_INDEX_FILE": copy})
             if git.signature(copy) == made and meanwhile is None:
                 return True
+            files.sync_file(copy)
             done = None
             if not processes.at_work(worktree.root, within=True):
                 done = _replaced(index, copy, indexed, meanwhile or (lambda: True))

@@ -135,6 +135,9 @@ class Edit(Change):
         for path in self.paths:
             work.keep(path)
         self.edit()
+        for path in self.paths:
+            if os.path.exists(path):
+                files.sync_file(path)  # git itself does not
 
 
 def carry_out(changes: Sequence[Change]) -> None:
@@ -161,6 +164,7 @@ class _Work(contextlib.AbstractContextManager["_Work"]):
 
     def __init__(self) -> None:
         self.undo = contextlib.ExitStack()
+        self.folders: list[str] = []  # those that have got a new one
         self._asides: list[str] = []
 
     def __exit__(self, *failure: object) -> None:
@@ -196,12 +200,13 @@ class _Work(contextlib.AbstractContextManager["_Work"]):
         if not os.path.lexists(folder):
             self.make_folders(os.path.dirname(folder))
             os.mkdir(folder)
+            self.folders.append(os.path.dirname(folder))
             self.undo.callback(_quietly, os.rmdir, folder)
 
     def finish(self, folders: Iterable[str]) -> None:
         """Nothing is taken back any more: the new names are synced, what is old is gone."""
         self.undo.pop_all()
-        for folder in folders:
+        for folder in dict.fromkeys((*folders, *self.folders)):
             with contextlib.suppress(OSError):
                 files.sync_folder(folder)
         for aside in self._asides:
