@@ -85,6 +85,13 @@ def last_valid(clone: Clone) -> Settings | None:
     return next((one.settings for one in _kept(clone.store) if one.settings), None)
 
 
+def begin_with(clone: Clone, settings: Settings) -> None:
+    """Let these be the clone's last valid settings, if it has none and the worktree has no file that says them."""
+    path = config_path(clone, clone.here)
+    if last_valid(clone) is None and _stamp_at(path) is None:
+        _keep(clone.store, _Kept([path, 0, 0, 0], settings))
+
+
 def _parsed(data: bytes, path: str) -> Settings:
     from agentsync.base.config_text import parse  # late: TOML costs more than all the rest of a look
 

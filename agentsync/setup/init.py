@@ -20,7 +20,7 @@ from agentsync.ledger.view import View
 from agentsync.observe.request import Request
 from agentsync.report import attributes, obstacle, region
 from agentsync.report.phrases import PHRASES, STARTERS, starter
-from agentsync.setup import git_filter, hooks, local_files
+from agentsync.setup import elsewhere, git_filter, hooks, local_files
 from agentsync.setup.changes import Change, Edit, Remove, Say, Write, carried_out, carry_out
 from agentsync.setup.hook_scripts import PACKAGE
 from agentsync.setup.interpreter import check_interpreter
@@ -68,15 +68,18 @@ def plan_init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, st
     check_trees(clone)
     local = wish.local or local_files.is_local(clone)
     check_interpreter(here.root, python)
-    settings, language_from = _settings(clone, here, wish, environ)
+    there = _configured(clone, here)
+    settings, language_from = _settings(clone, here, wish, environ, there)
+    apart = there is not None and there[1] != CONFIG_PATH  # whatever we wrote into the tree would be in its way
     begins = _is_new(clone)
     changes = [
         *local_files.plan_excludes(clone, local=local),
         *(hooks.plan_install(clone, here, python) if wish.hooks else ()),
         *_plan_filter(clone, here, settings, python),
-        *local_files.plan_doors(clone, here, local=local),
-        *_plan_config(here, settings),
-        *_plan_report(here, settings, local=local),
+        *(() if apart else local_files.plan_gitignore(here, local=local)),
+        *local_files.plan_doors(clone, here),
+        *(_plan_config(here, settings) if there is None else ()),
+        *(() if apart else _plan_report(here, settings, local=local)),
     ]
     if begins:
         changes.append(Say(f"{clone.store}/ledger.jsonl", "write", "the ledger, with what the documents hold now"))
@@ -88,6 +91,7 @@ def begin(clone: Clone, plan: Plan, *, now: float) -> None:
     fresh = not os.path.lexists(clone.store)
     try:
         with carried_out(plan.changes):
+            config.begin_with(clone, plan.settings)
             config.in_force(clone, clone.here)
             if plan.begins:
                 sync(Request(clone, plan.settings, "init", git.worktrees(clone), now, begin=True))
@@ -115,18 +119,28 @@ def _is_new(clone: Clone) -> bool:
         ) from None
 
 
-def _settings(clone: Clone, here: Worktree, wish: Wish, environ: Mapping[str, str]) -> tuple[Settings, str]:
-    """The settings of the file, else those to write into it, and where their language comes from."""
+def _configured(clone: Clone, here: Worktree) -> tuple[Settings, str] | None:
+    """The settings of the configuration here, else on another branch, and what to call it; None: there is none."""
     path = f"{here.root}/{CONFIG_PATH}"
     if os.path.lexists(path):
-        settings = config.load(path)
+        return config.load(path), CONFIG_PATH
+    found = elsewhere.find(clone)
+    return (found.settings, f"{CONFIG_PATH} of {found.ref}") if found else None
+
+
+def _settings(
+    clone: Clone, here: Worktree, wish: Wish, environ: Mapping[str, str], there: tuple[Settings, str] | None
+) -> tuple[Settings, str]:
+    """The settings that are there, else those to write, and where their language comes from."""
+    if there:
+        settings, where = there
         if wish.language not in (None, settings.report.language):
             raise AgentsyncError(
-                f'{CONFIG_PATH} says language = "{settings.report.language}"',
+                f'{where} says language = "{settings.report.language}"',
                 cause="init changes no configuration that is there",
                 hint=f'write language = "{wish.language}" there',
             )
-        return settings, CONFIG_PATH
+        return there
     earlier = config.last_valid(clone)
     settings = earlier or Settings()
     language, source = wish.language, "--language"
@@ -151,14 +165,13 @@ def _language(here: Worktree, path: str, environ: Mapping[str, str]) -> tuple[st
 
 
 def _plan_config(here: Worktree, settings: Settings) -> Iterator[Change]:
-    if not os.path.lexists(f"{here.root}/{CONFIG_PATH}"):
-        yield Write(f"{here.root}/{CONFIG_PATH}", data=config_text.default_text(settings).encode(), new=True)
+    yield Write(f"{here.root}/{CONFIG_PATH}", data=config_text.default_text(settings).encode(), new=True)
 
 
 def _plan_report(here: Worktree, settings: Settings, *, local: bool) -> Iterator[Change]:
     """A report file, where there is none: with the section's heading and no report yet."""
     path = f"{here.root}/{settings.report.path}"
-    if local or os.path.lexists(path) or _in_index(here, settings.report.path):
+    if local or os.path.lexists(path) or _in_git(here, settings.report.path):
         return
     folder = os.path.dirname(path)
     while folder != here.root:
@@ -176,9 +189,11 @@ def _empty_report(settings: Settings) -> bytes:
     return region.put(b"", f"{phrases.notice}\n", "", phrases.heading)
 
 
-def _in_index(here: Worktree, path: str) -> bool:
-    """Whether git has the file, though it is not here: somebody deleted it, or a sparse checkout leaves it out."""
-    return bool(git.run(["--literal-pathspecs", "ls-files", "-z", "--", path], cwd=here.root))
+def _in_git(here: Worktree, path: str) -> bool:
+    """Whether git has the file, though it is not here: deleted, left out, or nothing is checked out yet."""
+    literally = "--literal-pathspecs"
+    listed = git.run([literally, "ls-files", "-z", "--", path], cwd=here.root)
+    return bool(listed or git.answer([literally, "ls-tree", "HEAD", "--", path], cwd=here.root)[1])
 
 
 def _to_commit(here: Worktree, changes: list[Change], local: bool) -> Iterator[str]:

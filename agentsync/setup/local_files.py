@@ -48,25 +48,28 @@ def is_local(clone: Clone) -> bool:
         return False
 
 
-def plan_doors(clone: Clone, worktree: Worktree, *, local: bool = False) -> list[Change]:
-    """`.agentsync/` in a worktree, its .gitignore and the symlink to the ledger. Raises AgentsyncError.
-
-    A .gitignore that is there stays as it is, and so does anything at the symlink's place that is no symlink.
-    """
+def plan_gitignore(worktree: Worktree, *, local: bool = False) -> list[Change]:
+    """The .gitignore of `.agentsync/`, where there is none. Raises AgentsyncError."""
     folder = f"{worktree.root}/{FOLDER}"
     _refuse_no_folder(folder)
-    changes: list[Change] = []
-    if not os.path.lexists(f"{folder}/.gitignore"):
-        changes.append(Write(f"{folder}/.gitignore", data=_ALL_LOCAL if local else GITIGNORE, new=True))
+    if os.path.lexists(f"{folder}/.gitignore"):
+        return []
+    return [Write(f"{folder}/.gitignore", data=_ALL_LOCAL if local else GITIGNORE, new=True)]
+
+
+def plan_doors(clone: Clone, worktree: Worktree) -> list[Change]:
+    """The symlink to the ledger in a worktree's `.agentsync/`; what is no symlink stays. Raises AgentsyncError."""
+    folder = f"{worktree.root}/{FOLDER}"
+    _refuse_no_folder(folder)
     target = _ledger_from(clone, worktree)
     path = f"{folder}/ledger.jsonl"
     if not os.path.lexists(path) or (os.path.islink(path) and os.readlink(path) != target):
-        changes.append(Link(path, note=f"symlink to {target}", target=target))
-    return changes
+        return [Link(path, note=f"symlink to {target}", target=target)]
+    return []
 
 
 def plan_no_doors(worktree: Worktree, *, keep: Collection[str] = ()) -> list[Change]:
-    """Take out what `plan_doors` makes in a worktree, where it is still as it was made. Raises AgentsyncError.
+    """Take out what these two make in a worktree, where it is still as it was made. Raises AgentsyncError.
 
     `keep`: names that stay, because git tracks them.
     """

@@ -148,6 +148,7 @@ class Repo:
         changes = [
             *local_files.plan_excludes(clone, local=False),
             *hooks.plan_install(clone, here, python),
+            *local_files.plan_gitignore(here),
             *local_files.plan_doors(clone, here),
         ]
         carry_out(changes)

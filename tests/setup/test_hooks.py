@@ -17,7 +17,7 @@ from agentsync.setup import hook_managers, interpreter
 from agentsync.setup.changes import carry_out
 from agentsync.setup.hook_scripts import NAMES, compose, read_script
 from agentsync.setup.hooks import STATES, HookState
-from agentsync.setup.local_files import GITIGNORE, plan_doors, plan_no_doors
+from agentsync.setup.local_files import GITIGNORE, plan_doors, plan_gitignore, plan_no_doors
 
 
 @pytest.fixture
@@ -322,7 +322,7 @@ def test_hooks_are_valid_posix_sh(lab: Lab) -> None:
 
 def _doors(lab: Lab, *, local: bool = False, root: Path | None = None) -> list[str]:
     clone = git.locate(str(root or lab.root))
-    changes = plan_doors(clone, clone.worktree(), local=local)
+    changes = [*plan_gitignore(clone.worktree(), local=local), *plan_doors(clone, clone.worktree())]
     carry_out(changes)
     return [Path(change.path).name for change in changes]
 

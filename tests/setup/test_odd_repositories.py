@@ -184,3 +184,59 @@ def test_a_hook_that_cannot_work_says_one_short_line(repo: Repo) -> None:
     done = subprocess.run(["git", "commit", "-qm", "1"], cwd=repo.root, capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stderr.count("\n") <= 1 and len(done.stderr) < 300
+
+
+def set_up_upstream(repo: Repo) -> None:
+    """A repository whose main branch has the configuration, in French, and a branch from before that."""
+    repo.git("rm", "-q", PATH)
+    repo.commit(message="no report's file yet")
+    repo.git("branch", "before")
+    agentsync(repo.root, "init", "--language", "fr")
+    repo.git("add", ".")
+    repo.git("commit", "-qm", "agentsync")
+
+
+@pytest.mark.parametrize("how", ["a branch from before", "nothing checked out", "the clone's own branch"])
+def test_a_configuration_on_another_branch_holds_and_the_tree_is_left_alone(repo: Repo, how: str) -> None:
+    """So that git can switch to it; and what is committed then is recorded."""
+    set_up_upstream(repo)
+    args = {"a branch from before": ["-b", "before"], "nothing checked out": ["--no-checkout"]}.get(how, [])
+    repo.git("clone", "-q", *args, str(repo.root), "../fresh")
+    fresh = Repo(repo.root.parent / "fresh")
+    if how == "the clone's own branch":
+        fresh.git("switch", "-q", "before")
+        fresh.git("remote", "remove", "origin")
+    before = fresh.git("status", "--porcelain", "-uall")
+    done = agentsync(fresh.root, "init")
+    assert "language of reports: fr, from .agentsync/config.toml of " in done.said
+    assert "to commit" not in done.said
+    assert fresh.git("status", "--porcelain", "-uall") == before
+    assert "nothing was changed" in agentsync(fresh.root, "init").said
+    assert agentsync(fresh.root, "status", "--json").json["pending_changes"] == 0
+    fresh.git(*(["reset", "-q", "--hard"] if how == "nothing checked out" else ["switch", "-q", "main"]))
+    assert fresh.git("status", "--porcelain", "-uall") == ""
+    fresh.commit("un\n", "ROADMAP.md")
+    assert [change["event_type"] for change in fresh.changes()] == ["created"]
+    agentsync(fresh.root, "consolidate")
+    assert "Synchronisation automatique" in fresh.read(PATH)
+
+
+def test_without_a_configuration_the_report_of_a_clone_without_checkout_is_not_made(repo: Repo) -> None:
+    repo.git("clone", "-q", "--no-checkout", str(repo.root), "../fresh")
+    fresh = Repo(repo.root.parent / "fresh")
+    agentsync(fresh.root, "init")
+    fresh.git("checkout", "-q", "main")
+    assert fresh.read(PATH) == repo.read(PATH)
+
+
+def test_a_configuration_whose_text_is_not_here_is_asked_for(repo: Repo) -> None:
+    """In a partial clone without a checkout: nothing is fetched unasked, and the hint helps."""
+    set_up_upstream(repo)
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    repo.git("clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{repo.root}", "../fresh")
+    fresh = Repo(repo.root.parent / "fresh")
+    said = agentsync(fresh.root, "init", code=1).err
+    subprocess.run(said.partition("hint: ")[2].partition("  (")[0], shell=True, cwd=fresh.root, check=True)
+    agentsync(fresh.root, "init")
+    fresh.git("checkout", "-q", "main")
