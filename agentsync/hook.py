@@ -30,7 +30,6 @@ ENDING = {
 # pre-commit has one line for all its stages; these variables tell those in which no commit was made.
 OTHER_STAGES = ("PRE_COMMIT_CHECKOUT_TYPE", "PRE_COMMIT_IS_SQUASH_MERGE", "PRE_COMMIT_REWRITE_COMMAND")
 DAY = 86_400  # seconds
-BUDGET = 16 << 20  # bytes of ledger that a hook replays: about a second's work
 PATIENCE = 60.0  # seconds for which the look in the background waits for the ledger's lock
 
 
@@ -68,7 +67,6 @@ def run(name: str, args: list[str], now: float, *, noted: bool) -> Synced:
         now=now,
         ending=ending,
         rewritten=rewritten,
-        budget=BUDGET,
     )
     return sync(request, write=not bare)
 
@@ -131,10 +129,13 @@ def _noted(clone: git.Clone) -> list[git.Worktree | None]:
 def _look_behind(start: str, clone: git.Clone) -> None:
     """Look at one worktree. Nobody waits, so it may take its time, and replay a long ledger."""
     worktrees = [clone.here] if clone.here and not _under_pre_commit() else []
+    began = time.monotonic()
     try:
         with watchdog.limited(watchdog.BACKGROUND):
             settings = config.in_force(clone, clone.here).settings
             sync(Request(clone, settings, "hook", worktrees, time.time(), timeout=PATIENCE), write=False)
+        if time.monotonic() - began < watchdog.FOREGROUND:
+            watchdog.forget_end(clone.store)  # what kept a hook waiting is over
     except (Exception, OutOfTimeError) as error:
         _write_down(start, "look", error, time.time())
 

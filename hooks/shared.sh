@@ -77,7 +77,7 @@ rebasing() {
 }
 
 # Where the kernel has ended a look, it could not write that down itself. After one that was ended, hooks leave theirs to
-# the background until a command has looked; but the pairs of a rewriting are known only now.
+# the background until one has come to its end in time; but the pairs of a rewriting are known only now.
 look() {
     if [ -e "$agentsync_common/agentsync/look-ended" ] && [ "$agentsync_name" != post-rewrite ]; then
         look_in_background

@@ -47,7 +47,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def note_end(store: str) -> None:
-    """Let no further hook wait for a look, until somebody has looked without these limits."""
+    """Let no further hook wait for a look, until one has come to its end in time."""
     with suppress(OSError), open(f"{store}/{ENDED}", "wb"):
         pass
 

@@ -43,7 +43,7 @@ class Seen(NamedTuple):
 
 def look(request: Request) -> Seen:
     """Look once. Raises LockedError, LedgerError; what could not be appended is kept as a note then."""
-    view = _view(request)
+    view = View(Ledger(request.clone.store))
     for _ in range(TRIES):
         view.catch_up()
         gathered = git.steadily(request.clone, lambda every: gather(request, view, every))
@@ -71,19 +71,6 @@ def look(request: Request) -> Seen:
             _finish(gathered, view)
             return seen
     raise LedgerError("the files change faster than they can be looked at", hint="try again")
-
-
-def _view(request: Request) -> View:
-    """The ledger as the last look left it. Raises LedgerError where it would take long to come to its end."""
-    view = View(Ledger(request.clone.store))
-    behind = view.ledger.size() - view.cursor.offset
-    if request.budget is not None and behind > request.budget:
-        raise LedgerError(
-            "the ledger has no fitting cache, and replaying it would take long",
-            cause=f"{behind} bytes of {view.ledger.path} are not in the cache",
-            hint="agentsync scan replays it once and takes in what has happened meanwhile",
-        )
-    return view
 
 
 def append(gathered: Gathered, drafts: Drafts, view: View, transaction: Transaction) -> Seen | None:

@@ -16,7 +16,7 @@ class Request(NamedTuple):
     `worktrees`: those whose files are read (history is walked from all of them). `ending`: the operations whose last
     hook is running. `rewritten`: new commits to those they replace. `said`: what AGENTSYNC_AGENT says of the files
     here, where somebody asked explicitly. `asked`: consolidate by the manual rule. `begin`: the first look of all,
-    which takes the baseline. `budget`: bytes of ledger that may be replayed first; None: all.
+    which takes the baseline.
     """
 
     clone: git.Clone
@@ -30,4 +30,3 @@ class Request(NamedTuple):
     asked: bool = False
     begin: bool = False
     timeout: float = LOCK_TIMEOUT
-    budget: int | None = None

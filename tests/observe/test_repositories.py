@@ -701,23 +701,6 @@ def test_ids_sort_by_time() -> None:
     assert new_id(1.0) < new_id(2.0) < new_id(4e9)
 
 
-def test_a_hook_leaves_a_long_replay_to_a_command(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a cache a long ledger takes seconds: the commit does not wait, and nothing is lost by it."""
-    from agentsync import hook
-
-    repo.begin()
-    repo.hooks()
-    monkeypatch.setattr(hook, "BUDGET", 100)
-    monkeypatch.chdir(repo.root)
-    repo.git("config", "core.hooksPath", os.devnull)
-    repo.commit("x\n")
-    assert hook.main(["post-commit"]) == 0
-    assert repo.count() == 0
-    assert "no fitting cache" in (Path(repo.clone().store) / "hook-errors.log").read_text()
-    repo.look()
-    assert repo.count() == 1
-
-
 def test_pre_commit_alone_begins_a_ledger(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody has run init: from the first recorded commit on, without reading a file under its stash."""
     from agentsync import hook
