@@ -25,13 +25,14 @@ _LOCAL = frozenset(
     "GIT_SHALLOW_FILE GIT_COMMON_DIR GIT_INTERNAL_SUPER_PREFIX GIT_QUARANTINE_PATH GIT_LITERAL_PATHSPECS "
     "GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS GIT_EXTERNAL_DIFF GIT_DIFF_OPTS".split()
 )
+# git's own children get it, too, so nothing here may change what a filter does: with GIT_FLUSH=0 git-annex waits for
+# ever for the git that it asks.
 _FIXED = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_PAGER": "cat",
-    "GIT_FLUSH": "0",
-    "LC_ALL": "C",
+    "LANGUAGE": "C",  # git in English; LC_ALL would change what somebody's filter makes of a text
     "AGENTSYNC": "0",  # a git that runs hooks on our behalf would call us again
 }
 

@@ -13,7 +13,7 @@ from hashlib import sha1, sha256
 from typing import NamedTuple
 
 from agentsync.base import git
-from agentsync.base.files import MAX_DOCUMENT
+from agentsync.base.files import MAX_DOCUMENT, UnreadableError
 
 
 class Content(NamedTuple):
@@ -140,8 +140,14 @@ def md5(data: bytes) -> str:
     return _md5(data, usedforsecurity=False).hexdigest()
 
 
-def of_file(contents: Contents, root: str, path: str, raw: bytes, expected: Iterable[Content]) -> Content:
-    """The clean content of a file's bytes. `expected`: what it probably is; then git need not be asked."""
+def of_file(
+    contents: Contents, root: str, path: str, raw: bytes, expected: Iterable[Content], *, within: bool = False
+) -> Content:
+    """The clean content of a file's bytes. `expected`: what it probably is; then git need not be asked.
+
+    `within`: a git command waits, and may hold what somebody else's filter would wait for, so none is started. Raises
+    UnreadableError there.
+    """
     data = contents.clean(path, raw)
     if contents.says_nothing(path, data):
         return NOTHING
@@ -152,16 +158,18 @@ def of_file(contents: Contents, root: str, path: str, raw: bytes, expected: Iter
         content = probable.get(contents.blob_id(form))
         if content:
             return Content(content.blob, content.checksum or md5(form))
-    if unix == data and not _converted(root, path):
+    filter_, *others = _attributes(root, path, "filter", "ident", "working-tree-encoding")
+    if filter_ and within:
+        raise UnreadableError(f"behind the filter {filter_}, which no hook starts; any command does")
+    if unix == data and not filter_ and not any(others):
         return Content(contents.blob_id(data), md5(data))
     return _as_git_stores(contents, root, path, forms)
 
 
-def _converted(root: str, path: str) -> bool:
-    """Whether an attribute makes git store other bytes than the file has (line endings apart)."""
-    names = ["filter", "ident", "working-tree-encoding"]
-    said = git.run(["check-attr", "-z", *names, "--", path], cwd=root).split(b"\0")[2::3]
-    return any(value not in (b"unspecified", b"unset", b"agentsync") for value in said)  # ours only hides the region
+def _attributes(root: str, path: str, *names: str) -> list[str]:
+    """The values of attributes that make git store other bytes than the file has (line endings apart); "" for none."""
+    said = git.run(["check-attr", "-z", *names, "--", path], cwd=root).decode(errors="replace").split("\0")[2::3]
+    return ["" if value in ("unspecified", "unset", "agentsync") else value for value in said]  # ours hides the region
 
 
 def _as_git_stores(contents: Contents, root: str, path: str, forms: tuple[bytes, ...]) -> Content:

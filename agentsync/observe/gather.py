@@ -58,7 +58,8 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
     contents = Contents(clone.folder, request.settings.report.path, hex_length(clone.common_dir))
     answers = Answers(clone.folder, walk, contents)
     looks = Looks(clone.store)
-    scanner = worktree.Scanner(clone, request.settings, contents, answers, looks)
+    within = request.source == "hook"
+    scanner = worktree.Scanner(clone, request.settings, contents, answers, looks, within=within)
     scenes = _scan(request, asked, view, walk, scanner, stands)
     merges = Merges(clone.folder, contents)
     if not request.begin:

@@ -167,7 +167,8 @@ def _log(folder: str, new: list[str], seen: list[str], pathspecs: list[str]) -> 
     for attempt in (1, 2):
         asked = "".join((*(f"{tip}\n" for tip in new), *(f"^{tip}\n" for tip in seen)))
         try:
-            return seen, git.run(args, cwd=folder, stdin=asked.encode())
+            # Not a write for each commit; in this one place, because log starts no program that would inherit it.
+            return seen, git.run(args, cwd=folder, stdin=asked.encode(), env={"GIT_FLUSH": "0"})
         except git.GitError:
             if attempt == 2:
                 raise

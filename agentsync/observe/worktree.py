@@ -78,13 +78,21 @@ class Scanner:
     """Looks at the worktrees of one clone."""
 
     def __init__(
-        self, clone: git.Clone, settings: Settings, contents: Contents, answers: Answers, looks: Looks
+        self,
+        clone: git.Clone,
+        settings: Settings,
+        contents: Contents,
+        answers: Answers,
+        looks: Looks,
+        *,
+        within: bool,
     ) -> None:
         self.clone = clone
         self.settings = settings
         self.contents = contents
         self.answers = answers
         self.looks = looks
+        self.within = within  # a git command may be waiting
 
     def scan(
         self,
@@ -152,7 +160,7 @@ class Scanner:
         content = NOTHING if signature is None else self.looks.content(name, path, signature)
         try:
             if content is None and (raw := files.read_document(root, path)) is not None:
-                content = of_file(self.contents, root, path, raw, probable)
+                content = of_file(self.contents, root, path, raw, probable, within=self.within)
                 self.contents.learn(path, raw, content)
                 if signature:
                     self.looks.remember(name, path, signature, content)

@@ -66,6 +66,13 @@ def foreign_filter(clone: git.Clone, worktree: git.Worktree, path: str) -> str:
     return _others(clone, worktree, path)["filter"]
 
 
+def in_force(worktree: git.Worktree, path: str) -> str:
+    """The filter that git would start for the file; "" for none."""
+    said = git.run(["check-attr", "-z", "filter", "--", path], cwd=worktree.root).decode(errors="replace")
+    value = said.split("\0")[2]
+    return "" if value in _NONE else value
+
+
 def _others(clone: git.Clone, worktree: git.Worktree, path: str) -> dict[str, str]:
     """What is set without our own line, which overrides all others: asked of a repository that has no such line."""
     if os.path.isdir(clone.store):

@@ -41,6 +41,8 @@ def write(
     if why := obstacle.of_report(worktree, settings, ending):
         return outcome.owed(why)
     way = attributes.way(clone, worktree, settings)
+    if within and way.hidden and (why := obstacle.of_filter(worktree, settings.report.path)):
+        return outcome.owed(why)
     try:
         # The lock keeps an older rendering from coming after a newer one.
         with files.Locked(f"{clone.store}/report.lock", LOCK_TIMEOUT, "the report"):
