@@ -196,14 +196,18 @@ def test_foreground_may_be_asked_for(lab: Lab) -> None:
     assert started(lab) == ["look"]
 
 
-@pytest.mark.parametrize("backend", ["--merge", "--apply"])
-def test_a_rebase_of_many_commits_is_looked_at_once(lab: Lab, backend: str) -> None:
+@pytest.mark.parametrize(
+    ("backend", "commits"),
+    [("--merge", 20), ("--apply", 20), pytest.param("--interactive", 200, marks=pytest.mark.long)],
+)
+def test_a_rebase_of_many_commits_is_looked_at_once(lab: Lab, backend: str, commits: int) -> None:
     """Each pick leaves its note where post-commit fires; none starts a process."""
-    for number in range(30):
+    for number in range(commits):
         lab.commit(WATCHED, f"{number}\n", AGENTSYNC="0")
-    lab.git("rebase", "-q", "--force-rebase", backend, "HEAD~30", GIT_COMMITTER_DATE="2025-10-10T16:00:00Z")
+    settings = {"GIT_COMMITTER_DATE": "2025-10-10T16:00:00Z", "GIT_SEQUENCE_EDITOR": ":"}
+    lab.git("rebase", "-q", "--force-rebase", backend, f"HEAD~{commits}", **settings)
     found = calls(lab.folder / "python.log")
     assert [call.args[3:5] for call in found if call.args[4] != "post-checkout"] == [("hook", "post-rewrite")]
     assert len(found) <= 2
-    assert len(notes(folder(lab))) == (30 if backend == "--merge" else 0)
+    assert len(notes(folder(lab))) == (0 if backend == "--apply" else commits)
     assert all(note["picked"] for note in notes(folder(lab)))
