@@ -204,8 +204,8 @@ def test_a_rebase_of_many_commits_is_looked_at_once(lab: Lab, backend: str, comm
     """Each pick leaves its note where post-commit fires; none starts a process."""
     for number in range(commits):
         lab.commit(WATCHED, f"{number}\n", AGENTSYNC="0")
-    settings = {"GIT_COMMITTER_DATE": "2025-10-10T16:00:00Z", "GIT_SEQUENCE_EDITOR": ":"}
-    lab.git("rebase", "-q", "--force-rebase", backend, f"HEAD~{commits}", **settings)
+    args = ["rebase", "-q", "--force-rebase", backend, f"HEAD~{commits}"]
+    lab.git(*args, GIT_COMMITTER_DATE="2025-10-10T16:00:00Z", GIT_SEQUENCE_EDITOR=":")
     found = calls(lab.folder / "python.log")
     assert [call.args[3:5] for call in found if call.args[4] != "post-checkout"] == [("hook", "post-rewrite")]
     assert len(found) <= 2
