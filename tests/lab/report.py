@@ -16,7 +16,8 @@ from agentsync.report import region
 from agentsync.report.outcome import CURRENT, Outcome
 from agentsync.report.publish import Published, publish
 from agentsync.setup import init
-from lab.repo import QUIET, Repo
+from lab.repo import QUIET, Repo, new_repo
+from lab.templates import copied
 
 PATH = "AGENT_SYNC.md"
 HIDDEN = QUIET._replace(report=Report(language="en"))
@@ -153,6 +154,33 @@ def make(
     lab.git("add", "-A")
     lab.git("commit", "-q", "-m", "first")
     return lab
+
+
+def fresh(root: Path) -> Lab:
+    """A copy of what `make` makes."""
+    return copied(root, make)
+
+
+def reporting(root: Path, *, published: bool = False, content: bytes | None = None) -> Lab:
+    """A copy of one with a report in its file, see `consolidated`."""
+    return copied(root, _reporting, published, content)
+
+
+def _reporting(root: Path, published: bool, content: bytes | None) -> Lab:
+    return consolidated(make(root, content=content), published=published)
+
+
+def hidden_report(root: Path) -> Repo:
+    """A copy of a repository with one consolidation, in the file and not in git; nothing else to commit."""
+    return copied(root, _hidden_report)
+
+
+def _hidden_report(root: Path) -> Repo:
+    repo = hidden(new_repo(root))
+    edited(repo)
+    repo.commit()
+    clean_tree(repo)
+    return repo
 
 
 def shown(content: str | bytes) -> str | None:

@@ -35,8 +35,8 @@ def copied(root: Path, make: Callable[..., AnyRepo], *args: Hashable) -> AnyRepo
 def _template(make: Callable[..., AnyRepo], args: tuple[Hashable, ...]) -> AnyRepo:
     key = (make, *args)
     if key not in _made:
-        folder = Path(_folder.name) / str(len(_made))
-        (folder / "home").mkdir(parents=True)
+        folder = Path(tempfile.mkdtemp(dir=_folder.name))
+        (folder / "home").mkdir()
         with pytest.MonkeyPatch.context() as patch:  # whatever the test has set that needs it first
             seal_off(patch, folder / "home")
             _made[key] = make(folder / "repo", *args)

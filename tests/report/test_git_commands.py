@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab.report import PATH, TEXT, Lab, both, clean_tree, consolidated, make, no_report_in, reported
+from lab.report import PATH, TEXT, Lab, both, clean_tree, no_report_in, reported, reporting
 from lab.twins import Twins, template
 
 from agentsync.report import region
@@ -140,7 +140,7 @@ def test_git_does_what_it_does_without_us(start: Path, tmp_path: Path, script: s
 @pytest.fixture(params=[False, True], ids=["unpublished", "published"])
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
     """A repository with a report in its file, and an older one in its commits or none."""
-    return consolidated(make(tmp_path / "repo"), published=request.param)
+    return reporting(tmp_path / "repo", published=request.param)
 
 
 def test_each_worktree_has_its_own_file_and_index_and_its_removal_is_not_refused(lab: Lab) -> None:
@@ -179,7 +179,7 @@ def test_git_rm_does_not_refuse_and_on_the_branch_without_the_file_the_report_is
 
 @both
 def test_an_archive_has_the_region_of_the_commit_or_none(tmp_path: Path, published: bool) -> None:
-    lab = consolidated(make(tmp_path / "repo"), published=published)
+    lab = reporting(tmp_path / "repo", published=published)
     packed = subprocess.run(["git", "archive", "HEAD", PATH], cwd=lab.root, check=True, capture_output=True).stdout
     assert (b"agentsync:begin" in packed) is published
     assert lab.newest().encode() not in packed
@@ -191,7 +191,7 @@ def test_an_archive_has_the_region_of_the_commit_or_none(tmp_path: Path, publish
 
 def test_a_forge_merges_edits_around_a_first_publication_without_conflict(tmp_path: Path) -> None:
     """A bare clone has neither our filter nor our merge driver."""
-    lab = consolidated(make(tmp_path / "repo"))
+    lab = reporting(tmp_path / "repo")
     lab.git("switch", "-q", "-c", "other")
     lab.edit("line 9", "their line")
     lab.git("commit", "-q", "-am", "their edit")
@@ -204,7 +204,7 @@ def test_a_forge_merges_edits_around_a_first_publication_without_conflict(tmp_pa
 
 
 def test_a_forge_merges_a_new_publication_with_edits_right_above_and_below_the_region(tmp_path: Path) -> None:
-    lab = consolidated(make(tmp_path / "repo"))
+    lab = reporting(tmp_path / "repo")
     lab.publish()
     lab.git("switch", "-q", "-c", "other")
     lab.pay()

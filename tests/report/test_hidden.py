@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab.report import PATH, TEXT, Lab, consolidated, make
+from lab.report import PATH, TEXT, Lab, consolidated, fresh
 
 from agentsync.base import files, git
 from agentsync.report import hidden, paid, region
@@ -54,7 +54,7 @@ def through(lab: Lab, content: bytes, program: str = "python", path: str = PATH)
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     """A repository without any report."""
-    return make(tmp_path / "repo")
+    return fresh(tmp_path / "repo")
 
 
 def staged(lab: Lab, content: bytes) -> None:

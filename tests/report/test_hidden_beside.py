@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from lab.hooks import MANAGERS
 from lab.repo import Repo
-from lab.report import HIDDEN, PATH, clean_tree, edited, hidden, in_commit, initialise, newest, shown
+from lab.report import HIDDEN, PATH, clean_tree, edited, hidden, hidden_report, in_commit, initialise, newest, shown
 
 from agentsync import status
 from agentsync.base import files
@@ -33,13 +33,9 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def lab(repo: Repo) -> Repo:
+def lab(tmp_path: Path) -> Repo:
     """One consolidation, in the file and not in git."""
-    hidden(repo)
-    edited(repo)
-    repo.commit()
-    clean_tree(repo)
-    return repo
+    return hidden_report(tmp_path / "repo")
 
 
 def edit(repo: Repo, old: str, new: str) -> None:
@@ -270,6 +266,7 @@ def _here(repo: Repo):  # type: ignore[no-untyped-def]
 
 
 def test_all_is_well_and_both_say_so(lab: Repo) -> None:
+    lab.look()
     assert "report filter" not in said(lab) and "report" not in said(lab)
     about = status.survey(lab.clone(), lab.view().state, lab.settings)
     assert about.owed == {}

@@ -10,7 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab.report import HIDDEN, PATH, TEXT, Lab, both, clean_tree, consolidated, make, no_report_in, reported
+from lab.report import (
+    HIDDEN,
+    PATH,
+    TEXT,
+    Lab,
+    both,
+    clean_tree,
+    consolidated,
+    fresh,
+    make,
+    no_report_in,
+    reported,
+    reporting,
+)
 
 from agentsync.base import files, git
 from agentsync.base.errors import ConfigError
@@ -25,7 +38,7 @@ EDITED = TEXT.replace("line 2\n", "my line\n")
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     """A repository with a report that is not published."""
-    return consolidated(make(tmp_path / "repo"))
+    return reporting(tmp_path / "repo")
 
 
 def edit(lab: Lab) -> None:
@@ -52,17 +65,17 @@ def paid(lab: Lab) -> None:
 
 
 def plain(root: Path) -> Lab:
-    return make(root)
+    return fresh(root)
 
 
 def index_v4(root: Path) -> Lab:
-    lab = make(root)
+    lab = fresh(root)
     lab.git("update-index", "--index-version", "4")
     return lab
 
 
 def split_index(root: Path) -> Lab:
-    lab = make(root)
+    lab = fresh(root)
     lab.git("config", "core.splitIndex", "true")
     lab.git("update-index", "--split-index")
     assert list((lab.root / ".git").glob("sharedindex.*"))
@@ -70,7 +83,7 @@ def split_index(root: Path) -> Lab:
 
 
 def untracked_cache(root: Path) -> Lab:
-    lab = make(root)
+    lab = fresh(root)
     lab.git("update-index", "--force-untracked-cache")
     return lab
 
@@ -83,7 +96,7 @@ def sha256(root: Path) -> Lab:
 
 def fsmonitor(root: Path) -> Lab:
     """A hook that tells git which file to look at; whatever it does not name, git takes for unchanged."""
-    lab = make(root)
+    lab = fresh(root)
     hook = lab.root / ".git/watcher"
     hook.write_text(f"#!/bin/sh\nprintf 'token\\0{PATH}\\0docs/other.md\\0code.py\\0'\n")
     hook.chmod(0o755)
@@ -93,12 +106,12 @@ def fsmonitor(root: Path) -> Lab:
 
 
 def linked_worktree(root: Path) -> Lab:
-    return make(root).worktree("linked", "-b", "linked")
+    return fresh(root).worktree("linked", "-b", "linked")
 
 
 def submodule(root: Path) -> Lab:
     """Its git directory lies in the superproject's."""
-    make(root.parent / "upstream")
+    fresh(root.parent / "upstream")
     root.mkdir()
     outer = Lab(root)
     outer.git("init", "-q", ".")
@@ -116,7 +129,7 @@ def separate_git_dir(root: Path) -> Lab:
 
 def with_hooks(root: Path) -> Lab:
     """agentsync's own hooks put the report back."""
-    lab = make(root)
+    lab = fresh(root)
     lab.init(hooks=True)
     return lab
 
@@ -471,7 +484,7 @@ def test_a_file_that_is_assumed_to_be_unchanged_is_left_as_it_is(lab: Lab) -> No
 @pytest.mark.parametrize("empty", [False, True], ids=["text", "empty"])
 def test_a_file_that_will_be_added_gets_its_report_and_is_added_without_it(tmp_path: Path, empty: bool) -> None:
     """`git add -N`: the intention stays what it is."""
-    lab = make(tmp_path / "repo")
+    lab = fresh(tmp_path / "repo")
     lab.git("rm", "-q", "--cached", PATH)
     lab.git("commit", "-q", "-m", "not tracked")
     if empty:
@@ -490,7 +503,7 @@ def test_a_file_that_will_be_added_gets_its_report_and_is_added_without_it(tmp_p
 
 def test_a_file_that_git_does_not_track_gets_its_report(tmp_path: Path) -> None:
     """And is added without it."""
-    lab = make(tmp_path / "repo")
+    lab = fresh(tmp_path / "repo")
     lab.git("rm", "-q", "--cached", PATH)
     lab.git("commit", "-q", "-m", "not tracked")
     lab.consolidate()
@@ -683,7 +696,7 @@ def test_without_the_program_reports_stay_out_of_commits(tmp_path: Path, awk: st
     """git is not broken, says nothing, and stores what it would store with the program."""
     text = TEXT.removesuffix("\n") if form.startswith("bare") else TEXT
     text = text.replace("\n", "\r\n") if form.endswith("crlf") else text
-    lab = consolidated(make(tmp_path / "repo", content=text.encode()), published=published)
+    lab = reporting(tmp_path / "repo", published=published, content=text.encode())
     carried = lab.blob()
     env = without_program(lab, awk)
     lab.file.touch()
@@ -791,7 +804,7 @@ def test_the_report_may_have_any_name(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["new\nline.md", "tab\there.md", "star*.md", "which?.md", "[x].md", "back\\slash.md"])
 def test_a_name_that_would_be_a_pattern_or_two_lines_is_refused(tmp_path: Path, name: str) -> None:
     """By the configuration, with nothing touched; should one come to us otherwise, it stands for itself alone."""
-    lab = make(tmp_path / "repo")
+    lab = fresh(tmp_path / "repo")
     lab.settings = HIDDEN._replace(report=HIDDEN.report._replace(path=name))
     with pytest.raises(ConfigError):
         lab.init()
@@ -807,7 +820,7 @@ def test_a_name_that_would_be_a_pattern_or_two_lines_is_refused(tmp_path: Path, 
 @both
 def test_text_typed_inside_the_region_is_committed_below_it(tmp_path: Path, published: bool) -> None:
     """`commit -a` does not say "nothing to commit"; the next look leaves the file as git has it."""
-    lab = consolidated(make(tmp_path / "repo"), published=published)
+    lab = reporting(tmp_path / "repo", published=published)
     carried = lab.region_of()
     lab.edit("\n---\n<!-- agentsync:end", "\nTODO: typed by hand\n\n---\n<!-- agentsync:end")
     assert lab.status() == [f" M {PATH}"]

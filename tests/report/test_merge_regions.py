@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab.repo import Repo
+from lab.repo import Repo, new_repo
 from lab.report import PATH, clean_tree, hidden, shown
+from lab.templates import copied
 
 from agentsync.report import attributes, region
 from agentsync.report.merge_regions import united
@@ -19,9 +20,13 @@ OLD, OURS, THEIRS = (f"0190000{n}-0000-7000-8000-000000000000" for n in (1, 2, 3
 
 
 @pytest.fixture
-def lab(repo: Repo) -> Repo:
+def lab(tmp_path: Path) -> Repo:
     """A repository where a report is text like any other, with one report in its first commits."""
-    hidden(repo, commit="with-work")
+    return copied(tmp_path / "repo", with_base)
+
+
+def with_base(root: Path) -> Repo:
+    repo = hidden(new_repo(root), commit="with-work")
     report(repo, "base")
     return repo
 

@@ -16,7 +16,7 @@ import pytest
 from lab.commands import agentsync, agentsync_process
 from lab.hooks import calls, recorder
 from lab.repo import Repo
-from lab.report import PATH, clean_tree, edited, hidden, in_commit, newest, shown
+from lab.report import PATH, clean_tree, edited, hidden, hidden_report, in_commit, newest, shown
 
 from agentsync.base.errors import AgentsyncError
 from agentsync.report import git_index, region
@@ -27,12 +27,9 @@ KILLS = int(os.environ.get("AGENTSYNC_TEST_KILLS", "300")) // 20
 
 
 @pytest.fixture
-def lab(repo: Repo) -> Repo:
+def lab(tmp_path: Path) -> Repo:
     """One consolidation, written and not published; nothing else to commit."""
-    hidden(repo)
-    edited(repo)
-    repo.commit()
-    return repo
+    return hidden_report(tmp_path / "repo")
 
 
 def published(repo: Repo) -> Published:

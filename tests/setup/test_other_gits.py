@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from dulwich import porcelain
-from lab.report import PATH, Lab, both, consolidated, make
+from lab.report import PATH, Lab, both, reporting
 
 from agentsync.report.attributes import FILTER
 from agentsync.setup import git_filter
@@ -18,7 +18,7 @@ from agentsync.setup import git_filter
 @both
 def test_dulwich_adds_a_document_as_git_would(tmp_path: Path, published: bool) -> None:
     """It splits the command into words, and tells it no file's name."""
-    lab = consolidated(make(tmp_path / "it's a repo"), published=published)
+    lab = reporting(tmp_path / "it's a repo", published=published)
     before = lab.blob()
     lab.file.touch()
     assert porcelain.status(str(lab.root)).unstaged == []
@@ -45,7 +45,7 @@ def test_the_commands_are_one_program_with_plain_arguments(lab: Lab) -> None:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
-    return consolidated(make(tmp_path / "repo"))
+    return reporting(tmp_path / "repo")
 
 
 def test_the_command_of_an_earlier_version_is_brought_up_to_date(lab: Lab) -> None:
