@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from agentsync.base import git
 from agentsync.observe.contents import NOTHING, Content, Contents
 from agentsync.observe.history import Walk
+from agentsync.observe.merges import merge_file
 
 ARGUMENTS = 1000  # paths given to git one by one; of more, it is asked for the whole tree
 _PATCH = "diff-tree --root -p --no-renames --no-ext-diff --no-textconv --no-color --unified=0".split()
@@ -26,8 +27,9 @@ class Answers:
         self.contents = contents
         self._may_ask = True
         self._parents = {commit.sha: commit.parents for commit in walk.commits}
-        self._answers: dict[tuple[str, ...], tuple[int, bytes]] = {}
+        self._answers: dict[tuple[tuple[str, ...], str], tuple[int, bytes]] = {}
         self._reached: dict[str, frozenset[str]] = {}
+        self._has_all: dict[tuple[str, ...], bool] = {}
         self._at_head: dict[tuple[str | None, str], Content] = {}
 
     @contextmanager
@@ -39,21 +41,43 @@ class Answers:
         finally:
             self._may_ask = True
 
+    def ask(self, *args: str, stdin: str = "") -> tuple[int, bytes]:
+        """What git says to this, and its exit status."""
+        asked = (args, stdin)
+        if asked not in self._answers:
+            if not self._may_ask:
+                raise NotAskedError
+            self._answers[asked] = git.answer(list(args), cwd=self.folder, stdin=stdin.encode())
+        return self._answers[asked]
+
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether `new` has `old` in its history. A commit that git has not any more is nobody's ancestor."""
         if old in self._parents.get(new, ()):
             return True  # most candidates: the same person committed twice in a second
-        return self._ask("merge-base", "--is-ancestor", old, new)[0] == 0
+        return self.ask("merge-base", "--is-ancestor", old, new)[0] == 0
 
     def reachable(self, commit: str) -> bool:
         """Whether a branch, tag, stash or worktree still leads to the commit."""
         heads = sorted(set(self.walk.heads.values()))
-        status, out = self._ask("rev-list", "--max-count=1", commit, "--not", "--all", *heads)
+        status, out = self.ask("rev-list", "--max-count=1", commit, "--not", "--all", *heads)
         return status == 0 and not out
 
     def same_patch(self, one: str, other: str, path: str) -> bool:
         """Whether author, author date and the lines that they add and remove in a path are the same."""
         return self._patch(one, path) == self._patch(other, path) is not None
+
+    def has_all(self, root: str, path: str, whole: str, old: str, new: str) -> bool:
+        """Whether a file in `root`, whose blob is `whole`, has all that makes the one blob the other."""
+        asked = (path, whole, old, new)
+        if asked not in self._has_all:
+            if not self._may_ask:
+                raise NotAskedError
+            file, base, part = (self.contents.clean_bytes(root, path, blob) for blob in (whole, old, new))
+            if file is None or base is None or part is None:
+                self._has_all[asked] = False
+            else:
+                self._has_all[asked] = merge_file(file, base, part) == file
+        return self._has_all[asked]
 
     def worktrees_with(self, commit: str) -> list[str]:
         """The worktrees whose HEAD has this new commit in its history."""
@@ -101,15 +125,8 @@ class Answers:
 
     def _patch(self, commit: str, path: str) -> tuple[bytes, ...] | None:
         args = ("--literal-pathspecs", *_PATCH, "--format=%an <%ae> %at", commit, "--", path)
-        status, out = self._ask(*args)
+        status, out = self.ask(*args)
         if status:
             return None
         author, *lines = out.split(b"\n")
         return (author, *(line for line in lines if line[:1] in (b"+", b"-") and line[:3] not in (b"+++", b"---")))
-
-    def _ask(self, *args: str) -> tuple[int, bytes]:
-        if args not in self._answers:
-            if not self._may_ask:
-                raise NotAskedError
-            self._answers[args] = git.answer(list(args), cwd=self.folder)
-        return self._answers[args]

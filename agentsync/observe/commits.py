@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from agentsync.base.settings import type_of
-from agentsync.ledger.events import Attribution, Change, Event, event_type, new_id, to_rfc3339
+from agentsync.ledger.events import Attribution, Change, Event, event_type, from_rfc3339, new_id, to_rfc3339
 from agentsync.ledger.state import Known
-from agentsync.observe.agents import attribute
+from agentsync.observe.agents import Attributed, attribute
+from agentsync.observe.before import Earlier
 from agentsync.observe.contents import Content
 from agentsync.observe.drafts import Drafts
 from agentsync.observe.gather import Gathered
 from agentsync.observe.history import Commit, Touch
 
 Recorded = Change | Attribution
+KnownEdit = Recorded | Earlier
 
+UNKNOWN = Attributed(None, [], 0.0, [])
 FAR = 256  # edits followed from one content to another before a chain is given up
 FILLED = 0.8  # an owner found afterwards, by the commit, is that much less certain than one found with the edit
 
@@ -33,8 +37,8 @@ class Edit(NamedTuple):
 def judge(gathered: Gathered, drafts: Drafts) -> None:
     """Add what the commits of a walk say, and what notes say of commits that the ledger has already."""
     for commit in gathered.walk.commits:
-        if commit.sha in gathered.walk.shallow:
-            continue  # git shows every file of it as created
+        if commit.sha in gathered.walk.shallow or _is_lost(gathered, drafts, commit):
+            continue
         for touch in commit.touches:
             recorded = _recorded(drafts, "commit", commit.sha, touch.path)
             if recorded:
@@ -47,10 +51,16 @@ def judge(gathered: Gathered, drafts: Drafts) -> None:
                 _take_note(gathered, drafts, commit, event)
 
 
+def _is_lost(gathered: Gathered, drafts: Drafts, commit: Commit) -> bool:
+    """Whether a commit was made before watching began, where git has nothing of that time to compare it with."""
+    since = drafts.fold.fixed.since
+    return gathered.walk.lost and since is not None and commit.commit_time < from_rfc3339(since)
+
+
 def _take_note(gathered: Gathered, drafts: Drafts, commit: Commit, recorded: Recorded) -> None:
     """Say whom a note names, where the commit was recorded before its note came, for another owner or none."""
-    carried = isinstance(recorded, Attribution) and recorded.reason == "carried"
-    if carried or gathered.witness.note_of(commit) is None or drafts.find("noted", commit.sha, recorded.file_path):
+    owns_nothing = isinstance(recorded, Attribution) and (recorded.reason == "carried" or not recorded.event_ids)
+    if owns_nothing or gathered.witness.note_of(commit) is None or drafts.find("noted", commit.sha, recorded.file_path):
         return
     found = attribute(gathered.witness.of_commit(commit, recorded.worktree))
     if found.agent_owner in (None, recorded.agent_owner):
@@ -129,6 +139,8 @@ def _own(gathered: Gathered, drafts: Drafts, edit: Edit) -> tuple[str, list[str]
                 return name, list(known.edits)
         if known and (earlier := _earlier(drafts, known, edit)):
             return name, earlier
+        if known and known.dirty and _is_part(gathered, name, known, edit):
+            return name, [id_ for id_ in known.edits if not drafts.find("attributed", id_)] or list(known.edits)
     return None
 
 
@@ -140,24 +152,50 @@ def _earlier(drafts: Drafts, known: Known, edit: Edit) -> list[str]:
     return []
 
 
-def _carried(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[Recorded]:
+def _is_part(gathered: Gathered, worktree: str, known: Known, edit: Edit) -> bool:
+    """Whether the worktree's file has all that the commit did: some hunks of it, committed here or on a side branch."""
+    scene = gathered.scenes.get(worktree)
+    if scene is None or known.blob is None or edit.old.blob is None or edit.new.blob is None:
+        return False
+    return gathered.answers.has_all(scene.worktree.root, edit.path, known.blob, edit.old.blob, edit.new.blob)
+
+
+def _carried(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[KnownEdit]:
     """Rule 5: the known edits that this commit repeats; none if it repeats none."""
-    for original in gathered.request.rewritten.get(edit.commit.sha, ()):
-        if events := _recorded(drafts, "commit", original, edit.path):
+    originals = gathered.request.rewritten.get(edit.commit.sha, ())
+    for original in originals:
+        events = _of_commit(gathered, drafts, original, edit.path)
+        if events and not (len(originals) == 1 and _is_edited(events[0], edit)):
             return events
     chain = _chain(gathered, drafts, edit.path, edit.old.blob, edit.new.blob, edit.commit.sha)
     return chain or _same_patch(gathered, drafts, edit)
 
 
+def _is_edited(original: KnownEdit, edit: Edit) -> bool:
+    """Whether a commit that replaces another on the same base has come out with another content."""
+    return original.old_blob == edit.old.blob and original.new_blob != edit.new.blob
+
+
+def _of_commit(gathered: Gathered, drafts: Drafts, commit: str, path: str) -> list[KnownEdit]:
+    return [*_recorded(drafts, "commit", commit, path)] or [*gathered.before.of_commit(commit, path)]
+
+
 def _chain(
     gathered: Gathered, drafts: Drafts, path: str, old: str | None, new: str | None, commit: str
-) -> list[Recorded]:
+) -> list[KnownEdit]:
     """Known edits that lead from one blob to the other, breadth first."""
-    ways: dict[str | None, list[Recorded]] = {old: []}
-    queue = [old]
+    ways: dict[str | None, list[KnownEdit]] = {old: []}
+    if old is None:  # an orphan branch, or a first commit made anew, may begin with anything that was there
+        for edit in gathered.before.of_created(path):
+            if edit.new_blob not in ways and _begins_with(gathered, drafts, edit, new, commit):
+                ways[edit.new_blob] = [edit]
+    if new != old and new in ways:
+        return ways[new]
+    queue, most = list(ways), len(ways) + FAR
     for blob in queue:  # it grows while it is walked
-        for event in _recorded(drafts, "from", path, blob or ""):
-            if event.new_blob in ways or len(ways) > FAR or not _may_explain(gathered, drafts, event, commit):
+        known: list[KnownEdit] = [*_recorded(drafts, "from", path, blob or ""), *gathered.before.leaving(path, blob)]
+        for event in known:
+            if event.new_blob in ways or len(ways) > most or not _may_explain(gathered, drafts, event, commit):
                 continue
             ways[event.new_blob] = [*ways[blob], event]
             if event.new_blob == new:
@@ -166,9 +204,19 @@ def _chain(
     return []
 
 
-def _same_patch(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[Recorded]:
+def _begins_with(gathered: Gathered, drafts: Drafts, edit: Earlier, new: str | None, commit: str) -> bool:
+    """Whether a file that was not there may be what this edit left; asked of few, because git answers one by one."""
+    likely = edit.new_blob == new or gathered.before.is_left_behind(edit.commit)
+    return likely and edit.new_blob is not None and _may_explain(gathered, drafts, edit, commit)
+
+
+def _same_patch(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[KnownEdit]:
     """A known edit with the same author, author date and lines, on whatever base."""
-    at_that_time = _recorded(drafts, "at", edit.path, to_rfc3339(edit.commit.author_time))
+    seconds = edit.commit.author_time
+    at_that_time: list[KnownEdit] = [
+        *_recorded(drafts, "at", edit.path, to_rfc3339(seconds)),
+        *gathered.before.at(edit.path, seconds),
+    ]
     for event in _not_before(at_that_time, edit.old.blob):
         one, other = event.commit or "", edit.commit.sha
         if _may_explain(gathered, drafts, event, other) and gathered.answers.same_patch(one, other, edit.path):
@@ -176,7 +224,7 @@ def _same_patch(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[Recorded
     return []
 
 
-def _not_before(events: list[Recorded], blob: str | None) -> list[Recorded]:
+def _not_before(events: list[KnownEdit], blob: str | None) -> list[KnownEdit]:
     """Without those that led to the blob: somebody who commits twice in a second goes on from the first."""
     left = list(events)
     while led := next((event for event in left if event.new_blob == blob), None):
@@ -185,36 +233,42 @@ def _not_before(events: list[Recorded], blob: str | None) -> list[Recorded]:
     return left
 
 
-def _may_explain(gathered: Gathered, drafts: Drafts, event: Recorded, commit: str) -> bool:
+def _may_explain(gathered: Gathered, drafts: Drafts, event: KnownEdit, commit: str) -> bool:
     """Not an ancestor (then this is the edit made again), nor one that is gone and has explained another already."""
-    if event.commit is None or gathered.answers.is_ancestor(event.commit, commit):
+    if event.commit is None:
+        return False
+    left_behind = isinstance(event, Earlier) and gathered.before.is_left_behind(event.commit)
+    if not left_behind and gathered.answers.is_ancestor(event.commit, commit):
         return False
     return not drafts.find("carried", event.commit, event.file_path) or gathered.answers.reachable(event.commit)
 
 
 def _change(gathered: Gathered, edit: Edit, worktree: str | None) -> Change:
+    found = attribute(gathered.witness.of_commit(edit.commit, worktree))
     return Change(
         event_type=event_type(edit.old.blob, edit.new.blob),
         file_type=edit.file_type,
         old_checksum=edit.old.checksum,
         new_checksum=edit.new.checksum,
-        **_common(gathered, edit, worktree),
+        **_common(gathered, edit, worktree, found),
     )
 
 
 def _attribution(
     gathered: Gathered, edit: Edit, worktree: str | None, reason: str, event_ids: list[str], commits: list[str]
 ) -> Attribution:
-    common = _common(gathered, edit, worktree, carried=reason == "carried")
+    found = UNKNOWN  # a commit that carries what was there before watching began owns nothing
+    if event_ids:
+        found = attribute(gathered.witness.of_commit(edit.commit, worktree, carried=reason == "carried"))
+    common = _common(gathered, edit, worktree, found)
     common["confidence"] = round(common["confidence"] * FILLED, 2)
     committer = edit.commit.committer if gathered.settings.record_authors else None
     return Attribution(reason=reason, event_ids=event_ids, carried_from=commits, committed_by=committer, **common)
 
 
-def _common(gathered: Gathered, edit: Edit, worktree: str | None, *, carried: bool = False) -> dict[str, Any]:
+def _common(gathered: Gathered, edit: Edit, worktree: str | None, found: Attributed) -> dict[str, Any]:
     """The fields that a commit gives to either kind."""
     commit = edit.commit
-    found = attribute(gathered.witness.of_commit(commit, worktree, carried=carried))
     return {
         "id": new_id(gathered.request.now),
         "timestamp": to_rfc3339(commit.author_time),
@@ -238,7 +292,7 @@ def _recorded(drafts: Drafts, *key: str) -> list[Recorded]:
     return [event for event in drafts.find(*key) if isinstance(event, (Change, Attribution))]
 
 
-def _ids(events: list[Recorded]) -> list[str]:
-    """The changes behind these events, each once, in order."""
+def _ids(events: Sequence[KnownEdit]) -> list[str]:
+    """The changes behind these events, each once, in order; none where they are older than the ledger."""
     ids = [id_ for event in events for id_ in ([event.id] if isinstance(event, Change) else event.event_ids)]
     return list(dict.fromkeys(ids))

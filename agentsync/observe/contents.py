@@ -13,7 +13,7 @@ from hashlib import sha1, sha256
 from typing import NamedTuple
 
 from agentsync.base import git
-from agentsync.base.files import MAX_DOCUMENT, UnreadableError
+from agentsync.base.files import MAX_DOCUMENT, UnreadableError, read_document
 
 
 class Content(NamedTuple):
@@ -100,6 +100,17 @@ class Contents:
             self._bytes.update(dict.fromkeys(wanted))
             self._bytes.update(_contents(git.run(_CAT, cwd=self.root, stdin=_listed(small)), small) if small else {})
         return {blob: self._bytes[blob] for blob in blobs}
+
+    def clean_bytes(self, root: str, path: str, blob: str) -> bytes | None:
+        """The clean content of this id, out of git's store or the file in `root`; None where neither has it."""
+        data = self.read({blob})[blob]
+        if data is not None:
+            return self.clean(path, data)
+        try:
+            clean = self.clean(path, read_document(root, path) or b"")
+        except UnreadableError:
+            return None
+        return next((form for form in (clean, clean.replace(b"\r\n", b"\n")) if self.blob_id(form) == blob), None)
 
     def _sizes(self, blobs: list[str]) -> dict[str, bytes]:
         """What git says of each blob's type and size; nothing of one that only the remote of a partial clone has."""

@@ -11,6 +11,7 @@ from agentsync.ledger import notes
 from agentsync.ledger.view import View
 from agentsync.observe import history, worktree
 from agentsync.observe.answers import Answers
+from agentsync.observe.before import Before
 from agentsync.observe.contents import Content, Contents, hex_length
 from agentsync.observe.glance import Looks
 from agentsync.observe.merges import Merges
@@ -31,6 +32,7 @@ class Gathered(NamedTuple):
     contents: Contents
     merges: Merges
     answers: Answers
+    before: Before
     witness: Witness
     looks: Looks
     seen: history.Seen
@@ -53,16 +55,22 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
     stands = {one.name: worktree.settled_stand_of(one, clone.common_dir) for one in asked}
     waiting = notes.waiting(clone, every, request.now)
     seen = history.Seen(view)
-    before = sorted({*view.state.tips, *seen.read()})
-    walk = history.walk(clone, every, request.settings, before, request.ending, waiting.commits)
+    begins = request.begin or view.state.since is None
+    already = seen.read() or list(view.state.tips)
+    walk = history.walk(clone, every, request.settings, already, request.ending, waiting.commits)
+    if begins:
+        walk = walk._replace(tips=tuple(history.every_tip(clone.folder, walk.tips)))
     contents = Contents(clone.folder, request.settings.report.path, hex_length(clone.common_dir))
     answers = Answers(clone.folder, walk, contents)
+    before = Before(view.cache, walk.tips if begins else view.state.tips, request.settings, answers)
     looks = Looks(clone.store)
     within = request.source == "hook"
     scanner = worktree.Scanner(clone, request.settings, contents, answers, looks, within=within)
     scenes = _scan(request, asked, view, walk, scanner, stands)
     merges = Merges(clone.folder, contents)
-    if not request.begin:
+    if begins:
+        before.prepare()
+    else:
         _read_commits(walk, view, contents, merges, specs)
     return Gathered(
         request,
@@ -73,6 +81,7 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
         contents,
         merges,
         answers,
+        before,
         _witness(request, every, walk),
         looks,
         seen,

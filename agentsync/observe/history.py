@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from agentsync.base import git
@@ -23,12 +23,14 @@ _SETTINGS = {
     "trailer.separators": ":",
 }
 _FORMAT = "%x00".join(("%H", "%P", "%an <%ae>", "%at", "%cn <%ce>", "%ct", "%(trailers:only,unfold)", "%s", "%b"))
-_LOG = [
-    *(part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")),
-    *"log --stdin --raw -z --no-abbrev --no-renames --no-ext-diff --no-textconv --no-color --no-notes".split(),
-    *"--no-decorate --ignore-submodules=none --full-history --topo-order --reverse --diff-merges=combined".split(),
-    f"--format={_FORMAT}",
-]
+_CONFIG = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+_HOW = (
+    "--stdin --raw -z --no-abbrev --no-renames --no-ext-diff --no-textconv --no-color --no-notes --no-decorate "
+    "--ignore-submodules=none --full-history --topo-order --reverse --diff-merges=combined"
+).split()
+_LOG = [*_CONFIG, "log", *_HOW, f"--format={_FORMAT}"]
+# The same without names and messages, for a long history, a part of which may be gone.
+TOUCHES = [*_CONFIG, "log", "--ignore-missing", *_HOW, "--format=%H%x00%P%x00%x00%at%x00%x00%x00%x00%x00"]
 
 
 class Touch(NamedTuple):
@@ -65,6 +67,7 @@ class Walk(NamedTuple):
     notes: dict[str, CommitNote]  # by commit; those of a worktree in a rebase have to wait
     late: tuple[Commit, ...]  # commits with a note that speaks and that were seen before it came
     lone: frozenset[str]  # commits that have a note and are not in git's store
+    lost: bool = False  # nothing of what was seen is in git's store any more: all of history was rewritten
 
 
 class Seen:
@@ -120,10 +123,10 @@ def walk(
     # Of tips with equal dates the one that is named last comes out first, and commits come in the order of their notes.
     new = list(dict.fromkeys([*sorted(tips.difference(made, seen)), *(sha for sha in made[::-1] if sha not in seen)]))
     commits: tuple[Commit, ...] = ()
-    specs = pathspecs(settings)
+    specs, before = pathspecs(settings), seen
     if new:
         seen, out = _log(clone.folder, new, seen, specs)
-        commits = tuple(_commits(out, settings))
+        commits = tuple(parsed(out, settings))
     found = {commit.sha for commit in commits}
     known = [sha for sha in made if sha not in found]
     return Walk(
@@ -133,9 +136,19 @@ def walk(
         shallow=_shallow(clone.common_dir),
         seen=tuple(seen),
         notes={sha: note for sha, note in notes.items() if sha not in lone},
-        late=tuple(_commits(_show(clone.folder, known, specs), settings)) if known else (),
+        late=tuple(parsed(_show(clone.folder, known, specs), settings)) if known else (),
         lone=lone,
+        lost=bool(before) and not seen,
     )
+
+
+def every_tip(folder: str, tips: Sequence[str]) -> list[str]:
+    """These tips, and what else this clone has: the commits of tags, stashes and remotes' branches beside them."""
+    asked = ["for-each-ref", "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname)"]
+    words = (line.split() for line in _text(git.run(asked, cwd=folder)).splitlines())
+    commits = {sha for line in words for kind, sha in zip(line[::2], line[1::2], strict=False) if kind == "commit"}
+    stashes = _text(git.answer(["rev-list", "--walk-reflogs", "refs/stash", "--"], cwd=folder)[1]).split()
+    return sorted({*tips, *_apart(folder, {*commits, *stashes}, tips)})
 
 
 def branches(folder: str) -> dict[str, str]:
@@ -144,17 +157,26 @@ def branches(folder: str) -> dict[str, str]:
     return {name: sha for sha, _, name in (line.partition(" ") for line in _text(out).splitlines())}
 
 
-def prune(folder: str, walk: Walk) -> list[str]:
-    """What is seen after a walk; when these tips have become many, without those that are ancestors of others."""
+def prune(folder: str, walk: Walk, baseline: Sequence[str]) -> list[str]:
+    """What is seen after a walk; when these tips have become many, without those that are ancestors of others.
+
+    `baseline`: the tips from which nothing was looked at when watching began; they may be many, and stay as they are.
+    """
     parents = {parent for commit in walk.commits for parent in commit.parents}
     tips = walk.tips
     every = sorted({*tips, *(tip for tip in walk.seen if tip not in parents)})
-    if len(every) <= PRUNE + len(tips):
+    if len(every) <= PRUNE + len(tips) + len(baseline):
         return every
-    alive = _existing(folder, every)
-    asked = "".join(f"{sha}\n" for sha in alive if sha not in tips) + "".join(f"^{tip}\n" for tip in tips)
-    apart = set(_text(git.run(["rev-list", "--stdin"], cwd=folder, stdin=asked.encode())).split())
-    return sorted({*tips, *(sha for sha in alive if sha in apart)})
+    return sorted({*tips, *_apart(folder, _existing(folder, every), tips)})
+
+
+def _apart(folder: str, shas: Iterable[str], tips: Iterable[str]) -> set[str]:
+    """Those of these commits that none of the tips reaches."""
+    others = set(shas).difference(tips)
+    if not others:
+        return set()
+    asked = "".join((*(f"{sha}\n" for sha in sorted(others)), *(f"^{tip}\n" for tip in tips)))
+    return others.intersection(_text(git.run(["rev-list", "--stdin"], cwd=folder, stdin=asked.encode())).split())
 
 
 def _show(folder: str, shas: list[str], pathspecs: list[str]) -> bytes:
@@ -203,7 +225,7 @@ def _shallow(common_dir: str) -> frozenset[str]:
         return frozenset()
 
 
-def _commits(out: bytes, settings: Settings) -> Iterator[Commit]:
+def parsed(out: bytes, settings: Settings) -> Iterator[Commit]:
     """git's NUL-separated tokens as commits: nine fields of `_FORMAT`, then a raw entry and a path for each touch."""
     tokens = iter(_text(out).split("\0"))
     header: list[str] = []

@@ -49,5 +49,5 @@ def _watch_more(gathered: Gathered, drafts: Drafts) -> None:
     new = [watch.path for watch in gathered.settings.watch if watch.path not in already]
     scene = next((scene for scene in gathered.scenes.values() if not scene.paused), None)
     if new and scene:
-        tips = list(gathered.walk.tips)
+        tips = sorted({*drafts.fold.fixed.tips, *gathered.walk.tips})
         drafts.add(uncommitted.baseline(gathered, scene, {}, gathered.request.source, tips, [*already, *new]))

@@ -100,7 +100,8 @@ def _finish(gathered: Gathered, view: View) -> None:
         for path, signature in scene.around.items():
             gathered.looks.remember(name, path, signature, NOTHING)
     gathered.looks.save()
-    gathered.seen.write(history.prune(gathered.request.clone.folder, gathered.walk))
+    gathered.before.save()
+    gathered.seen.write(history.prune(gathered.request.clone.folder, gathered.walk, view.state.tips))
     view.save_if_worth()
 
 

@@ -61,23 +61,8 @@ class Merges:
             return False
         if None in clean[1:] or result is None:
             return True  # one side deleted it and the result is neither side
-        return result not in self._merges([version or b"" for version in clean])
-
-    def _merges(self, versions: list[bytes]) -> set[bytes]:
-        """What `git merge-file` makes of base, ours, theirs; where they conflict, what it makes for either side."""
-        import tempfile  # late: few merges come here
-
-        with tempfile.TemporaryDirectory() as folder:
-            names = ["base", "ours", "theirs"]
-            for name, data in zip(names, versions, strict=True):
-                with open(f"{folder}/{name}", "wb") as file:
-                    file.write(data)
-            results = set()
-            for side in ([], ["--ours"], ["--theirs"]):
-                status, out = git.answer(["merge-file", "-p", "-q", *side, "ours", "base", "theirs"], cwd=folder)
-                if status == 0:
-                    results.add(out)
-            return results
+        base_, ours, theirs = (version or b"" for version in clean)
+        return all(merge_file(ours, base_, theirs, *side) != result for side in ((), ("--ours",), ("--theirs",)))
 
     def _base(self, commit: Commit) -> str | None:
         status, out = git.answer(["merge-base", *commit.parents], cwd=self.folder)
@@ -89,3 +74,15 @@ class Merges:
         entry = git.run(["--literal-pathspecs", "ls-tree", "-z", commit, "--", path], cwd=self.folder).decode()
         mode, _, rest = entry.partition(" ")
         return rest.split(" ")[1].split("\t")[0] if mode.startswith("100") else None
+
+
+def merge_file(ours: bytes, base: bytes, theirs: bytes, *side: str) -> bytes | None:
+    """What `git merge-file` makes of three contents, None where they conflict. `side`: --ours or --theirs wins."""
+    import tempfile  # late: few edits come here
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in (("ours", ours), ("base", base), ("theirs", theirs)):
+            with open(f"{folder}/{name}", "wb") as file:
+                file.write(data)
+        status, out = git.answer(["merge-file", "-p", "-q", *side, "ours", "base", "theirs"], cwd=folder)
+    return out if status == 0 else None

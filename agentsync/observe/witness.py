@@ -33,9 +33,12 @@ class Witness(NamedTuple):
         return note if note and not note.picked and commit.author == commit.committer else None
 
     def of_commit(self, commit: Commit, worktree: str | None, *, carried: bool = False) -> Clues:
-        """What speaks for a commit. `carried`: it repeats known edits, so whoever commits has not made them."""
-        note = None if carried else self.note_of(commit)
-        return Clues(
+        """What speaks for a commit. `carried`: it repeats known edits, and who carries has not made them.
+
+        Then its process, committer and branch say nothing, nor does the message, if an agent's process wrote it.
+        """
+        note = self.note_of(commit)
+        clues = Clues(
             said=note.variables.get("AGENTSYNC_AGENT") if note else None,
             setting=self.settings.get(note.worktree) if note else None,
             environ=note.variables if note else None,
@@ -48,6 +51,11 @@ class Witness(NamedTuple):
             tty=note.tty if note else None,
             has_devin_dir=note is not None and note.has_devin_dir,
         )
+        if not carried:
+            return clues
+        if note and note.variables:
+            return Clues(author=commit.author)
+        return Clues(trailers=clues.trailers, subject=clues.subject, body=clues.body, author=clues.author)
 
     def of_file(self, worktree: str) -> Clues:
         """What speaks for an uncommitted edit: who sees it is not who made it."""

@@ -147,6 +147,49 @@ def test_an_agent_that_amends_a_person_s_message_owns_nothing(watched: Repo) -> 
     assert watched.owners() == [None, None]
 
 
+def test_an_agent_that_rewrites_what_was_there_before_watching_began_owns_nothing(repo: Repo) -> None:
+    """Neither by its process nor by its trailer; what it adds to it is its own."""
+    claude = "better\n\nCo-Authored-By: Claude <noreply@anthropic.com>"
+    repo.write("uncommitted\n", "docs/other.md")
+    repo.begin()
+    repo.git("commit", "-q", "--amend", "-m", claude)
+    repo.note(CLAUDE)
+    repo.git("commit", "-qam", claude)  # what was dirty then
+    repo.note(CLAUDE)
+    repo.look("poller")
+    assert (repo.owners(), {line.get("agent_owner") for line in repo.lines()}) == ([], {None})
+    repo.write("more\n")
+    repo.git("commit", "-qa", "--amend", "--no-edit")
+    repo.note(CLAUDE)
+    repo.look("poller")
+    assert [(c["file_path"], c["agent_owner"]) for c in repo.changes()] == [("doc.md", "claude-code")]
+
+
+def test_who_carries_an_edit_has_not_made_it(watched: Repo) -> None:
+    """Not by the message of an agent that amends, by a committer, or by the branch that it lies on."""
+    watched.commit("a\n")
+    watched.note()
+    watched.git("commit", "-q", "--amend", "-m", "better\n\nCo-Authored-By: Claude <noreply@anthropic.com>")
+    watched.note(CLAUDE)
+    watched.look("poller")
+    watched.git("switch", "-q", "-c", "claude/rebased", "HEAD~1")
+    watched.commit("unwatched\n", "code.py")
+    cloud = {"GIT_COMMITTER_NAME": "Claude", "GIT_COMMITTER_EMAIL": "noreply@anthropic.com"}
+    watched.git("cherry-pick", "main", env=cloud)
+    watched.git("commit", "-q", "--amend", "-m", "plain", env=cloud)
+    watched.look("poller")
+    assert watched.owners() == [None]
+
+
+def test_a_person_may_say_later_who_made_it(watched: Repo) -> None:
+    watched.commit("a\n")
+    watched.look("poller")
+    watched.git("commit", "-q", "--amend", "-m", "a\n\nCo-Authored-By: Claude <noreply@anthropic.com>")
+    watched.note()
+    watched.look("poller")
+    assert watched.owners() == ["claude-code"]
+
+
 def test_a_note_is_silent_about_what_its_process_did_not_make(watched: Repo) -> None:
     """A commit applied for another author, and one that a rebase or cherry-pick makes anew."""
     watched.commit("a\n", GIT_AUTHOR_NAME="Grace", GIT_AUTHOR_EMAIL="grace@example.org")
