@@ -120,6 +120,8 @@ ADDRESSES = (
     Address("copilot@github.com", "copilot", "copilot"),
     Address("noreply@aider.chat", "aider", "aider"),
     Address("roomote@roocode.com", "roo-code", "roo-code"),
+    Address("amp@ampcode.com", "amp", "amp"),
+    Address("qwen-coder@alibabacloud.com", "qwen-code", "qwen-code"),
     # The number of a GitHub account stays when its name changes.
     Address("209825114+", "claude-cloud", "claude-cloud"),
     Address("199175422+", "codex-cloud", "codex-cloud"),
@@ -128,6 +130,7 @@ ADDRESSES = (
     Address("198982749+", "copilot-cloud", "copilot"),
     Address("175728472+", "copilot", "copilot"),
     Address("158243242+", "devin", "devin"),
+    Address("161369871+", "jules", "jules"),
 )
 GITHUB_NOREPLY = "@users.noreply.github.com"
 
@@ -150,6 +153,8 @@ NAMES = {
     "copilot-cloud": "copilot-cloud",
     "copilot-swe-agent": "copilot-cloud",
     "qwen-code": "qwen-code",
+    "qwen-coder": "qwen-code",
+    "google-labs-jules": "jules",
     "opencode": "opencode",
     "aider": "aider",
     "devin-ai": "devin",
@@ -192,6 +197,8 @@ TOOL_KEYS = frozenset(("assisted-by", "entire-agent"))  # a person does not stan
 # Key: how it is spelled, the agent, and with which values (none listed: any).
 FIXED_KEYS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "claude-session": ("Claude-Session", "claude-code", ()),
+    "amp-thread": ("Amp-Thread", "amp", ()),
+    "amp-thread-id": ("Amp-Thread-ID", "amp", ()),
     "made-with": ("Made-with", "cursor", ("Cursor",)),
     "replit-commit-author": ("Replit-Commit-Author", "replit", ("Agent", "Assistant")),
 }

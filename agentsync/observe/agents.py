@@ -283,7 +283,7 @@ def _words(name: str) -> list[str]:
 def _called(words: list[str], shared: bool) -> str | None:
     """The agent that these words name, or None. `shared`: a name that people have too is enough alone."""
     parts = "-".join(words).split("-")
-    if len(parts) > 1 and parts[0] in MAKERS:
+    if len(parts) > 1 and parts[0] in MAKERS and "-".join(parts) not in NAMES:
         parts = parts[1:]
     for length in (3, 2, 1):  # "claude code" before "claude"
         name, rest = "-".join(parts[:length]), parts[length:]

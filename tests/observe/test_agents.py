@@ -189,6 +189,9 @@ TRAILERS = [
     ("aider (gpt-5) <noreply@aider.chat>", "aider"),
     ("Roo Code <roomote@roocode.com>", "roo-code"),
     ("Gemini CLI <gemini@local>", "gemini-cli"),
+    ("google-labs-jules[bot] <161369871+google-labs-jules[bot]@users.noreply.github.com>", "jules"),
+    ("Amp <amp@ampcode.com>", "amp"),
+    ("Qwen-Coder <qwen-coder@alibabacloud.com>", "qwen-code"),
 ]
 
 
@@ -263,6 +266,8 @@ def test_assisted_by_names_the_agent_before_its_model(value: str, agent: str | N
     [
         ("Claude-Session", "https://claude.ai/code/session_1", "claude-code"),
         ("Replit-Commit-Author", "Agent", "replit"),
+        ("Amp-Thread-ID", "https://ampcode.com/threads/T-1", "amp"),
+        ("Amp-Thread", "https://ampcode.com/threads/T-1", "amp"),
         ("Replit-Commit-Author", "Deployment", None),
         ("Made-with", "Cursor", "cursor"),
         ("Made-with", "Love", None),
@@ -333,6 +338,9 @@ def test_a_cloud_is_not_beside_itself() -> None:
         ("Codex <codex@example.com>", "codex-local"),
         ("aider <noreply@aider.chat>", "aider"),
         ("Roomote <roomote@roocode.com>", "roo-code"),
+        ("google-labs-jules[bot] <161369871+google-labs-jules[bot]@users.noreply.github.com>", "jules"),
+        ("google-labs-jules <jules@invalid>", "jules"),
+        ("Jules Verne <jules@gmail.com>", None),
         ("GitHub <noreply@github.com>", None),
         ("", None),
     ],
