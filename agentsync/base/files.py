@@ -9,11 +9,12 @@ import signal
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from agentsync.base.errors import LockedError
 
+OWN = ".agentsync"  # in a worktree
 WATCH_LOCK = "watch.lock"  # in the store; whoever watches the clone holds it
 MAX_DOCUMENT = 16 << 20  # bytes; a larger "document" is reported, not read
 
@@ -227,33 +228,36 @@ def exchange(root: str, path: str, expected: bytes, data: bytes) -> bool:
 
 
 class Staged:
-    """What is to stand in a file's place, written beside it, with the file's mode. Raises OSError."""
+    """What is to stand in a file's place, written aside in agentsync's own folder, with the file's mode.
+
+    Both folders are opened without following links, and named by these descriptors from then on: whatever the
+    repository holds, nothing lies outside. Raises OSError, UnreadableError.
+    """
 
     def __init__(self, root: str, path: str, data: bytes) -> None:
-        self.path = f"{root}/{path}"
+        self.root, self.path = root, f"{root}/{path}"
+        self.folder, _, self.name = path.rpartition("/")
         self.data = data
-        self.temporary = f"{root}/.agentsync/{os.path.basename(path)}.{os.getpid()}.new"
+        self.temporary = _temporary(self.name)
         self.exchanged = False
+        self._folders = ExitStack()
 
     def __enter__(self) -> Staged:
-        os.makedirs(os.path.dirname(self.temporary), exist_ok=True)
-        mode = stat.S_IMODE(os.stat(self.path, follow_symlinks=False).st_mode)
-        fd = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(fd, mode)
-            write_all(fd, self.data)
-            os.fsync(fd)  # a document must not come back empty from a power cut
-        finally:
-            os.close(fd)
-        _libc()  # now: in a moment others may be waiting for us
+        with ExitStack() as opened:
+            self.at = opened.enter_context(opened_folder(self.root, self.folder))
+            self.aside = opened.enter_context(_own_folder(self.root))
+            mode = stat.S_IMODE(os.stat(self.name, dir_fd=self.at, follow_symlinks=False).st_mode)
+            _write_aside(self.aside, self.temporary, self.data, mode)
+            _libc()  # now: in a moment others may be waiting for us
+            self._folders = opened.pop_all()
         return self
 
     def __exit__(self, *failure: object) -> None:
-        with suppress(OSError):
-            if self.exchanged:  # what stood there goes once the new name cannot get lost
-                sync_folder(os.path.dirname(self.path))
-        with suppress(FileNotFoundError):
-            os.unlink(self.temporary)
+        with self._folders, suppress(FileNotFoundError):
+            with suppress(OSError):
+                if self.exchanged:  # what stood there goes once the new name cannot get lost
+                    os.fsync(self.at)
+            os.unlink(self.temporary, dir_fd=self.aside)
 
     def exchange(self, expected: bytes) -> bool:
         """Put it there if the file holds `expected`; False, with nothing changed, if it holds another thing.
@@ -262,21 +266,66 @@ class Staged:
         Comparing first and renaming then would lose an edit made in between.
         """
         # Asked before, too: while a wrong exchange stands, others would read what is older than their own text.
-        if not _holds(self.path, expected):
+        if not _holds(self.at, self.name, expected):
             return False
-        _swap(self.temporary, self.path)
-        if _holds(self.temporary, expected):
+        self._swap()
+        if _holds(self.aside, self.temporary, expected):
             self.exchanged = True
             return True
-        _swap(self.temporary, self.path)
-        if not _holds(self.temporary, self.data):  # somebody has saved between the two: what was saved last stays
-            _swap(self.temporary, self.path)
+        self._swap()
+        if not _holds(self.aside, self.temporary, self.data):  # saved between the two: what was saved last stays
+            self._swap()
         return False
 
+    def _swap(self) -> None:
+        """Exchange the two names in one step: `renameat2` of Linux, `renameatx_np` of macOS."""
+        import ctypes
 
-def _holds(path: str, data: bytes) -> bool:
+        libc, names = _libc(), (self.aside, os.fsencode(self.temporary), self.at, os.fsencode(self.name))
+        if hasattr(libc, "renameat2"):
+            failed = libc.renameat2(*names, 2)  # RENAME_EXCHANGE
+        elif hasattr(libc, "renameatx_np"):
+            failed = libc.renameatx_np(*names, 2)  # RENAME_SWAP
+        else:
+            raise OSError(errno.ENOSYS, "this system cannot exchange two files in one step")
+        if failed:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), self.path)
+
+
+def _temporary(name: str) -> str:
+    return f"{name}.{os.getpid()}.new"
+
+
+@contextmanager
+def _own_folder(root: str) -> Iterator[int]:
+    """A descriptor of `.agentsync`, which is made if it is missing. Raises OSError, UnreadableError."""
+    with ExitStack() as opened:
+        try:
+            fd = opened.enter_context(opened_folder(root, OWN, make=True))
+        except NotADirectoryError:
+            raise UnreadableError(f"{OWN} is a symbolic link, or no folder") from None
+        yield fd
+
+
+def _write_aside(folder: int, name: str, data: bytes, mode: int | None = None) -> None:
+    """A new file in a folder, synced: a document must not come back empty from a power cut."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(name, flags, 0o644 if mode is None else 0o600, dir_fd=folder)
+    try:
+        if mode is not None:
+            os.fchmod(fd, mode)
+        write_all(fd, data)
+        os.fsync(fd)
+    except OSError:
+        os.unlink(name, dir_fd=folder)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _holds(folder: int, name: str, data: bytes) -> bool:
     """Whether a file holds this, and nobody is about to write another thing into it."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
         return not _has_writer(fd) and read_all(fd, len(data) + 1) == data
     finally:
@@ -312,22 +361,6 @@ def _has_writer(fd: int, *, unknown: bool = False) -> bool:
     return False
 
 
-def _swap(one: str, other: str) -> None:
-    """Exchange two files' names in one step: `renameat2` of Linux, `renamex_np` of macOS."""
-    import ctypes
-
-    libc = _libc()
-    names = os.fsencode(one), os.fsencode(other)
-    if hasattr(libc, "renameat2"):
-        failed = libc.renameat2(-100, names[0], -100, names[1], 2)  # AT_FDCWD, RENAME_EXCHANGE
-    elif hasattr(libc, "renamex_np"):
-        failed = libc.renamex_np(*names, 2)  # RENAME_SWAP
-    else:
-        raise OSError(errno.ENOSYS, "this system cannot exchange two files in one step")
-    if failed:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), other)
-
-
 def _libc() -> Any:
     import ctypes  # late: only who writes a report comes here
 
@@ -340,22 +373,19 @@ _LOADED: list[Any] = []
 
 
 def create(root: str, path: str, data: bytes) -> bool:
-    """Make a file that is not there yet, and the folders above it. False if something stands there."""
-    folder = root
-    for part in path.split("/")[:-1]:
-        folder = f"{folder}/{part}"
-        with suppress(FileExistsError):
-            os.mkdir(folder)
-        if os.path.islink(folder):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
-    temporary = f"{root}/.agentsync/{os.path.basename(path)}.{os.getpid()}.new"
-    os.makedirs(os.path.dirname(temporary), exist_ok=True)
-    replace_file(temporary, data, durable=True)
-    try:
-        os.link(temporary, f"{root}/{path}", follow_symlinks=False)
-        sync_folder(folder)
-        return True
-    except FileExistsError:
-        return False
-    finally:
-        os.unlink(temporary)
+    """Make a file that is not there yet, and the folders above it. False if something stands there.
+
+    Raises OSError, UnreadableError.
+    """
+    folder, _, name = path.rpartition("/")
+    temporary = _temporary(name)
+    with opened_folder(root, folder, make=True) as at, _own_folder(root) as aside:
+        _write_aside(aside, temporary, data)
+        try:
+            os.link(temporary, name, src_dir_fd=aside, dst_dir_fd=at, follow_symlinks=False)
+            os.fsync(at)
+            return True
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(temporary, dir_fd=aside)

@@ -36,6 +36,8 @@ def of_report(worktree: git.Worktree, settings: Settings, ending: tuple[str, ...
 
     `ending`: the operations whose last hook is running.
     """
+    if os.path.islink(f"{worktree.root}/{files.OWN}"):
+        return f"{files.OWN} is a symbolic link"
     if why := in_progress(worktree, ending):
         return why
     if os.environ.get("PRE_COMMIT") == "1":

@@ -24,11 +24,12 @@ def require() -> None:
 
 
 class Call(NamedTuple):
-    """A call that succeeded: its process, its name, and what strace writes between the parentheses."""
+    """A call that succeeded: its process, its name, what strace writes between the parentheses, and what it opened."""
 
     process: str
     name: str
     arguments: str
+    opened: str = ""
 
 
 def trace(command: Sequence[str], cwd: Path, log: Path, env: Mapping[str, str] | None = None) -> list[Call]:
@@ -49,9 +50,9 @@ def _calls(text: str) -> Iterator[Call]:
             continue
         if resumed := re.match(r"<\.\.\. \w+ resumed>(.*)", said):
             said = begun.pop(process, "") + resumed[1]
-        found = re.match(r"(\w+)\((.*)\)\s+= (-?\d+)", said)
+        found = re.match(r"(\w+)\((.*)\)\s+= (-?\d+)(?:<(.*)>)?", said)
         if found and not found[3].startswith("-"):
-            yield Call(process, found[1], found[2])
+            yield Call(process, found[1], found[2], found[4] or "")
 
 
 def ours(calls: Sequence[Call]) -> list[Call]:

@@ -227,16 +227,16 @@ def test_a_file_that_is_open_for_reading_is_replaced(lab: Repo) -> None:
 
 def test_what_is_saved_between_the_two_exchanges_stays(lab: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file was another one than expected, so it is put back; just then somebody saves."""
-    swap = files._swap
+    swap = files.Staged._swap
     saves = iter(["first\n", "second\n"])
 
-    def saving(one: str, other: str) -> None:
+    def saving(staged: files.Staged) -> None:
         if text := next(saves, None):
             by_rename(lab.root / PATH, text)
-        swap(one, other)
+        swap(staged)
 
     before = (lab.root / PATH).read_bytes()
-    monkeypatch.setattr(files, "_swap", saving)
+    monkeypatch.setattr(files.Staged, "_swap", saving)
     assert not files.exchange(str(lab.root), PATH, before, b"ours\n")
     assert lab.read(PATH).startswith("second\n")
     assert not list((lab.root / ".agentsync").glob("*.new"))
