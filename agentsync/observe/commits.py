@@ -43,8 +43,8 @@ def judge(gathered: Gathered, drafts: Drafts) -> None:
             recorded = _recorded(drafts, "commit", commit.sha, touch.path)
             if recorded:
                 _take_note(gathered, drafts, commit, recorded[0])
-            elif edit := _edit(gathered, commit, touch):
-                drafts.add(_event(gathered, drafts, edit))
+            elif (edit := _edit(gathered, commit, touch)) and (event := _event(gathered, drafts, edit)):
+                drafts.add(event)
     for commit in gathered.walk.late:
         for touch in commit.touches:
             for event in _recorded(drafts, "commit", commit.sha, touch.path):
@@ -105,8 +105,8 @@ def _edit(gathered: Gathered, commit: Commit, touch: Touch) -> Edit | None:
     return Edit(commit, touch.path, file_type, old, new, homes)
 
 
-def _event(gathered: Gathered, drafts: Drafts, edit: Edit) -> Event:
-    """Own work committed, a known edit carried, or else a change: in this order."""
+def _event(gathered: Gathered, drafts: Drafts, edit: Edit) -> Event | None:
+    """Own work committed, a known edit carried, or else a change: in this order. None for another history's."""
     own = _own(gathered, drafts, edit)
     carried = [] if own and own[1] else _carried(gathered, drafts, edit)
     if own:
@@ -115,7 +115,14 @@ def _event(gathered: Gathered, drafts: Drafts, edit: Edit) -> Event:
     if carried:
         commits = sorted({event.commit for event in carried if event.commit})
         return _attribution(gathered, edit, worktree, "carried", _ids(carried), commits)
-    return _change(gathered, edit, worktree)
+    known = _is_known(drafts, edit.path, edit.old.blob)
+    return None if gathered.foreign.has(edit.commit.sha, edit.path, known=known) else _change(gathered, edit, worktree)
+
+
+def _is_known(drafts: Drafts, path: str, blob: str | None) -> bool:
+    """Whether a document of ours is known to have had this content."""
+    here = any(paths[path].blob == blob for paths in drafts.fold.known.values() if path in paths)
+    return blob is not None and (here or (path, blob) in drafts.made or bool(drafts.find("from", path, blob)))
 
 
 def is_brought(gathered: Gathered, drafts: Drafts, path: str, old: Content, new: Content, head: str) -> bool:

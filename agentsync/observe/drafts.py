@@ -18,12 +18,15 @@ class Drafts:
         self.view = view
         self.events: list[Event] = []
         self.fold = Fold(view.state)
+        self.made: set[tuple[str, str | None]] = set()  # path and blob that some edit has left
         self._by_key: dict[tuple[str, ...], list[Event]] = {}
 
     def add(self, event: Event) -> None:
         """One more event to append."""
         self.events.append(event)
         self.fold.add(event)
+        if isinstance(event, (Change, Attribution)):
+            self.made.add((event.file_path, event.new_blob))
         for key in keys(event):
             self._by_key.setdefault(key, []).insert(0, event)
 

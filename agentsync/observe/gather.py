@@ -13,6 +13,7 @@ from agentsync.observe import history, worktree
 from agentsync.observe.answers import Answers
 from agentsync.observe.before import Before
 from agentsync.observe.contents import Content, Contents, hex_length
+from agentsync.observe.foreign import Foreign
 from agentsync.observe.glance import Looks
 from agentsync.observe.merges import Merges
 from agentsync.observe.request import Request
@@ -33,6 +34,7 @@ class Gathered(NamedTuple):
     merges: Merges
     answers: Answers
     before: Before
+    foreign: Foreign
     witness: Witness
     looks: Looks
     seen: history.Seen
@@ -82,6 +84,7 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
         merges,
         answers,
         before,
+        Foreign(answers, every),
         _witness(request, every, walk),
         looks,
         seen,

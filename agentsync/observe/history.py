@@ -148,7 +148,7 @@ def every_tip(folder: str, tips: Sequence[str]) -> list[str]:
     words = (line.split() for line in _text(git.run(asked, cwd=folder)).splitlines())
     commits = {sha for line in words for kind, sha in zip(line[::2], line[1::2], strict=False) if kind == "commit"}
     stashes = _text(git.answer(["rev-list", "--walk-reflogs", "refs/stash", "--"], cwd=folder)[1]).split()
-    return sorted({*tips, *_apart(folder, {*commits, *stashes}, tips)})
+    return sorted({*tips, *apart(folder, {*commits, *stashes}, tips)})
 
 
 def branches(folder: str) -> dict[str, str]:
@@ -157,20 +157,21 @@ def branches(folder: str) -> dict[str, str]:
     return {name: sha for sha, _, name in (line.partition(" ") for line in _text(out).splitlines())}
 
 
-def prune(folder: str, walk: Walk, baseline: Sequence[str]) -> list[str]:
+def prune(folder: str, walk: Walk, baseline: Sequence[str], unseen: Iterable[str]) -> list[str]:
     """What is seen after a walk; when these tips have become many, without those that are ancestors of others.
 
     `baseline`: the tips from which nothing was looked at when watching began; they may be many, and stay as they are.
+    `unseen`: those that were walked in vain.
     """
     parents = {parent for commit in walk.commits for parent in commit.parents}
-    tips = walk.tips
+    tips = set(walk.tips).difference(unseen)
     every = sorted({*tips, *(tip for tip in walk.seen if tip not in parents)})
     if len(every) <= PRUNE + len(tips) + len(baseline):
         return every
-    return sorted({*tips, *_apart(folder, _existing(folder, every), tips)})
+    return sorted({*tips, *apart(folder, _existing(folder, every), tips)})
 
 
-def _apart(folder: str, shas: Iterable[str], tips: Iterable[str]) -> set[str]:
+def apart(folder: str, shas: Iterable[str], tips: Iterable[str]) -> set[str]:
     """Those of these commits that none of the tips reaches."""
     others = set(shas).difference(tips)
     if not others:

@@ -101,7 +101,8 @@ def _finish(gathered: Gathered, view: View) -> None:
             gathered.looks.remember(name, path, signature, NOTHING)
     gathered.looks.save()
     gathered.before.save()
-    gathered.seen.write(history.prune(gathered.request.clone.folder, gathered.walk, view.state.tips))
+    tips = history.prune(gathered.request.clone.folder, gathered.walk, view.state.tips, gathered.foreign.unmerged())
+    gathered.seen.write(tips)
     view.save_if_worth()
 
 

@@ -512,6 +512,82 @@ def _(s: Story, _: Path) -> None:
     s.git("commit", "-qm", "renamed")
 
 
+def another_project(s: Story) -> None:
+    """Fetched: a history with another root, which has files of the same names and makes three commits of each."""
+    other = Repo(s.repo.root.parent / "project")
+    other.root.mkdir()
+    other.git("init", "-q", ".")
+    for text in ("a\n", "b\n", "c\n"):
+        for path in ("doc.md", "new.md"):
+            other.write(text, path)
+        other.commit(message=text)
+    s.repo.git("fetch", "-q", "../project", "main:refs/remotes/project/main")
+
+
+def subtree(s: Story) -> None:
+    """What `git subtree add` does: the other project's files go below a folder."""
+    another_project(s)
+    s.git("merge", "-q", "-s", "ours", "--no-commit", "--allow-unrelated-histories", "project/main")
+    s.git("read-tree", "--prefix=lib/", "-u", "project/main")
+    s.git("commit", "-qm", "add lib")
+
+
+@row("another project fetched", 0)
+def _(s: Story, _: Path) -> None:
+    another_project(s)
+
+
+@row("another project fetched into a branch, beside a commit here", 1)
+def _(s: Story, _: Path) -> None:
+    another_project(s)
+    s.git("branch", "project", "project/main")
+    s.commit(1, "x")
+
+
+@row("another project added as a subtree, and pulled into it", 0)
+def _(s: Story, _: Path) -> None:
+    subtree(s)
+    project = Repo(s.repo.root.parent / "project")
+    project.time = s.repo.time
+    project.commit("d\n")
+    s.git("fetch", "-q", "../project", "main:refs/remotes/project/main")
+    s.git("merge", "-q", "-Xsubtree=lib", "--no-edit", "project/main")
+
+
+@row("another project added as a squashed subtree", 0)
+def _(s: Story, _: Path) -> None:
+    another_project(s)
+    squashed = s.repo.git("commit-tree", "-m", "squashed", "project/main^{tree}").strip()
+    s.git("update-ref", "refs/remotes/project/main", squashed)
+    s.git("merge", "-q", "-s", "ours", "--no-commit", "--allow-unrelated-histories", "project/main")
+    s.git("read-tree", "--prefix=lib/", "-u", "project/main")
+    s.git("commit", "-qm", "add lib")
+
+
+@row("a folder split off into a branch of its own", 0)
+def _(s: Story, _: Path) -> None:
+    s.git("branch", "split", s.repo.git("commit-tree", "-m", "split", "HEAD:docs").strip())
+
+
+@row("another project merged, with 3 commits of a document that was deleted here", 4)
+def _(s: Story, _: Path) -> None:
+    another_project(s)
+    s.git("branch", "project", "project/main")
+    s.repo.git("rm", "-q", "doc.md")
+    s.git("commit", "-qm", "without")
+    s.poll()
+    s.git("merge", "-q", "--no-edit", "--allow-unrelated-histories", "project")
+
+
+@row("a document on an orphan branch", 1)
+def _(s: Story, _: Path) -> None:
+    s.git("switch", "-q", "--orphan", "pages")
+    s.repo.write("page\n", "doc.md")
+    s.repo.git("add", "doc.md")
+    s.git("commit", "-qm", "page")
+    s.git("switch", "-q", "main")
+
+
 @row("a change of mode only", 0)
 def _(s: Story, _: Path) -> None:
     (s.repo.root / "doc.md").chmod(0o755)
