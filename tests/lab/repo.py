@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -216,7 +217,8 @@ def on_disk(root: Path, path: str) -> str | None:
     """The blob id of what a file holds now."""
     if not (root / path).exists():
         return None
-    return Repo(root).git("hash-object", "--", path).strip()
+    data = (root / path).read_bytes()
+    return hashlib.sha1(b"blob %d\0%b" % (len(data), data)).hexdigest()
 
 
 def describe(repo: Repo) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from lab.pages import cases
-from lab.repo import DOCS, Repo, cleaned, describe, on_disk
+from lab.repo import DOCS, Repo, cleaned, describe, new_repo, on_disk
+from lab.templates import copied
 
 MODES = ("foreground", "background", "looking", "later")
 HOOKED = ("foreground", "background")
@@ -25,9 +26,6 @@ class Story:
     def __init__(self, repo: Repo, mode: str) -> None:
         self.repo = repo
         self.mode = mode
-        repo.begin()
-        if mode in HOOKED:
-            repo.hooks()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.repo, name)
@@ -58,19 +56,28 @@ class Story:
     def other(self, name: str = "other") -> Story:
         """A linked worktree on a new branch."""
         linked = self.repo.worktree(name, "-b", name)
-        story = Story.__new__(Story)
-        story.repo, story.mode = linked, self.mode
+        story = Story(linked, self.mode)
         if self.mode == "looking":
             story.poll()
         return story
+
+
+def begun(root: Path, hooked: bool) -> Repo:
+    """Two commits before it is watched; the branch `old` is at the first."""
+    repo = new_repo(root)
+    repo.git("branch", "old")
+    repo.commit("older\n" + repo.read(), message="second")
+    repo.begin()
+    if hooked:
+        repo.hooks()
+    return repo
 
 
 def forge(story: Story, tmp_path: Path) -> Story:
     """Another clone of the same history, without agentsync, whose main is `origin` for the first."""
     root = tmp_path / "forge"
     story.repo.git("clone", "-q", ".", str(root))
-    other = Story.__new__(Story)
-    other.repo, other.mode = Repo(root), "later"
+    other = Story(Repo(root), "later")
     other.repo.time = story.repo.time + 5000
     other.poll = lambda: None  # type: ignore[method-assign]
     story.repo.git("remote", "add", "origin", str(root))
@@ -600,12 +607,10 @@ ONE_MORE_WITHOUT_HOOKS = ("conflict resolved by hand in a rebase",)
 
 @pytest.mark.parametrize("mode", [pytest.param(mode, marks=LONG.get(mode, ())) for mode in MODES])
 @pytest.mark.parametrize(("says", "changes", "play"), ROWS, ids=[says for says, _, _ in ROWS])
-def test_row(repo: Repo, tmp_path: Path, says: str, changes: int, play: Row, mode: str) -> None:
+def test_row(tmp_path: Path, says: str, changes: int, play: Row, mode: str) -> None:
     """What git carries about is counted where it was made, once."""
-    repo.git("branch", "old")
-    repo.commit("older\n" + repo.read(), message="second")
-    story = Story(repo, mode)
-    play(story, tmp_path)
+    repo = copied(tmp_path / "repo", begun, mode in HOOKED)
+    play(Story(repo, mode), tmp_path)
     for _ in range(2):
         repo.look("poller")
         expected = changes + (mode not in HOOKED and says in ONE_MORE_WITHOUT_HOOKS)
