@@ -13,6 +13,7 @@ import click
 
 from agentsync.base.errors import OK
 from agentsync.base.times import since as since_when
+from agentsync.cli.from_git import subjects
 from agentsync.cli.options import agent_names, json_option, raw_option, watched_paths
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
@@ -23,7 +24,7 @@ from agentsync.ledger.log import Follower, Ledger
 
 PAGE = 500  # rows aligned with each other; a million are not kept in memory
 PAUSE = 0.5  # seconds between two looks of --follow
-HEADS = ("TIME (UTC)", "CHANGE", "FILE", "BY", "ID")
+HEADS = ("TIME (UTC)", "CHANGE", "FILE", "BY", "COMMIT", "ID")
 
 
 class Style(Enum):
@@ -78,12 +79,12 @@ def log(
     found = filter(asked.takes, history.newest(now.view.ledger, now.survey.waiting, asked.since))
     entries = itertools.islice(found, number or None)
     style = Style.RAW if raw else Style.JSON if as_json else Style.TABLE
-    shown = _show(reversed(list(entries)) if follow else entries, style)
+    shown = _show(reversed(list(entries)) if follow else entries, style, session.clone.folder)
     if not shown and not follow and style is Style.TABLE:
         say("no changes" if paths or agent or since or type_ else "no changes yet")
     for line in not_recorded(now.survey.not_recorded):
         warn(line)
-    return _follow(now.view.ledger, asked, style) if follow else OK
+    return _follow(now.view.ledger, asked, style, session.clone.folder) if follow else OK
 
 
 def _from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
@@ -99,7 +100,7 @@ def _from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _show(entries: Iterable[history.Entry], style: Style) -> int:
+def _show(entries: Iterable[history.Entry], style: Style, folder: str) -> int:
     """Print them; how many there were."""
     shown = 0
     if style is not Style.TABLE:
@@ -109,7 +110,7 @@ def _show(entries: Iterable[history.Entry], style: Style) -> int:
         return shown
     heads: tuple[str, ...] = HEADS
     while page := list(itertools.islice(entries := iter(entries), PAGE)):
-        show(Table(heads, [_row(entry) for entry in page], folds=2))
+        show(_table(heads, page, folder))
         shown, heads = shown + len(page), ("",) * len(HEADS)
     return shown
 
@@ -121,8 +122,14 @@ def _print_record(entry: history.Entry, style: Style) -> None:
         print_json(entry.record)
 
 
-def _row(entry: history.Entry) -> tuple[str, ...]:
-    return (moment(entry.timestamp), *_words(entry), "waiting" if entry.line is None else short(entry.id))
+def _table(heads: tuple[str, ...], entries: list[history.Entry], folder: str) -> Table:
+    named = subjects([entry.commit for entry in entries if entry.commit], folder)
+    rows = [_row(entry, named.get(entry.commit or "", "")) for entry in entries]
+    return Table(heads, rows, path=2, text=4, drops=(4, 5, 0, 1, 3))
+
+
+def _row(entry: history.Entry, commit: str) -> tuple[str, ...]:
+    return (moment(entry.timestamp), *_words(entry), commit, "waiting" if entry.line is None else short(entry.id))
 
 
 def _words(entry: history.Entry) -> tuple[str, str, str]:
@@ -139,7 +146,7 @@ def _words(entry: history.Entry) -> tuple[str, str, str]:
     return clean(entry.kind), clean(entry.file_path or ""), ""
 
 
-def _follow(ledger: Ledger, asked: history.Filter, style: Style) -> int:
+def _follow(ledger: Ledger, asked: history.Filter, style: Style, folder: str) -> int:
     """Print what is appended, until somebody presses control-C or reads no more."""
     follower = Follower(ledger)
     while True:
@@ -148,12 +155,12 @@ def _follow(ledger: Ledger, asked: history.Filter, style: Style) -> int:
         if follower.is_lost():
             follower = Follower(ledger, 0)
         entries = (history.entry_of(line) for _, line in follower.new())
-        _show_new([entry for entry in entries if entry and asked.takes(entry)], style)
+        _show_new([entry for entry in entries if entry and asked.takes(entry)], style, folder)
 
 
-def _show_new(entries: Iterable[history.Entry], style: Style) -> None:
+def _show_new(entries: Iterable[history.Entry], style: Style, folder: str) -> None:
     for entry in entries:
         if style is not Style.TABLE:
             _print_record(entry, style)
         else:
-            show(Table(("",) * len(HEADS), [_row(entry)], folds=2))
+            show(_table(("",) * len(HEADS), [entry], folder))

@@ -72,7 +72,7 @@ def tell_changes(found: list[Change]) -> None:
     rows = [
         (moment(one.timestamp), one.event_type, clean(one.file_path), who(one.agent_owner, one.author)) for one in found
     ]
-    show(Table(("TIME (UTC)", "CHANGE", "FILE", "BY"), rows, folds=2))
+    show(Table(("TIME (UTC)", "CHANGE", "FILE", "BY"), rows, path=2, drops=(0, 1, 3)))
 
 
 def tell_consolidation(done: Synced, nothing: str = "") -> None:

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from agentsync.base.errors import OK
+from agentsync.cli.from_git import Diff, diff, subjects
 from agentsync.cli.options import json_option, raw_option
 from agentsync.cli.session import Session
-from agentsync.cli.tables import Table, show
-from agentsync.cli.terminal import clean, escape_json, patience, print_json, say
-from agentsync.cli.words import count, who
+from agentsync.cli.tables import Table, plain
+from agentsync.cli.terminal import clean, escape_json, page, patience, print_json, say
+from agentsync.cli.words import because, count, moment, short, who
 from agentsync.ledger import history
 from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, flatten
+from agentsync.ledger.view import View
 from agentsync.status import record
+
+Rows = list[tuple[str, str]]
+ABBREVIATED = 10  # digits of a blob's name
+GONE = "which git does not have any more"
+SOURCES = {
+    "hook": "a hook",
+    "poller": "the poller",
+    "scan": "a command",
+    "history": "the history",
+}
+COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command("show")
 @click.argument("id_", metavar="ID")
+@click.option("--stat", is_flag=True, help="How many lines came and went, without the lines.")
 @json_option
 @raw_option
-def show_record(id_: str, as_json: bool, raw: bool) -> int:
-    """Show one record with its evidence, its commits and the report that covered it.
+def show_record(id_: str, stat: bool, as_json: bool, raw: bool) -> int:
+    """Show one record: who made a change and how that is known, its commit, and what it did to the document.
 
     ID is the beginning or the end of a record's id, as long as it fits one record only; `agentsync log` shows the ends.
     The owner is who did it as is known today, where a later commit has told; --raw prints the record as it stands in
@@ -29,6 +45,7 @@ def show_record(id_: str, as_json: bool, raw: bool) -> int:
     \b
     Examples:
       agentsync show 4f2a91c3
+      agentsync show 4f2a91c3 --stat
       agentsync log -n 1 --json | jq -r .id | xargs agentsync show --json
     """
     session = Session()
@@ -39,60 +56,109 @@ def show_record(id_: str, as_json: bool, raw: bool) -> int:
         commits = history.commits_of(view, event.id) if isinstance(event, Change) else []
         covered = history.covering(view, event.id) if isinstance(event, Change) else None
     owner = history.owner_today(event, commits)
+    waiting = line is None
     if raw and line is not None:
         say(escape_json(line.decode()))
-        return OK
-    if as_json or raw:
-        print_json(record(event, owner=owner, waiting=line is None, commits=commits, covered_by=covered))
-        return OK
-    later = _later(commits, covered) if isinstance(event, Change) and line is not None else []
-    show(Table(("", ""), [*_facts(event, owner, line is None), *later], folds=1))
+    elif as_json or raw:
+        print_json(record(event, owner=owner, waiting=waiting, commits=commits, covered_by=covered))
+    elif isinstance(event, Change):
+        folder = session.clone.folder
+        reported = _reported(covered, waiting)
+        page(_change(event, owner, [*_commits(event, commits, folder), *reported], diff(event, folder), stat=stat))
+    else:
+        page([*_aligned(_facts(event)), *_changes(event, view)])
     return OK
 
 
-LONG = ("event_ids", "files", "tips", "watch", "evidence", "conditions_met")
+def _change(event: Change, owner: str | None, told: Rows, found: Diff, *, stat: bool) -> Iterable[str]:
+    """First what somebody wants to know, then the lines, then what only programs compare."""
+    branch = f" on branch {clean(event.branch)}" if event.branch else ""
+    where = f", in worktree {clean(event.worktree)}{branch}" if event.worktree else ""
+    rows = [
+        ("change", f"{clean(event.event_type)} {clean(event.file_path)} ({clean(event.file_type)})"),
+        ("by", who(owner, event.author)),
+        *(("because", because(one)) for one in event.evidence),
+        *(("also", clean(name)) for name in event.also),
+        ("when", f"{clean(event.timestamp)}{where}"),
+        *told,
+        ("size", found.size),
+    ]
+    yield from _aligned(rows)
+    if found.lines and not stat:
+        yield ""
+        yield from map(_coloured, found.lines)
+    yield ""
+    yield from _aligned(
+        [
+            ("id", event.id),
+            ("recorded", f"{clean(event.recorded)} by {SOURCES.get(event.source, clean(event.source))}"),
+            ("confidence", f"{event.confidence:g}"),
+            ("MD5", f"{event.old_checksum or 'none'} -> {event.new_checksum or 'none'}"),
+            ("blob", " -> ".join((one or "none")[:ABBREVIATED] for one in (event.old_blob, event.new_blob))),
+        ]
+    )
 
 
-def _facts(event: Event, owner: str | None, waiting: bool) -> list[tuple[str, str]]:
-    rows = [("kind", event.kind + (" (waiting: not yet in the ledger)" if waiting else ""))]
+def _commits(event: Change, carried: list[Attribution], folder: str) -> Rows:
+    """The commit that made it, or that it was committed with, and those that carry it elsewhere."""
+    named = subjects([*filter(None, [event.commit]), *(one.commit for one in carried)], folder)
+    rows = [("commit", named.get(event.commit) or f"{clean(event.commit)}, {GONE}")] if event.commit else []
+    for one in carried:
+        by = f", committed by {clean(one.committed_by)}" if one.committed_by else ""
+        rows.append(("commit", f"{named.get(one.commit) or f'{clean(one.commit)}, {GONE}'} ({clean(one.reason)})"))
+        rows.append(("", f"{clean(one.timestamp)} by {who(one.agent_owner, one.author)}{by}"))
+    return rows or [("commit", "not committed yet")]
+
+
+def _reported(covered: Consolidation | None, waiting: bool) -> Rows:
+    if waiting:
+        return [("reported", "not yet; it waits to be written into the ledger")]
+    if covered is None:
+        return [("reported", "not yet")]
+    changes = count(len(covered.event_ids), "change")
+    return [("reported", f"{clean(covered.timestamp)} ({clean(covered.trigger_type)}, {changes}), {short(covered.id)}")]
+
+
+LONG = ("kind", "event_ids", "files", "tips", "watch", "evidence", "conditions_met", "agent_owner")
+
+
+def _facts(event: Event) -> Rows:
+    """Of a record that is no change: its fields, but for the long ones."""
+    rows = [("kind", event.kind)]
     for name, value in flatten(event).items():
-        if name == "kind" or value is None or value == []:
-            continue
-        if name not in LONG:
+        if name not in LONG and value is not None and value != []:
             rows.append((name, clean(", ".join(value) if isinstance(value, list) else str(value))))
-    if isinstance(event, (Change, Attribution)):
-        rows = [row for row in rows if row[0] != "agent_owner"]
-        rows.append(("agent_owner", who(owner, event.author)))
-        for one in event.evidence:
-            rows.append(("evidence", clean(" ".join(one.get(key, "") for key in ("kind", "signal", "agent")))))
-    rows += _lengths(event)
+    if isinstance(event, Attribution):
+        rows.append(("by", who(event.agent_owner, event.author)))
+        rows += [("because", because(one)) for one in event.evidence]
+    if isinstance(event, Consolidation):
+        conditions = ", ".join(f"{name} {value}" for name, value in event.conditions_met.items())
+        rows += [("conditions", clean(conditions)), ("changes", str(len(event.event_ids)))]
+    if isinstance(event, Baseline):
+        rows += [("file", clean(path)) for path in sorted(event.files)]
     return rows
 
 
-def _lengths(event: Event) -> list[tuple[str, str]]:
-    if isinstance(event, Consolidation):
-        conditions = ", ".join(f"{name} {value}" for name, value in event.conditions_met.items())
-        return [("conditions_met", clean(conditions)), ("changes", str(len(event.event_ids)))]
-    if isinstance(event, Baseline):
-        return [("file", clean(path)) for path in sorted(event.files)]
-    if isinstance(event, Attribution):
-        return [("change", id_) for id_ in event.event_ids]
-    return []
+def _changes(event: Event, view: View) -> Iterable[str]:
+    """The changes that a consolidation covers, or a commit carries."""
+    ids = event.event_ids if isinstance(event, (Consolidation, Attribution)) else []
+    found = [one for id_ in ids for one in view.events("id", id_) if isinstance(one, Change)]
+    rows = [
+        (
+            moment(one.timestamp),
+            clean(one.event_type),
+            clean(one.file_path),
+            who(history.owner_today(one, history.commits_of(view, one.id)), one.author),
+            short(one.id),
+        )
+        for one in found
+    ]
+    return ["", *plain(Table(("",) * 5, rows))] if rows else []
 
 
-def _later(commits: list[Attribution], covered: Consolidation | None) -> list[tuple[str, str]]:
-    """What later records say of a change."""
-    rows = []
-    for one in commits:
-        rows.append(("commit", f"{clean(one.commit)} ({clean(one.reason)})"))
-        rows.append(("", f"{clean(one.timestamp)} by {_committers(one)}"))
-    if covered is None:
-        return [*rows, ("reported", "not yet: pending")]
-    changes = count(len(covered.event_ids), "change")
-    reported = f"{clean(covered.timestamp)} ({clean(covered.trigger_type)}, {changes})"
-    return [*rows, ("reported", reported), ("", clean(covered.id))]
+def _aligned(rows: Rows) -> list[str]:
+    return plain(Table(("", ""), rows))
 
 
-def _committers(commit: Attribution) -> str:
-    by = f", committed by {clean(commit.committed_by)}" if commit.committed_by else ""
-    return who(commit.agent_owner, commit.author) + by
+def _coloured(line: str) -> str:
+    return click.style("\t".join(map(clean, line.split("\t"))), fg=COLOURS.get(line[:1]))

@@ -41,7 +41,7 @@ def status(as_json: bool) -> int:
     shown = answers.status(now.view.state, now.view.cursor, now.survey)
     show(Table(("", ""), _summary(shown, now.view.state, now.survey.settings, time.time()), folds=1))
     say("")
-    show(Table(("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY"), _files(shown, now), folds=0))
+    show(Table(("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY"), _files(shown, now), path=0, drops=(1, 3, 4)))
     notes = _notes(shown)
     if notes:
         say("", *notes)
@@ -132,7 +132,7 @@ def pending(as_json: bool) -> int:
         )
         for one in shown["changes"]
     ]
-    show(Table(("TIME (UTC)", "CHANGE", "FILE", "BY", ""), rows, folds=2))
+    show(Table(("TIME (UTC)", "CHANGE", "FILE", "BY", ""), rows, path=2, drops=(4, 0, 1, 3)))
     say(*not_recorded(shown["not_recorded"]))
     session.check_config()
     return OK
@@ -164,7 +164,7 @@ def checksums(as_json: bool) -> int:
         )
         for path, one in shown.items()
     ]
-    show(Table(("CHECKSUM", "FILE", "LAST CHANGE (UTC)", "BY"), rows, folds=1))
+    show(Table(("CHECKSUM", "FILE", "LAST CHANGE (UTC)", "BY"), rows, path=1, drops=(3, 2)))
     say(*not_recorded(now.survey.not_recorded))
     session.check_config()
     return OK

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,19 @@ def say(*lines: str) -> None:
     else:
         sys.stdout.flush()
         stream.write(text.encode(errors="backslashreplace"))
+
+
+def page(lines: Iterable[str]) -> None:
+    """Lines that may be many: on a terminal through a pager, as git shows them; elsewhere without colours."""
+    import click  # late: agents, who ask often, ask for JSON
+
+    if not sys.stdout.isatty():
+        say(*map(click.unstyle, lines))
+        return
+    os.environ.setdefault("LESS", "FRX")
+    os.environ["PAGER"] = os.environ.get("GIT_PAGER") or os.environ.get("PAGER") or "less"
+    colour = "NO_COLOR" not in os.environ
+    click.echo_via_pager((f"{line}\n" for line in lines), color=colour)
 
 
 def warn(text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from agentsync.cli.terminal import clean
@@ -41,6 +41,26 @@ def not_recorded(documents: Iterable[NotRecorded]) -> list[str]:
         edit = f"{clean(one['file_path'])}, {EDITS[one['event_type']]} in {clean(one['worktree'])}"
         lines.append(f"not recorded yet: {edit} ({clean(one['reason'])})")
     return lines
+
+
+REASONS = {
+    "said": "AGENTSYNC_AGENT said so",
+    "setting": "`agentsync agent` says so of the worktree",
+    "payload": "its tool hook handed over {signal}",
+    "environment": "{signal} was set where it was made",
+    "trailer": "the commit has the trailer {signal}",
+    "author": "the author is {signal}",
+    "committer": "the committer is {signal}",
+    "message": 'the message says "{signal}"',
+    "branch": "the branch begins with {signal}",
+}
+
+
+def because(evidence: Mapping[str, str]) -> str:
+    """One piece of evidence as a sentence, and whom it names."""
+    kind, signal, agent = (clean(evidence.get(key, "")) for key in ("kind", "signal", "agent"))
+    sentence = REASONS.get(kind, f"{kind} {{signal}}").format(signal="named so" if signal == "name" else signal)
+    return f"{sentence} ({agent})"
 
 
 def count(number: int, word: str) -> str:

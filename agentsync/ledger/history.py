@@ -30,8 +30,9 @@ SHOWS_IDS = "agentsync log --all shows how ids end; give as much of one as makes
 class Entry:
     """What a list shows of one record, of whatever kind.
 
-    `agent_owner` is who did it as is known today: a later commit may have told. `line` is the record as it stands in
-    the ledger, without newline. One that waits in a note has none; it is `waiting`, as a JSON object.
+    `agent_owner` is who did it as is known today, and `commit` the one that has it: later records may have told that.
+    `line` is the record as it stands in the ledger, without newline. One that waits in a note has none; it is
+    `waiting`, as a JSON object.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Entry:
     event_type: str | None = None
     agent_owner: str | None = None
     author: str | None = None
+    commit: str | None = None
     reason: str | None = None
     trigger_type: str | None = None
     event_ids: list[str] = field(default_factory=list)
@@ -72,7 +74,17 @@ class Entry:
             return self.recorded_at
 
 
-_SHOWN = ("timestamp", "file_path", "file_type", "event_type", "agent_owner", "author", "reason", "trigger_type")
+_SHOWN = (
+    "timestamp",
+    "file_path",
+    "file_type",
+    "event_type",
+    "agent_owner",
+    "author",
+    "commit",
+    "reason",
+    "trigger_type",
+)
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,7 @@ def newest(
     It ends where the clock of the records is before `since` (seconds since 1970). With `end`, only what begins before
     that offset comes, and `agent_owner` knows nothing of what was told after it.
     """
-    told: dict[str, str] = {}
+    told: dict[str, Entry] = {}
     last: dict[str, int] = {}
     for event in reversed([event for one in waiting for event in one.events]):
         flat = flatten(event)
@@ -147,12 +159,16 @@ def _entry(flat: dict[str, Any], event: Event | None, **more: Any) -> Entry:
     return Entry(flat["kind"], flat["id"], **shown, **more)
 
 
-def _learn(entry: Entry, told: dict[str, str]) -> None:
-    """A commit that comes later may name the owner of a change; of several the earliest counts."""
-    if entry.kind == "attribution" and entry.agent_owner:
-        told.update(dict.fromkeys(entry.event_ids, entry.agent_owner))
-    elif entry.kind == "change" and told:
-        entry.agent_owner = entry.agent_owner or told.pop(entry.id, None)
+def _learn(entry: Entry, told: dict[str, Entry]) -> None:
+    """A commit that comes later has the change, and may name its owner; of several the earliest that does counts."""
+    if entry.kind == "attribution":
+        for id_ in entry.event_ids:
+            if entry.agent_owner or not told.get(id_, entry).agent_owner:
+                told[id_] = entry
+    elif entry.kind == "change" and entry.id in told:
+        later = told.pop(entry.id)
+        entry.agent_owner = entry.agent_owner or later.agent_owner
+        entry.commit = entry.commit or later.commit
 
 
 def find(ledger: Ledger, waiting: Iterable[Observations], part: str) -> tuple[Event, bytes | None]:

@@ -121,7 +121,7 @@ def test_waiting_changes_come_first_and_are_marked(history: Repo) -> None:
         assert agentsync(history.root, "log").out.splitlines()[1].endswith("waiting")
         assert agentsync(history.root, "log", "--json").records[0]["waiting"] is True
         assert agentsync(history.root, "show", "--json", "6058b750").json["waiting"] is True
-        assert "waiting: not yet in the ledger" in agentsync(history.root, "show", "6058b750").out
+        assert "it waits to be written into the ledger" in agentsync(history.root, "show", "6058b750").out
     assert "waiting" not in agentsync(history.root, "log").out
 
 
@@ -189,11 +189,48 @@ def test_show_takes_any_beginning_or_end_that_fits_one_record(history: Repo) -> 
 def test_show_tells_evidence_and_report(history: Repo) -> None:
     id_ = history.changes()[1]["id"]
     out = agentsync(history.root, "show", id_).out
-    assert "evidence      trailer Co-Authored-By claude-code\n" in out
-    assert "reported      not yet: pending\n" in out
+    assert "because   the commit has the trailer Co-Authored-By (claude-code)\n" in out
+    assert "reported  not yet\n" in out
     agentsync(history.root, "consolidate")
     assert "(manual, 3 changes)" in agentsync(history.root, "show", id_).out
     shown = agentsync(history.root, "show", "--json", id_).json
     covering = next(line for line in history.lines() if line["kind"] == "consolidation")
     assert shown["consolidated_by"] == covering["id"]
-    assert "changes         3" in agentsync(history.root, "show", covering["id"]).out
+    consolidation = agentsync(history.root, "show", covering["id"]).out
+    assert "changes       3" in consolidation
+    assert [row.split()[2:4] for row in consolidation.splitlines()[-3:]] == [
+        ["modified", "doc.md"],
+        ["modified", "docs/other.md"],
+        ["deleted", "doc.md"],
+    ]
+
+
+def test_show_has_the_lines_and_the_commit_as_git_tells_them(history: Repo) -> None:
+    """What came and went before what only programs compare; of a created and a deleted document all of it."""
+    history.git("config", "diff.external", "false")  # nobody else's program says what a change was
+    history.commit("new \x1b[31m\n\tfirst\n", message="a subject with \x1b[31m")
+    created, deleted, modified = (history.changes()[n]["id"] for n in (-1, -2, -3))
+    out = agentsync(history.root, "show", created).out
+    assert f"commit    {history.head()[:7]} a subject with \\x1b[31m\n" in out
+    assert "size      +2 -0\n" in out and "\n@@ -0,0 +1,2 @@\n+new \\x1b[31m\n+\tfirst\n\nid " in out
+    assert "size      +0 -1\n" in agentsync(history.root, "show", deleted).out
+    out = agentsync(history.root, "show", modified).out
+    assert "\n\n@@ -1,12 +1 @@\n-docs/other.md line 0\n" in out and "\n-docs/other.md line 11\n+two\n\nid " in out
+    assert "@@" not in agentsync(history.root, "show", "--stat", modified).out
+
+
+def test_a_content_that_was_never_committed_is_not_shown_as_one(history: Repo) -> None:
+    history.write("not committed\n", "docs/other.md")
+    agentsync(history.root, "scan")
+    out = agentsync(history.root, "show", history.changes()[-1]["id"]).out
+    assert "commit    not committed yet\n" in out
+    assert "size      git does not have the content after it: that was never committed\n" in out
+
+
+def test_log_names_the_commits(history: Repo) -> None:
+    """Of an edit that was seen before it was committed, too."""
+    history.write("dirty\n", "docs/other.md")
+    agentsync(history.root, "scan")
+    history.commit(message="the subject")
+    lines = agentsync(history.root, "log").out.splitlines()
+    assert f"  {history.head()[:7]} the subject  " in lines[1]

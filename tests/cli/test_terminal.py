@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentsync.base import strict_json
-from agentsync.cli.tables import Table, plain
+from agentsync.cli.tables import CUT, Table, cells, fitted, plain
 from agentsync.cli.terminal import clean, escape_json
 
 ANY = st.text(st.characters())
@@ -38,3 +38,28 @@ def test_escaped_json_is_printable_and_means_the_same(value: dict[str, str]) -> 
 def test_a_plain_table_is_aligned_and_has_no_blanks_at_its_ends() -> None:
     table = Table(("A", "LONG HEAD", ""), [("one", "x", ""), ("three", "", "end")])
     assert plain(table) == ["A      LONG HEAD", "one    x", "three             end"]
+
+
+ROWS = [("2025-10-10 15:00", "docs/architecture/30-Contracts.md", "codex-local", "332c06a a subject of some length")]
+WIDE = Table(("TIME (UTC)", "FILE", "BY", "COMMIT"), ROWS, path=1, text=3, drops=(3, 0))
+
+
+def test_a_table_gives_way_column_by_column() -> None:
+    """The text loses its end, then it goes, then the time; the path stays, and is the last to lose anything."""
+    shown = {width: plain(fitted(WIDE, width))[1] for width in (120, 90, 70, 60, 40)}
+    assert shown == {
+        120: "2025-10-10 15:00  docs/architecture/30-Contracts.md  codex-local  332c06a a subject of some length",
+        90: f"2025-10-10 15:00  docs/architecture/30-Contracts.md  codex-local  332c06a a subject of so{CUT}",
+        70: "2025-10-10 15:00  docs/architecture/30-Contracts.md  codex-local",
+        60: "docs/architecture/30-Contracts.md  codex-local",
+        40: f"docs/arc{CUT}re/30-Contracts.md  codex-local",
+    }
+
+
+PATHS = st.text(st.sampled_from("ab/\N{CJK UNIFIED IDEOGRAPH-4E2D}\u0301"), min_size=1, max_size=80)
+
+
+@given(st.integers(30, 200), PATHS)
+def test_a_fitted_table_is_no_wider_than_the_terminal(width: int, path: str) -> None:
+    table = Table(WIDE.heads, [(ROWS[0][0], path, *ROWS[0][2:])], path=1, text=3, drops=(3, 0))
+    assert all(cells(line) <= width for line in plain(fitted(table, width)))
