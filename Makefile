@@ -16,10 +16,10 @@ demo: $(VENV)/.base ## Play the seed's timeline in a scratch repository
 	@$(BIN)/agentsync demo
 
 test: $(VENV)/.test managers ## Run the tests that everybody runs
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 test-long: $(VENV)/.test managers ## Run the long ones: many random histories, kills, corruptions, every benchmark once
-	$(BIN)/python -m pytest -n $(JOBS) -m long
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m long
 
 lint: $(VENV)/.lint ## ruff, mypy --strict, shellcheck
 	$(BIN)/ruff check

@@ -99,6 +99,7 @@ class Served:
     """A process `agentsync serve`."""
 
     def __init__(self, root: Path, *args: str) -> None:
+        self.root = root
         self.process = subprocess.Popen(
             [sys.executable, "-m", "agentsync", "serve", "--port", "0", *args],
             cwd=root,

@@ -9,6 +9,21 @@ from typing import Any
 
 import pytest
 from lab.commands import agentsync
+from lab.sealing import seal_off
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the demo prints."""
+    with pytest.MonkeyPatch.context() as patch:
+        seal_off(patch, tmp_path_factory.mktemp("home"))
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("room")))
+        patch.setattr(tempfile, "tempdir", None)
+        said = agentsync(tmp_path_factory.getbasetemp(), "demo").said
+        assert list(Path(tempfile.gettempdir()).iterdir()) == [], "something is left behind"
+        return said
 
 
 @pytest.fixture
@@ -20,9 +35,8 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "room"
 
 
-def test_the_story_is_the_seeds(room: Path) -> None:
+def test_the_story_is_the_seeds(played: str) -> None:
     """Five changes of two agents reach the threshold; two commits of a third come by a pull and are pending."""
-    said = agentsync(room, "demo").said
     for line in (
         "15:00  Claude Code notes its work: AGENT_SYNC.md",
         "15:02  Claude Code hands over: docs/passation.md",
@@ -36,12 +50,12 @@ def test_the_story_is_the_seeds(room: Path) -> None:
         "  - `modified` at 2025-10-10T15:08:00Z (agent: claude-code)",
         "  - `modified` at 2025-10-10T15:10:00Z (agent: codex-local)",
     ):
-        assert line in said.split("\n")
-    assert "2025-10-10T15:04:00Z  modified  codex-cloud  ROADMAP.md" in said
-    assert "unknown" not in said
+        assert line in played.split("\n")
+    assert "2025-10-10T15:04:00Z  modified  codex-cloud  ROADMAP.md" in played
+    assert "unknown" not in played
 
 
-def test_it_is_the_same_whoever_plays_it(room: Path) -> None:
+def test_it_is_the_same_whoever_plays_it(room: Path, played: str) -> None:
     """No agent's variable, locale, clock's zone or git setting of theirs shows."""
     (room.parent / "gitconfig").write_text(
         "[core]\n\thooksPath = /nowhere\n[user]\n\tname = Eve\n[commit]\n\tgpgSign = true\n"
@@ -56,13 +70,11 @@ def test_it_is_the_same_whoever_plays_it(room: Path) -> None:
         "TZ": "Asia/Tokyo",
         "GIT_AUTHOR_NAME": "Eve",
     }
-    assert agentsync(room, "demo", **theirs).said == agentsync(room, "demo").said
+    assert agentsync(room, "demo", **theirs).said == played
 
 
-def test_nothing_is_left_behind(room: Path) -> None:
-    """Unless somebody wants to keep it; then the folder is told, and is a working clone."""
-    agentsync(room, "demo")
-    assert list(room.iterdir()) == []
+def test_who_wants_to_keep_it_is_told_the_folder(room: Path) -> None:
+    """A working clone; otherwise nothing is left behind, see `played`."""
     said = agentsync(room, "demo", "--keep").said
     folder = Path(said.rstrip("\n").rpartition(" ")[2])
     assert folder.parent.parent == room
@@ -81,9 +93,9 @@ def test_a_demo_that_cannot_be_played_says_why(room: Path) -> None:
     assert list(room.iterdir()) == []
 
 
-def test_readme_shows_what_the_demo_prints(room: Path) -> None:
+def test_readme_shows_what_the_demo_prints(played: str) -> None:
     """The block of README that shows a ledger and a report has the demo's own lines."""
-    said = agentsync(room, "demo").said.split("\n")
+    said = played.split("\n")
     readme = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
     block = readme.partition("```text\n")[2].partition("```")[0].split("\n")
     assert len(block) > 10

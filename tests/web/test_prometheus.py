@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lab.commands import agentsync
+from lab.live import Served, ready, served
 from lab.prometheus import EXAMPLES, ROOT, Prometheus, program, promtool, scraping
 from lab.repo import Repo
 
@@ -100,52 +98,66 @@ class TestFiles:
         assert max(x for x, _ in fields) < 24
 
 
-class TestQueries:
-    def test_every_query_is_answered(self, prometheus: Prometheus) -> None:
-        """Of the page, of the dashboard and of the rules: none is wrong, none without a result, none of a wrong name.
+def test_a_real_prometheus_has_the_answers(repo: Repo, tmp_path: Path) -> None:
+    """It sees changes and a consolidation happen, and the server start anew."""
+    program("prometheus")
+    ready(repo)
+    with served(repo.root) as server:
+        address = f"127.0.0.1:{server.port}"
+        with scraping(address, tmp_path / "prometheus") as prometheus:
+            play(repo, address, prometheus)
+            every_query_is_answered(prometheus)
+            the_answers_are_what_happened(prometheus)
+            counters_survive_a_restart(repo, server, prometheus)
 
-        What an alert asks for has no result while all is well; then its series are there.
-        """
-        for expression in expressions(RULES):
-            prometheus.until(expression)
-        queries = (*of_page(), *of_dashboard(), *expressions(RULES))
-        assert [query for query in queries if not answers(prometheus, query)] == []
-        for expression in expressions(ALERTS):
-            prometheus.query(expression)
-            for selector in selectors(expression):
-                prometheus.until(selector)
-        rules = [rule for group in prometheus.api("rules")["groups"] for rule in group["rules"]]
-        assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
-        assert [rule["name"] for rule in rules if rule.get("state") == "firing"] == []
 
-    def test_the_answers_are_what_happened(self, prometheus: Prometheus) -> None:
-        """Counts by agent, the mean of a duration, and what the seed's query cannot find."""
-        known = prometheus.query(expressions(RULES)[1])
-        assert known == {frozenset({("agent", "claude-code")}): 2, frozenset({("agent", "unknown")}): 2}
-        attributed = prometheus.query('sum(sync_changes_attributed_total{agent="claude-code"})')
-        assert sum(attributed.values()) >= 1, "the poller saw an edit before its commit named an agent"
-        took = "sync_consolidation_duration_seconds"
-        count, total = (sum(prometheus.query(f"{took}_{each}").values()) for each in ("count", "sum"))
-        assert list(prometheus.query(of_page()[2]).values()) == [pytest.approx(total / count)]
-        assert prometheus.query(SEEDS_MEAN) == {}
-        assert prometheus.query("sync_status != 1") == {frozenset({("file_path", "docs/other.md")}): 0}
+def every_query_is_answered(prometheus: Prometheus) -> None:
+    """Of the page, of the dashboard and of the rules: none is wrong, none without a result, none of a wrong name.
 
-    def test_counters_survive_a_restart(self, repo: Repo, server: Server, prometheus: Prometheus) -> None:
-        """All that the ledger counts; durations are those of a process."""
-        counted = (
-            "sync_changes_detected",
-            "sync_changes_attributed",
-            "sync_changes_seen",
-            "sync_consolidations_triggered",
-        )
-        before = [prometheus.query(f"{name}_total") for name in counted]
-        server.stop()
-        prometheus.until("up == 0")
-        with Server(repo, server.port):
-            prometheus.until("resets(sync_check_duration_seconds_count[10m]) > 0")
-            assert [prometheus.query(f"{name}_total") for name in counted] == before
-            for name in counted:
-                assert set(prometheus.query(f"resets({name}_total[10m])").values()) == {0}
+    What an alert asks for has no result while all is well; then its series are there.
+    """
+    for expression in expressions(RULES):
+        prometheus.until(expression)
+    queries = (*of_page(), *of_dashboard(), *expressions(RULES))
+    assert [query for query in queries if not answers(prometheus, query)] == []
+    for expression in expressions(ALERTS):
+        prometheus.query(expression)
+        for selector in selectors(expression):
+            prometheus.until(selector)
+    rules = [rule for group in prometheus.api("rules")["groups"] for rule in group["rules"]]
+    assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
+    assert [rule["name"] for rule in rules if rule.get("state") == "firing"] == []
+
+
+def the_answers_are_what_happened(prometheus: Prometheus) -> None:
+    """Counts by agent, the mean of a duration, and what the seed's query cannot find."""
+    known = prometheus.query(expressions(RULES)[1])
+    assert known == {frozenset({("agent", "claude-code")}): 2, frozenset({("agent", "unknown")}): 2}
+    attributed = prometheus.query('sum(sync_changes_attributed_total{agent="claude-code"})')
+    assert sum(attributed.values()) >= 1, "the poller saw an edit before its commit named an agent"
+    took = "sync_consolidation_duration_seconds"
+    count, total = (sum(prometheus.query(f"{took}_{each}").values()) for each in ("count", "sum"))
+    assert list(prometheus.query(of_page()[2]).values()) == [pytest.approx(total / count)]
+    assert prometheus.query(SEEDS_MEAN) == {}
+    assert prometheus.query("sync_status != 1") == {frozenset({("file_path", "docs/other.md")}): 0}
+
+
+def counters_survive_a_restart(repo: Repo, server: Served, prometheus: Prometheus) -> None:
+    """All that the ledger counts; durations are those of a process."""
+    counted = (
+        "sync_changes_detected",
+        "sync_changes_attributed",
+        "sync_changes_seen",
+        "sync_consolidations_triggered",
+    )
+    before = [prometheus.query(f"{name}_total") for name in counted]
+    server.end()
+    prometheus.until("up == 0")
+    with served(repo.root, "--port", str(server.port)):
+        prometheus.until("resets(sync_check_duration_seconds_count[10m]) > 0")
+        assert [prometheus.query(f"{name}_total") for name in counted] == before
+        for name in counted:
+            assert set(prometheus.query(f"resets({name}_total[10m])").values()) == {0}
 
 
 def answers(prometheus: Prometheus, query: str) -> bool:
@@ -176,47 +188,3 @@ def play(repo: Repo, address: str, prometheus: Prometheus) -> None:
     prometheus.until("sum(sync_changes_detected_total) == 4")
     prometheus.until("increase(sync_consolidation_duration_seconds_count[5m]) > 0")
     prometheus.until("deriv(sync_ledger_bytes[1h])")
-
-
-class Server:
-    """`agentsync serve` in a repository, until it is stopped."""
-
-    def __init__(self, repo: Repo, port: str = "0") -> None:
-        argv = [sys.executable, "-m", "agentsync", "serve", "--port", port]
-        self.process = subprocess.Popen(argv, cwd=repo.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        assert self.process.stdout
-        said = self.process.stdout.readline().decode()
-        found = re.match(r"serving http://([\d.]+:(\d+))/", said)
-        if not found:
-            self.stop()
-            raise AssertionError(said)
-        self.address, self.port = found.groups()
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """End it, and wait for that."""
-        self.process.terminate()
-        self.process.communicate(timeout=30)
-
-
-@pytest.fixture
-def server(repo: Repo) -> Iterator[Server]:
-    """One in a repository with hooks."""
-    program("prometheus")
-    repo.begin()
-    repo.hooks()
-    with Server(repo) as started:
-        yield started
-
-
-@pytest.fixture
-def prometheus(repo: Repo, server: Server, tmp_path: Path) -> Iterator[Prometheus]:
-    """It has seen changes and a consolidation happen; one change is pending in the end."""
-    with scraping(server.address, tmp_path / "prometheus") as started:
-        play(repo, server.address, started)
-        yield started

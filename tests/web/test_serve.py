@@ -14,13 +14,21 @@ from pathlib import Path
 
 import httpx
 import pytest
-from lab.commands import agentsync_process
-from lab.live import PATIENCE, SAME, Served, quiet, ready, served, until
+from lab.commands import agentsync, agentsync_process
+from lab.live import PATIENCE, SAME, Served, quiet, ready, served, shared_repo, until
 from lab.repo import Repo
 
 from agentsync.cli.server import FILES, listening
 
+pytestmark = pytest.mark.xdist_group("serve")
 TOKEN = "correct-horse-battery-staple"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for those that leave it as it is."""
+    with shared_repo(tmp_path_factory) as repo, served(ready(repo).root) as made:
+        yield made
 
 
 @pytest.fixture
@@ -31,7 +39,7 @@ def server(repo: Repo) -> Iterator[Served]:
 
 def refused(root: Path, *args: str) -> str:
     """What `serve` says where it does not begin; its exit status comes first."""
-    done = agentsync_process(root, "serve", *args, code=None)
+    done = agentsync(root, "serve", *args, code=None)
     assert done.out == ""
     return f"{done.code} {done.err}"
 
@@ -46,12 +54,12 @@ class TestBeginning:
         done = httpx.post(f"{server.url}/api/sync/consolidate", headers=SAME).json()
         assert done["changes_consolidated"] == 2 and done["trigger"]["timestamp"] in repo.read("AGENT_SYNC.md")
 
-    def test_a_second_one_says_who_holds_the_clone(self, repo: Repo, server: Served) -> None:
+    def test_a_second_one_says_who_holds_the_clone(self, shared: Served) -> None:
         """`serve` and `watch` alike, with the address of the first."""
         for command in (("serve", "--port", "0"), ("watch",)):
-            done = agentsync_process(repo.root, *command, code=4)
-            assert f"by process {server.process.pid}, agentsync serve, http://127.0.0.1:{server.port}/" in done.err
-        assert httpx.get(f"{server.url}/healthz").status_code == 200
+            done = agentsync(shared.root, *command, code=4)
+            assert f"by process {shared.process.pid}, agentsync serve, http://127.0.0.1:{shared.port}/" in done.err
+        assert httpx.get(f"{shared.url}/healthz").status_code == 200
 
     def test_a_port_that_another_program_has_is_told_and_the_clone_is_free_again(self, repo: Repo) -> None:
         quiet(repo)
@@ -149,32 +157,32 @@ class TestSockets:
                 answer += data
         return answer
 
-    def test_a_chunked_body_is_cut_off_where_it_is_too_large(self, server: Served) -> None:
+    def test_a_chunked_body_is_cut_off_where_it_is_too_large(self, shared: Served) -> None:
         """Without waiting for its end, and the rest is not taken for another request."""
         head = b"POST /api/sync/consolidate HTTP/1.1\r\nHost: localhost\r\nx-agentsync: 1\r\n"
         chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
-        answer = self.exchange(server, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 5)
+        answer = self.exchange(shared, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 5)
         assert answer.startswith(b"HTTP/1.1 413 ") and answer.count(b"HTTP/1.1") == 1
 
-    def test_what_follows_a_refused_request_is_not_answered(self, server: Served) -> None:
+    def test_what_follows_a_refused_request_is_not_answered(self, shared: Served) -> None:
         """A form may carry a whole request in its body."""
         inner = b"POST /api/sync/consolidate HTTP/1.1\r\nHost: localhost\r\nx-agentsync: 1\r\n\r\n"
         head = b"POST /api/sync/consolidate HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
-        answer = self.exchange(server, head + b"Content-Length: %d\r\n\r\n" % len(inner) + inner)
+        answer = self.exchange(shared, head + b"Content-Length: %d\r\n\r\n" % len(inner) + inner)
         assert answer.startswith(b"HTTP/1.1 403 ") and answer.count(b"HTTP/1.1") == 1
 
     @pytest.mark.parametrize("hosts", [b"", b"Host: localhost\r\nHost: evil.example\r\n", b"Host:\r\n"])
-    def test_a_request_without_one_host_is_refused(self, server: Served, hosts: bytes) -> None:
-        answer = self.exchange(server, b"GET /api/sync/status HTTP/1.1\r\n" + hosts + b"Connection: close\r\n\r\n")
+    def test_a_request_without_one_host_is_refused(self, shared: Served, hosts: bytes) -> None:
+        answer = self.exchange(shared, b"GET /api/sync/status HTTP/1.1\r\n" + hosts + b"Connection: close\r\n\r\n")
         assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 421 "))
 
-    def test_it_listens_on_this_machine_alone(self, server: Served) -> None:
+    def test_it_listens_on_this_machine_alone(self, shared: Served) -> None:
         """No other address of the machine has the port."""
         listening = Path("/proc/net/tcp")
         if not listening.exists():
             pytest.skip("no /proc/net/tcp to read")
         ports = [line.split()[1] for line in listening.read_text().splitlines()[1:]]
-        assert [one for one in ports if one.endswith(f":{server.port:04X}")][:1] == [f"0100007F:{server.port:04X}"]
+        assert [one for one in ports if one.endswith(f":{shared.port:04X}")][:1] == [f"0100007F:{shared.port:04X}"]
 
 
 class TestTokens:
