@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import click
 
 from agentsync import status as answers
 from agentsync.base.errors import OK
+from agentsync.base.files import WATCH_LOCK, is_held
 from agentsync.base.settings import Settings
 from agentsync.cli import direct
 from agentsync.cli.options import json_option
@@ -15,15 +17,20 @@ from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, say
 from agentsync.cli.words import count, duration, moment, not_recorded, who
+from agentsync.ledger import history
 from agentsync.ledger.events import from_rfc3339, to_rfc3339
 from agentsync.ledger.state import State
+from agentsync.setup import hooks
 from agentsync.status import Shown, Status, Survey
+
+LATELY = 2 * 3600  # seconds in which who changed something is at work
+MOST = 1000  # records that are looked through for them
 
 
 @click.command()
 @json_option
 def status(as_json: bool) -> int:
-    """Show what is pending, what is watched, and whether anything is wrong.
+    """Show whether changes are recorded, who works here, what no report covers yet, and what is watched.
 
     Says what is paused (git has begun a rebase, a merge, ...), waiting (seen, and not yet in the ledger), owed (a
     report that could not be written), missing or unreadable.
@@ -39,14 +46,42 @@ def status(as_json: bool) -> int:
     session = Session()
     now = session.shown()
     shown = answers.status(now.view.state, now.view.cursor, now.survey)
-    show(Table(("", ""), _summary(shown, now.view.state, now.survey.settings, time.time()), folds=1))
+    rows = _summary(shown, now.view.state, now.survey.settings, time.time())
+    rows[1:1] = [("Recording", _recording(session)), *_at_work(now, time.time())]
+    show(Table(("", ""), rows, folds=1))
     say("")
     show(Table(("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY"), _files(shown, now), path=0, drops=(1, 3, 4)))
+    if now.survey.missing:
+        say("", f"watched once they are there: {', '.join(map(clean, now.survey.missing))}")
     notes = _notes(shown)
     if notes:
         say("", *notes)
     session.check_config()
     return OK
+
+
+def _recording(session: Session) -> str:
+    """Whether git reaches agentsync, in this worktree."""
+    if session.here is None:
+        return "commands only (a bare repository)"
+    broken = [hook for hook in hooks.inspect(session.clone, session.here) if not hook.works]
+    if not broken:
+        return "git's hooks, commands" + (", the poller" if is_held(f"{session.clone.store}/{WATCH_LOCK}") else "")
+    more = f" and {count(len(broken) - 1, 'more hook')}" if broken[1:] else ""
+    return f"NOT BY HOOKS: {broken[0].name}{more}: {hooks.STATES[broken[0].state]}; `agentsync doctor` says what to do"
+
+
+def _at_work(now: Shown, at: float) -> list[tuple[str, str]]:
+    """Who has changed something in the last two hours, and where; the last one first."""
+    seen: dict[tuple[str, str], float] = {}
+    entries = history.newest(now.view.ledger, now.survey.waiting, at - LATELY)
+    for entry in itertools.islice(entries, MOST):
+        if entry.kind == "change" and entry.happened_at > at - LATELY:
+            seen.setdefault(
+                (who(entry.agent_owner, entry.author), clean(entry.worktree or "history")), entry.happened_at
+            )
+    words = [f"{by} in {place} {duration(at - when)} ago" for (by, place), when in seen.items()]
+    return [("At work", ", ".join(words))] if words else []
 
 
 def _summary(shown: Status, state: State, settings: Settings, now: float) -> list[tuple[str, str]]:
@@ -58,8 +93,7 @@ def _summary(shown: Status, state: State, settings: Settings, now: float) -> lis
         ("Worktree", f"{clean(place)}{branch}"),
         ("Pending", f"{count(shown['pending_changes'], 'change')}{_next_report(shown, state, settings, now)}"),
         ("Last report", report),
-        ("Watching", f"{count(shown['watched_files'], 'document')} since {shown['watching_since']}"),
-        ("Poller", "running" if shown["running"] else "not running; hooks and commands still see changes"),
+        ("Watching", f"{count(shown['checksums_tracked'], 'document')} since {shown['watching_since']}"),
     ]
 
 
@@ -76,6 +110,8 @@ def _next_report(shown: Status, state: State, settings: Settings, now: float) ->
 def _files(shown: Status, now: Shown) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for path, file in shown["files"].items():
+        if path in now.survey.missing:
+            continue
         latest = now.view.state.latest.get(path)
         when, by = (moment(latest.timestamp), who(latest.agent_owner, latest.author)) if latest else ("", "")
         rows.append(
@@ -86,7 +122,7 @@ def _files(shown: Status, now: Shown) -> list[tuple[str, ...]]:
 
 def _word(path: str, sync_status: int, around: Survey) -> str:
     if sync_status == answers.IN_ERROR:
-        return "missing" if path in around.missing else "unreadable"
+        return "unreadable"
     if any((one["worktree"], one["file_path"]) == (around.worktree, path) for one in around.not_recorded):
         return "not recorded yet"
     return "in sync" if sync_status == answers.SYNCED else "pending"

@@ -47,6 +47,7 @@ class Entry:
     agent_owner: str | None = None
     author: str | None = None
     commit: str | None = None
+    worktree: str | None = None
     reason: str | None = None
     trigger_type: str | None = None
     event_ids: list[str] = field(default_factory=list)
@@ -82,6 +83,7 @@ _SHOWN = (
     "agent_owner",
     "author",
     "commit",
+    "worktree",
     "reason",
     "trigger_type",
 )

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def test_a_watched_document_that_never_was_is_missing(repo: Repo) -> None:
     assert shown["files"]["ROADMAP.md"]["sync_status"] == -1
     assert (shown["watched_files"], shown["checksums_tracked"]) == (4, 3)
     text = agentsync(repo.root, "status").out
-    assert [line.split()[-1] for line in text.splitlines() if line.startswith("ROADMAP.md")] == ["missing"]
+    assert "\n\nwatched once they are there: ROADMAP.md\n" in text and "\nROADMAP.md" not in text
 
 
 def test_a_sparse_checkout_deletes_nothing(ready: Repo) -> None:
@@ -243,9 +244,21 @@ def test_where_nothing_differs_no_git_is_started(ready: Repo, tmp_path: Path) ->
         agentsync(ready.root, *command, PATH=path)
         return (folder / "started").exists()
 
-    assert starts_git("status")
-    until(lambda: not starts_git("status"))
-    assert not any(starts_git(*line.split()) for line in ("status --json", "pending", "checksums", "log", "report"))
+    assert starts_git("status", "--json")
+    until(lambda: not starts_git("status", "--json"))
+    assert not any(starts_git(*line.split()) for line in ("pending", "checksums", "log", "report"))
+
+
+def test_status_says_whether_hooks_record_and_who_is_at_work(ready: Repo) -> None:
+    now = time.time()
+    ready.commit("one\n", CLAUDECODE="1", GIT_AUTHOR_DATE=f"@{now:.0f} +0000", GIT_COMMITTER_DATE=f"@{now:.0f} +0000")
+    ready.wait_for_notes()
+    text = agentsync(ready.root, "status").out
+    assert "\nRecording    git's hooks, commands\n" in text
+    assert "\nAt work      claude-code in main less than a minute ago\n" in text
+    ready.git("config", "core.hooksPath", ".husky")
+    text = agentsync(ready.root, "status").out
+    assert "\nRecording    NOT BY HOOKS: post-commit and 4 more hooks: installed, but core.hooksPath makes git" in text
 
 
 def test_a_damaged_line_is_a_problem(ready: Repo) -> None:
