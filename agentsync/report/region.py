@@ -268,38 +268,30 @@ def _line(text: bytes, at: int) -> int:
 
 
 def _section(text: bytes) -> tuple[int, str] | None:
-    """Where the line after the section's first heading begins, and the heading's language."""
+    """Where the line after the section's first heading outside of code begins, and the heading's language.
+
+    Code is a fenced block (CommonMark 4.5).
+    """
     from agentsync.report.phrases import PHRASES  # late: stripping, which every look does, needs no words
 
-    found = []
-    for language, phrases in PHRASES.items():
-        heading = phrases.heading.encode()
-        start = text.find(heading)
-        while start >= 0:
-            end = text.find(b"\n", start) + 1 or len(text)
-            whole = _begins_line(text, start) and not text[start + len(heading) : end].strip()
-            if whole and not _in_code(text[:start]):
-                found.append((end, language))
-                break
-            start = text.find(heading, end)
-    return min(found, default=None)
-
-
-def _in_code(before: bytes) -> bool:
-    """Whether a fenced code block is still open after `before` (CommonMark 4.5)."""
+    languages = {phrases.heading.encode(): language for language, phrases in PHRASES.items()}
+    if not any(heading in text for heading in languages):
+        return None
     import re  # late: a hook that only takes a region out has no use for it
 
+    headings = b"|".join(map(re.escape, languages))
+    landmarks = rb"^(?: {0,3}(?P<run>`{3,}|~{3,})(?P<rest>[^\n]*)|(?P<heading>" + headings + rb")[^\S\n]*)(?:\n|\Z)"
     fence = b""
-    for line in before.split(b"\n"):
-        mark = re.match(rb" {0,3}(`{3,}|~{3,})(.*)", line)
-        if mark is None:
-            continue
-        run, rest = mark.groups()
-        if not fence:
+    for found in re.finditer(landmarks, text, re.MULTILINE):  # one pass, however often the heading stands in code
+        run, rest, heading = found.group("run", "rest", "heading")
+        if heading:
+            if not fence:
+                return found.end(), languages[heading]
+        elif not fence:
             fence = run if run.startswith(b"~") or b"`" not in rest else b""
         elif run.startswith(fence) and not rest.strip():
             fence = b""
-    return bool(fence)
+    return None
 
 
 def _newline(outside: bytes, region: Region | None) -> bytes:

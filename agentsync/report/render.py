@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from agentsync.report.phrases import PHRASES, Phrases
@@ -62,9 +63,7 @@ def render(reports: Sequence[Report], language: str) -> str:
 
 def is_report_line(line: str) -> bool:
     """Whether the line has the shape of one that `render` writes, in any language."""
-    if not line.strip() or line == "---":
-        return True
-    return any(re.fullmatch(shape, line) for phrases in PHRASES.values() for shape in _shapes(phrases))
+    return not line.strip() or line == "---" or _line_shapes().fullmatch(line) is not None
 
 
 def _report(report: Report, phrases: Phrases) -> Iterator[str]:
@@ -164,7 +163,12 @@ _SHAPE = {
 }
 
 
-def _shapes(phrases: Phrases) -> Iterator[str]:
-    templates = (value for value in phrases if isinstance(value, str))
-    for template in templates:
-        yield re.sub(r"\\\{(\w+)\\\}", lambda field: _SHAPE[field[1]], re.escape(template))
+@cache
+def _line_shapes() -> re.Pattern[str]:
+    """The shapes of all lines in all languages: made once, because a document may hold a hundred thousand lines."""
+    templates = [value for phrases in PHRASES.values() for value in phrases if isinstance(value, str)]
+    return re.compile("|".join(map(_shape, templates)))
+
+
+def _shape(template: str) -> str:
+    return re.sub(r"\\\{(\w+)\\\}", lambda field: _SHAPE[field[1]], re.escape(template))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
@@ -455,3 +456,22 @@ def test_what_is_typed_right_below_the_begin_marker_moves_without_the_line_about
     assert found and found.id == ID and found.bare and not found.intact
     moved = put(content, NEWER, ID, HEADING)
     assert strip(moved) == text + newline.encode() * 2 + b"typed" + newline.encode()
+
+
+# With a time that grows with the square, each of these would not come to its end.
+LARGE = {
+    "headings in code that is never closed": lambda: f"```\n{(HEADING + chr(10)) * 20_000}".encode(),
+    "blocks of code": lambda: f"{HEADING} not\n{('```' + chr(10)) * 200_000}".encode(),
+    "markers": lambda: b"<!-- agentsync:begin -->\n" * 40_000,
+    "lines that somebody typed": lambda: edited(report(b""), BODY, BODY + "x\n" * 300_000),
+    "blank lines between them": lambda: edited(report(b""), BODY, BODY + ("\n" * 50 + "x\n") * 10_000),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_document_made_to_take_long_takes_no_time(name: str) -> None:
+    content = LARGE[name]()
+    with contextlib.suppress(BrokenRegionError):
+        assert BODY.encode() in report(content)
+    with contextlib.suppress(BrokenRegionError):
+        as_stored(content, report(b"old\n"))
