@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 from agentsync.base import git
 from agentsync.setup import git_filter
-from lab.hidden_model import Sight, blobs, name, see, text
-from lab.report import HIDDEN, PATH, Lab, consolidated, make, reported
+from lab.hidden_model import blobs, name, see, text
+from lab.report import PATH, Lab, reported, reporting
+from lab.templates import copied
 
 _LABELS = re.compile(rb"(?m)^(<{7}|>{7}|\|{7}) .*$")
 _MARKS = re.compile(rb"(?m)^(<{7}|={7}|>{7}).*\n")
@@ -31,16 +31,9 @@ _ABOUT = re.compile(r"(?m)^(index |@@ ).*\n")
 class Twins:
     """`lab` has reports that git does not see, `plain` is what git does by itself."""
 
-    def __init__(self, template: Path, folder: Path) -> None:
-        self.lab, self.plain = (Lab(folder / which / "repo", HIDDEN) for which in ("hidden", "plain"))
-        for one in (self.lab, self.plain):
-            shutil.copytree(template / "repo", one.root, symlinks=True)
-            one.git("status")
-        git_filter.remove(self.plain.clone())
-        self.plain.file.unlink()
-        self.plain.git("checkout", "-q", "HEAD", "--", PATH)
-        assert self.plain.shows() == self.plain.region_of()
-        self.lab.pay()
+    def __init__(self, folder: Path, *, published: bool) -> None:
+        self.lab = copied(folder / "hidden" / "repo", hidden_one, published)
+        self.plain = copied(folder / "plain" / "repo", plain_one, published)
         self.carried = name(see(self.lab).head)
         self.known = self._commits()
 
@@ -103,7 +96,8 @@ class Twins:
         assert _texts(self.lab) == _texts(self.plain), step
         new = [*(self._commits() - self.known)]
         self.known |= {*new}
-        for commit, content in zip(new, blobs(self.lab, [f"{commit}:{PATH}" for commit in new]), strict=True):
+        contents = blobs(self.lab, [f"{commit}:{PATH}" for commit in new]) if new else []
+        for commit, content in zip(new, contents, strict=True):
             assert content is None or name(content) == self.carried, f"{step}: {commit} has a report"
 
     def _commits(self) -> set[str]:
@@ -112,16 +106,25 @@ class Twins:
 
 
 def _texts(lab: Lab) -> list[bytes | None]:
-    """The file in HEAD, index, worktree and stash, as its authors wrote it."""
-    stash = blobs(lab, [f"stash@{{0}}:{PATH}", f"stash@{{0}}^2:{PATH}"])
-    seen: Sight = see(lab)
-    return [None if one is None else _LABELS.sub(rb"\1", text(one) or b"") for one in (*seen, *stash)]
+    """The file in HEAD, index, stash and worktree, as its authors wrote it."""
+    known = blobs(lab, [f"{where}:{PATH}" for where in ("HEAD", "", "stash@{0}", "stash@{0}^2")])
+    seen = [*known, lab.file.read_bytes() if lab.file.exists() else None]
+    return [None if one is None else _LABELS.sub(rb"\1", text(one) or b"") for one in seen]
 
 
-def template(folder: Path, *, published: bool) -> Path:
+def plain_one(root: Path, published: bool) -> Lab:
+    """The same without agentsync."""
+    plain = hidden_one(root, published)
+    git_filter.remove(plain.clone())
+    plain.file.unlink()
+    plain.git("checkout", "-q", "HEAD", "--", PATH)
+    assert plain.shows() == plain.region_of()
+    return plain
+
+
+def hidden_one(root: Path, published: bool) -> Lab:
     """A repository with a report in its file, and an older one in its commits or none; a branch that edits line 9."""
-    lab = make(folder / "repo")
-    consolidated(lab, published=published)
+    lab = reporting(root, published=published)
     lab.git("switch", "-q", "-c", "other")
     lab.edit("line 9", "their line")
     lab.git("commit", "-q", "-am", "their edit")
@@ -132,4 +135,4 @@ def template(folder: Path, *, published: bool) -> Path:
     lab.git("switch", "-q", "main")
     lab.pay()
     reported(lab)
-    return folder
+    return lab

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from lab.report import PATH, TEXT, Lab, both, clean_tree, no_report_in, reported, reporting
-from lab.twins import Twins, template
+from lab.twins import Twins
 
 from agentsync.report import region
 from agentsync.report.outcome import Kind
@@ -123,18 +123,16 @@ SCRIPTS = {
 }
 
 
-@pytest.fixture(
-    scope="module", params=[False, pytest.param(True, marks=pytest.mark.long)], ids=["unpublished", "published"]
+@pytest.mark.parametrize(
+    "published", [False, pytest.param(True, marks=pytest.mark.long)], ids=["unpublished", "published"]
 )
-def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report in the file, and an older one in the commits or none; tests copy it."""
-    return template(tmp_path_factory.mktemp("template"), published=request.param)
-
-
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_git_does_what_it_does_without_us(start: Path, tmp_path: Path, script: str) -> None:
-    """Only the user's edit is in commits, stashes and diffs, and the report stands in the file again."""
-    Twins(start, tmp_path).play(SCRIPTS[script])
+def test_git_does_what_it_does_without_us(tmp_path: Path, script: str, published: bool) -> None:
+    """Only the user's edit is in commits, stashes and diffs, and the report stands in the file again.
+
+    Where an older one is in the commits, or none.
+    """
+    Twins(tmp_path, published=published).play(SCRIPTS[script])
 
 
 @pytest.fixture(params=[False, True], ids=["unpublished", "published"])
