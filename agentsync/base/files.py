@@ -117,12 +117,13 @@ def replace_file(path: str, data: bytes, mode: int = 0o644, *, durable: bool = F
         write_all(fd, data)
         if durable:
             os.fsync(fd)
+        os.replace(temporary, path)
     except OSError:
-        os.unlink(temporary)
+        with suppress(OSError):
+            os.unlink(temporary)
         raise
     finally:
         os.close(fd)
-    os.replace(temporary, path)
     if durable:
         sync_folder(os.path.dirname(path) or ".")
 
@@ -317,7 +318,8 @@ def _write_aside(folder: int, name: str, data: bytes, mode: int | None = None) -
         write_all(fd, data)
         os.fsync(fd)
     except OSError:
-        os.unlink(name, dir_fd=folder)
+        with suppress(OSError):
+            os.unlink(name, dir_fd=folder)
         raise
     finally:
         os.close(fd)

@@ -223,10 +223,22 @@ _KINDS: dict[str, Callable[[str, Mapping[str, Any]], CommitNote | Observations]]
 }
 
 
+def keep(root: str, below: str, entry: str, name: str) -> bool:
+    """Let an observation whose writer was killed before it had its name wait as any other. False if it is none."""
+    try:
+        data = files.read_document(root, f"{below}/{entry}") or b""
+        event_of(parse(data if data.endswith(b"}\n") else b"")["events"][0])
+    except (files.UnreadableError, DamagedError, LookupError, TypeError):
+        return False
+    with files.opened_folder(root, below) as fd:
+        os.rename(entry, name, src_dir_fd=fd, dst_dir_fd=fd)
+    return True
+
+
 def _write(folder: str, name: str, data: bytes) -> str:
     """Put a file there, whole and on the disk, or not at all."""
     with files.opened_folder(*_parts(folder), make=True) as fd:
-        temporary = f"{name}.new"
+        temporary = f"{name}.{os.getpid()}.new"
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=fd)
         try:
             files.write_all(file, data)

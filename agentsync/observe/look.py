@@ -26,7 +26,7 @@ from agentsync.observe.drafts import Drafts
 from agentsync.observe.gather import Gathered, gather
 from agentsync.observe.judge import judge, trigger_of
 from agentsync.observe.request import Request
-from agentsync.report import due
+from agentsync.report import due, leftovers
 from agentsync.report.decide import Trigger
 
 TRIES = 50  # looks at files that change while they are looked at
@@ -43,6 +43,7 @@ class Seen(NamedTuple):
 
 def look(request: Request) -> Seen:
     """Look once. Raises LockedError, LedgerError; what could not be appended is kept as a note then."""
+    leftovers.clear(request.clone, request.worktrees, request.settings.report.path)
     view = View(Ledger(request.clone.store))
     for _ in range(TRIES):
         view.catch_up()

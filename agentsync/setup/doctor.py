@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +17,8 @@ from agentsync.base.settings import CONFIG_PATH
 from agentsync.ledger import notes, watermark
 from agentsync.ledger.events import to_rfc3339
 from agentsync.ledger.view import View
-from agentsync.report import attributes, obstacle, region
+from agentsync.report import attributes, obstacle
+from agentsync.report.leftovers import left as left_behind
 from agentsync.setup import git_filter, hooks, local_files, repository
 from agentsync.setup.changes import carry_out
 from agentsync.setup.hook_scripts import Script
@@ -296,34 +295,16 @@ def door(patient: Patient) -> Iterator[Result]:
 
 def leftovers(patient: Patient) -> Iterator[Result]:
     """Nothing of ours was left behind by a process that was killed."""
-    old = time.time() - 3600
-    for name in sorted(os.listdir(patient.clone.store)) if os.path.isdir(patient.clone.store) else ():
-        path = f"{patient.clone.store}/{name}"
-        status = os.lstat(path)
-        if name.endswith(".new") and stat.S_ISREG(status.st_mode) and status.st_mtime < old:
-            what = f"{path} was left behind at {to_rfc3339(status.st_mtime)}"
-            yield Result("leftovers", False, what, "agentsync doctor --fix", partial(os.unlink, path))
-    for worktree in git.worktrees(patient.clone):
-        for path in glob.glob(f"{glob.escape(worktree.root)}/.agentsync/*.new"):
-            yield from _taken_out(worktree.root, path)
-
-
-def _taken_out(root: str, path: str) -> Iterator[Result]:
-    """Writing a report swaps two files; whoever was killed meanwhile has left one of them here."""
-    name, _, pid = os.path.basename(path).removesuffix(".new").rpartition(".")
-    if not pid.isdigit() or files.is_running(int(pid)):
-        return
-    try:
-        left = region.strip(files.read_document(root, os.path.relpath(path, root)) or b"")
-        if left in (region.strip(files.read_document(root, name) or b""), b""):
+    report = patient.configuration.settings.report.path
+    for one in left_behind(patient.clone, git.worktrees(patient.clone), report):
+        if one.holds_an_edit():
+            what = f"{one.path} may hold an edit that was made while a report was written"
             yield Result(
-                "leftovers", False, f"{path} holds nothing new", "agentsync doctor --fix", partial(os.unlink, path)
+                "leftovers", False, what, f"compare it with {one.name}, take over what is missing there, and remove it"
             )
         else:
-            hint = f"compare it with {name}, take over what is missing there, and remove it"
-            yield Result("leftovers", False, f"{path} may hold an edit that was made while a report was written", hint)
-    except files.UnreadableError as error:
-        yield Result("leftovers", False, f"{path}: {error}", "look what it is, and remove it")
+            what = f"{one.path} was left behind, and holds nothing new"
+            yield Result("leftovers", False, what, "agentsync doctor --fix", patient.look)
 
 
 # In the order in which they are shown.

@@ -126,17 +126,17 @@ def is_there(clone: git.Clone) -> bool:
 
 
 def uncover(worktree: git.Worktree, path: str, *, dry_run: bool) -> bool:
-    """Give a tracked file, and its index entry, the region that HEAD has, or none. Whether the file changes."""
+    """Give a tracked file, and its index entry, the region that HEAD has, or none. Whether the file changes.
+
+    Raises UnreadableError, BrokenRegionError: then it stays as it is.
+    """
     entry = git_index.find(worktree, path)
     if entry is None:
         return False
-    try:
-        content = files.read_document(worktree.root, path)
-        indexed = git.run(["cat-file", "blob", entry.oid], cwd=worktree.root)
-        stored = region.as_stored(indexed, git.blob(f"HEAD:{path}", cwd=worktree.root))
-        shown = region.as_stored(content or b"", stored)
-    except (region.BrokenRegionError, files.UnreadableError):
-        return False
+    content = files.read_document(worktree.root, path)
+    indexed = git.run(["cat-file", "blob", entry.oid], cwd=worktree.root)
+    stored = region.as_stored(indexed, git.blob(f"HEAD:{path}", cwd=worktree.root))
+    shown = region.as_stored(content or b"", stored)
     if dry_run or (shown == (content or b"") and stored == indexed):
         return shown != (content or b"")
     oid = entry.oid if stored == indexed else git.store_blob(stored, cwd=worktree.root)

@@ -18,7 +18,7 @@ from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 from agentsync.observe.request import Request
-from agentsync.report import attributes, obstacle, region
+from agentsync.report import attributes, leftovers, obstacle, region
 from agentsync.report.phrases import PHRASES, STARTERS, starter
 from agentsync.setup import elsewhere, git_filter, hooks, local_files
 from agentsync.setup.changes import Change, Edit, Remove, Say, Write, carried_out, carry_out
@@ -99,6 +99,7 @@ def begin(clone: Clone, plan: Plan, *, now: float) -> None:
         if fresh:
             shutil.rmtree(clone.store, ignore_errors=True)
         raise
+    leftovers.clear(clone, git.worktrees(clone), plan.settings.report.path)
     compileall.compile_dir(PACKAGE, quiet=2)  # not every installer has done it, and hooks are in a hurry
 
 
@@ -206,6 +207,8 @@ def _to_commit(here: Worktree, changes: list[Change], local: bool) -> Iterator[s
 
 def uninstall(clone: Clone, *, purge: bool) -> list[Change]:
     """Take out what `init` put in; the ledger stays, unless `purge`. Raises AgentsyncError, then nothing changed."""
+    settings = config.last_valid(clone) or Settings()
+    leftovers.clear(clone, git.worktrees(clone), settings.report.path)
     changes = plan_uninstall(clone, purge=purge)
     carry_out(changes)
     for folder in (*(f"{one.root}/{local_files.FOLDER}" for one in git.worktrees(clone)), clone.store):
@@ -240,8 +243,13 @@ def _plan_to_show(clone: Clone, every: list[Worktree]) -> Iterator[Change]:
         if why := obstacle.in_progress(worktree) or obstacle.of_index(worktree, report):
             yield Say(path, "keep", f"its report may show in `git status`: {why}")
             continue
+        try:
+            differs = git_filter.uncover(worktree, report, dry_run=True)
+        except (files.UnreadableError, region.BrokenRegionError) as error:
+            yield Say(path, "keep", f"its report stays in it, and may show in `git status`: {error}")
+            continue
         free.append((worktree, report))
-        if git_filter.uncover(worktree, report, dry_run=True):
+        if differs:
             paths.append(path)
             yield Say(path, "restore", "with the report that is committed, or none")
     yield Edit(paths[0], "remove", git_filter.WHAT, edit=partial(_show, clone, free), paths=tuple(paths))

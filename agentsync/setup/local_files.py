@@ -49,12 +49,14 @@ def is_local(clone: Clone) -> bool:
 
 
 def plan_gitignore(worktree: Worktree, *, local: bool = False) -> list[Change]:
-    """The .gitignore of `.agentsync/`, where there is none. Raises AgentsyncError."""
+    """The .gitignore of `.agentsync/`, where there is none, or an empty one (a full disk). Raises AgentsyncError."""
     folder = f"{worktree.root}/{FOLDER}"
     _refuse_no_folder(folder)
-    if os.path.lexists(f"{folder}/.gitignore"):
+    path = f"{folder}/.gitignore"
+    there = os.path.lexists(path)
+    if there and _read(path) != b"":
         return []
-    return [Write(f"{folder}/.gitignore", data=_ALL_LOCAL if local else GITIGNORE, new=True)]
+    return [Write(path, data=_ALL_LOCAL if local else GITIGNORE, new=not there)]
 
 
 def plan_doors(clone: Clone, worktree: Worktree) -> list[Change]:
@@ -79,7 +81,7 @@ def plan_no_doors(worktree: Worktree, *, keep: Collection[str] = ()) -> list[Cha
     link, ignored = f"{folder}/ledger.jsonl", f"{folder}/.gitignore"
     if os.path.islink(link) and os.readlink(link).endswith("/agentsync/ledger.jsonl"):
         changes.append(Remove(link))
-    if ".gitignore" not in keep and _read(ignored) in (GITIGNORE, _ALL_LOCAL):
+    if ".gitignore" not in keep and _read(ignored) in (GITIGNORE, _ALL_LOCAL, b""):
         changes.append(Remove(ignored))
     return changes
 

@@ -378,3 +378,28 @@ def test_init_compiles_the_package(repo: Repo, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(setup, "PACKAGE", str(package))
     init(repo)
     assert [path.name.split(".")[0] for path in (package / "__pycache__").iterdir()] == ["hook"]
+
+
+def test_uninstall_says_what_it_cannot_clean(repo: Repo) -> None:
+    """A report whose markers are broken stays as it is."""
+    init(repo)
+    repo.write("edited\n", "AGENT_SYNC.md")
+    agentsync(repo.root, "consolidate")
+    broken = repo.read("AGENT_SYNC.md").replace("agentsync:end", "somebody was here")
+    repo.write(broken, "AGENT_SYNC.md")
+    said = agentsync(repo.root, "uninstall").said
+    assert "its report stays in it" in said
+    assert repo.read("AGENT_SYNC.md") == broken
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_a_gitignore_that_a_full_disk_left_empty_is_put_back(repo: Repo, local: bool) -> None:
+    init(repo, local=local)
+    path = repo.root / ".agentsync/.gitignore"
+    before = path.read_bytes()
+    path.write_bytes(b"")
+    init(repo, local=local)
+    assert path.read_bytes() == before
+    path.write_bytes(b"# somebody's\n")
+    init(repo, local=local)
+    assert path.read_bytes() == b"# somebody's\n"

@@ -1,0 +1,1 @@
+"""`make torture`: failing system calls, cut power and a crowd, counted into docs/reliability.md."""

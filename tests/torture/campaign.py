@@ -1,0 +1,184 @@
+"""Every action with every fault: run, look once without a fault, and see what stands there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.audit import audit
+from lab.commands import agentsync
+
+from agentsync.report import region
+from torture.actions import DOCUMENTS, TWO, Action, git
+from torture.faults import STATE_CHANGING, Fault, calls_in, environment, faults, wrapper
+
+# What may lie about for as long as its process lives, and no longer.
+LEFT_OVER = (".new", ".old", ".lock", ".gz~")
+LOCKS = ("look.lock", "watch.lock", "report.lock", "settings.lock")
+
+
+class Result(NamedTuple):
+    """What came of one run: `outcome` of the action itself, and what was `wrong` after the next look."""
+
+    action: str
+    fault: Fault
+    outcome: str
+    wrong: tuple[str, ...]
+
+
+class Campaign:
+    """Repositories in a folder of their own: one to copy for each action, and the copy that is tried."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "calls"
+        self.python = wrapper(folder, sys.executable)
+
+    def template(self, action: Action) -> Path:
+        """The repository of an action; the hooks there start our interpreter by the wrapper."""
+        root = self.folder / "template" / "".join(char if char.isalnum() else "-" for char in action.name)
+        if not root.exists():
+            action.prepare(root)
+            for hook in (root / ".git/hooks").iterdir():
+                text = re.sub(r"(?m)^agentsync_python=.*", f"agentsync_python={self.python}", hook.read_text())
+                hook.write_text(text)
+        return root
+
+    def copy(self, action: Action) -> Path:
+        """A fresh copy, always at the same place."""
+        root = self.folder / "run"
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(self.template(action), root, symlinks=True)
+        return root
+
+    def faults(self, action: Action) -> list[Fault]:
+        """All that may meet an action: found out by a run without any."""
+        root = self.copy(action)
+        self.log.unlink(missing_ok=True)
+        status, calls = self.start(action, root, None)
+        wrong = list(self.wrong(action, root))
+        assert status == 0 and not wrong, f"{action.name} without a fault: {status}, {wrong}"
+        return list(faults(calls, root))
+
+    def start(self, action: Action, root: Path, fault: Fault | None) -> tuple[int, list[tuple[str, str]]]:
+        """Do it, with a fault or none: the exit status, and the calls."""
+        strace = fault.strace if fault else ["-e", f"trace={STATE_CHANGING}"]
+        if action.mode is None:
+            argv = ["strace", "-y", "-qq", "-s", "200", "-o", str(self.log), *strace, *action.command]
+            env = dict(os.environ)
+        else:
+            argv, env = list(action.command), environment(action.mode, strace, self.log)
+            if action.shell:
+                self.trace_shell(root, strace)
+        done = subprocess.run(argv, cwd=root, env=env, capture_output=True, timeout=120, stdin=subprocess.DEVNULL)
+        return done.returncode, calls_in(self.log)
+
+    def trace_shell(self, root: Path, strace: list[str]) -> None:
+        """Put a hook in front of ours that starts its sh under strace."""
+        hook = root / ".git/hooks/post-commit"
+        hook.rename(f"{hook}-ours")
+        hook.write_text(f'#!/bin/sh\nexec strace -y -qq -s 200 -o {self.log} {" ".join(strace)} sh "$0-ours" "$@"\n')
+        hook.chmod(0o755)
+
+    def run(self, action: Action, fault: Fault) -> Result:
+        """Do it once with a fault, look, and see."""
+        root = self.copy(action)
+        status, _ = self.start(action, root, fault)
+        wrong = [] if action.mode is None or status == 0 else [f"git exited with {status}"]
+        outcome = self.outcome(action, root, status)
+        return Result(action.name, fault, outcome, (*wrong, *self.wrong(action, root)))
+
+    def outcome(self, action: Action, root: Path, status: int) -> str:
+        """Whether the action did what it should, said that it could not, or left it to the next look."""
+        if action.gone:
+            done = not (root / ".git/hooks/post-commit").exists()
+        elif action.edited:
+            done = set(recorded(root)) == set(action.edited)
+        else:
+            done = (root / ".git/hooks/post-commit").exists() and bool(records(root))
+        if status:
+            return "killed" if status < 0 or status == 137 else "refused, and said so"
+        return "done" if done else "left to the next look"
+
+    def wrong(self, action: Action, root: Path) -> Iterator[str]:
+        """What is not as it should be after the next look."""
+        for command in (*action.settle, *([] if action.gone else [("scan",)])):
+            done = agentsync(root, *command, code=None)
+            if done.code:
+                yield f"then `agentsync {' '.join(command)}` exits with {done.code}: {done.said.strip()[:300]}"
+        yield from wrong_documents(action, root)
+        yield from left_over(root)
+        if not action.gone:
+            yield from wrong_ledger(action, root)
+        committed = action.mode is not None and "sees" not in action.name
+        if committed and (said := git(root, "status", "--porcelain", "--", *DOCUMENTS).strip()):
+            yield f"git status: {said}"
+
+
+def records(root: Path) -> list[dict[str, object]]:
+    """What stands in the ledger; nothing where there is none, or its end is torn."""
+    try:
+        return audit(root / ".git/agentsync")
+    except (OSError, AssertionError):
+        return []
+
+
+def recorded(root: Path) -> list[str]:
+    """The document of each change in the ledger."""
+    return [str(record["file_path"]) for record in records(root) if record["kind"] == "change"]
+
+
+def wrong_ledger(action: Action, root: Path) -> Iterator[str]:
+    try:
+        audit(root / ".git/agentsync")
+    except (OSError, AssertionError) as error:
+        yield f"ledger: {error}"
+        return
+    found = Counter(recorded(root))
+    for path in action.edited:
+        if found[path] != 1:
+            yield f"{path} was edited once, and stands {found[path]} times in the ledger"
+    if extra := set(found) - set(action.edited):
+        yield f"nobody edited {extra}"
+    if (done := agentsync(root, "verify", code=None)).code:
+        yield f"verify: {done.said.strip()[:300]}"
+
+
+def wrong_documents(action: Action, root: Path) -> Iterator[str]:
+    """A document is what it was before or what somebody made of it; never a part, nor a mixture of two."""
+    for path, text in DOCUMENTS.items():
+        try:
+            content = (root / path).read_bytes()
+            region.find(content)
+        except (OSError, region.BrokenRegionError) as error:
+            yield f"{path}: {error}"
+            continue
+        own = region.strip(content).decode()
+        heading = "\n## 🤖 Automatic synchronisation\n"
+        if own not in (text, TWO, text + heading, text + heading + "\n"):
+            yield f"{path} holds {own[:200]!r}"
+
+
+def left_over(root: Path) -> Iterator[str]:
+    """Files of ours that nobody needs any more."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = os.path.relpath(os.path.join(folder, name), root)
+            if name in LOCKS or path.startswith((".git/objects", ".git/agentsync/torn")):
+                continue
+            if name.endswith(LEFT_OVER) or ".agentsync." in name:
+                yield f"left over: {'.'.join(part if not part.isdigit() else 'N' for part in path.split('.'))}"
+
+
+def chosen(every: list[Fault], share: float, name: str) -> list[Fault]:
+    """A share of the faults: always the same ones, spread over all calls and kinds."""
+    limit = int(share * 2**32)
+    return [one for one in every if int(hashlib.sha256(f"{name}{one}".encode()).hexdigest()[:8], 16) < limit]
