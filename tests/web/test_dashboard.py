@@ -35,6 +35,7 @@ FAST_POLLING = NO_POLLING.replace("? 0 :", "? real(f, 100, ...more) :")
 PASSATION = "docs/passation.md"
 TOKEN = "k+/=" * 10
 HOSTILE = "<img src=x onerror=alert(1)>.md"
+TURNED, SEEN = "docs/\u202etxt.\x1b31m\u2066a\nb\u200b.md", r"docs/\u202etxt.\x1b31m\u2066a\x0ab\u200b.md"
 LONG = f"docs/{'a-very-long-name-' * 6}.md", f"{'x' * 120}.md"
 
 
@@ -137,10 +138,11 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
     def fill(repo: Repo) -> None:
         edit(repo, HOSTILE, GIT_AUTHOR_NAME="Eve &amp; Co")
+        edit(repo, TURNED, GIT_AUTHOR_NAME="Eve\u202e evE")
         for path in LONG:
             edit(repo, path, "claude-code")
 
-    with shared(tmp_path_factory, fill, documents=(HOSTILE, *LONG)) as made:
+    with shared(tmp_path_factory, fill, documents=(HOSTILE, TURNED, *LONG)) as made:
         yield made
 
 
@@ -414,6 +416,16 @@ class TestStrangers:
         wait(page, "#files tbody tr", HOSTILE)
         assert page.locator("img").count() == 0
         assert "Eve &amp; Co" in page.locator("#pending tbody tr").filter(has_text=HOSTILE).inner_text()
+
+    def test_what_is_not_drawn_in_a_name_or_turns_it_around_is_shown(self, strange: Server, opened: Opened) -> None:
+        """Nothing else is anywhere in the page, titles included."""
+        page = opened(strange).page
+        wait(page, "#pending tbody tr", SEEN)
+        wait(page, "#files tbody tr", SEEN)
+        assert r"Eve\u202e evE" in page.locator("#pending tbody tr").filter(has_text=SEEN).inner_text()
+        assert not set(page.content()) & set(TURNED.replace("\n", "")) - set(map(chr, range(32, 127)))
+        if SHOTS:
+            page.screenshot(path=f"{SHOTS}/names.png", full_page=True)
 
     @pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: file.name)
     def test_text_gets_in_as_text_only(self, file: Path) -> None:

@@ -104,10 +104,30 @@ class Server {
 }
 
 async function answered(answer) {
-  if (answer.ok) return answer.json();
-  const problem = await answer.json().catch(() => ({}));
+  if (answer.ok) return parsed(await answer.text());
+  const problem = await answer.text().then(parsed).catch(() => ({}));
   const reason = problem.detail || problem.title || `${answer.status} ${answer.statusText}`;
   throw new (answer.status === 401 || answer.status === 403 ? Refused : Failed)(reason);
+}
+
+// What is not drawn, or turns around the text beside it. Emoji and Persian words need the two joiners.
+const UNSEEN = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
+
+function escaped(character) {
+  const code = character.codePointAt(0).toString(16);
+  if (code.length <= 2) return `\\x${code.padStart(2, "0")}`;
+  return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;
+}
+
+const visible = (text) => text.replace(UNSEEN, escaped);
+
+// The data in JSON, with all that is in its texts to be seen: a file, a branch or an author may be called anything.
+function parsed(json) {
+  return JSON.parse(json, (_, value) => {
+    if (typeof value === "string") return visible(value);
+    if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [visible(name), each]));
+  });
 }
 
 const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds));
@@ -120,5 +140,5 @@ function shown() {
 // What `agentsync export` has put into the page; null in a page that a server gave.
 function snapshot() {
   const found = byId("snapshot");
-  return found && JSON.parse(found.textContent);
+  return found && parsed(found.textContent);
 }
