@@ -43,7 +43,7 @@ def since(text: str, now: float) -> float:
     try:
         return from_rfc3339(text if re.search(r"(Z|[+-]\d\d:?\d\d)$", text[10:]) else _in_utc(text))
     except ValueError:
-        raise ValueError(f"{text!r} is no time: write 2h, 3d, 2025-10-10 or 2025-10-10T15:30:00Z") from None
+        raise ValueError(f"{text!r} is not a time: write 2h, yesterday, 2025-10-10 or 2025-10-10T15:30:00Z") from None
 
 
 def _in_utc(text: str) -> str:

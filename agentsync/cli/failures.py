@@ -74,12 +74,26 @@ def _lines(text: str) -> str:
 def _other(error: Exception, argv: list[str]) -> int:
     click = sys.modules.get("click")
     if click and isinstance(error, click.ClickException):
-        error.show()
+        if type(error).__name__ == "NoArgsIsHelpError":  # it is the help
+            error.show()
+            return int(error.exit_code)
+        tell(AgentsyncError(_sentence(error.format_message()), hint=_usage(error)))
         return int(error.exit_code)
     if click and isinstance(error, click.Abort):
         return INTERRUPTED
     _report(error, argv)
     return ERROR
+
+
+def _sentence(text: str) -> str:
+    """click's sentence as one of ours."""
+    return text[:1].lower() + text[1:].removesuffix(".")
+
+
+def _usage(error: Exception) -> str:
+    """What to type next: the help of the command that was meant."""
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'agentsync'} --help"
 
 
 def _report(error: Exception, argv: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 
@@ -37,6 +38,23 @@ class Group(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """`help X` is `X --help`, `version` is `--version`; a misspelt command is told what was meant."""
+        name, *rest = args
+        if name == "help":
+            args = [*rest[:1], "--help"] if rest else ["--help"]
+        elif name == "version":
+            args = ["--version"]
+        if args[0].startswith("--"):
+            self.parse_args(ctx, args)  # it shows what was asked for, and ends
+        if args[0] not in COMMANDS:
+            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One block for each section."""

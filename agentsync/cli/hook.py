@@ -19,8 +19,10 @@ def hook(name: str, args: tuple[str, ...]) -> int:
     Example:
       agentsync hook post-commit
     """
-    from agentsync.hook import main
+    from agentsync.hook import NAMES, main
 
+    if name not in NAMES:
+        raise click.UsageError(f"agentsync has no part in a hook {name!r}: {', '.join(NAMES)}")
     return main([name, *args])
 
 

@@ -11,6 +11,7 @@ from enum import Enum
 
 import click
 
+from agentsync.base import git
 from agentsync.base.errors import OK
 from agentsync.base.times import since as since_when
 from agentsync.cli.from_git import subjects
@@ -18,12 +19,17 @@ from agentsync.cli.options import agent_names, json_option, raw_option, watched_
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, escape_json, print_json, say, warn
-from agentsync.cli.words import count, moment, not_recorded, short, who
+from agentsync.cli.words import count, meant, moment, not_recorded, short, who
 from agentsync.ledger import history
 from agentsync.ledger.log import Follower, Ledger
+from agentsync.observe.agent_signals import KNOWN_AGENTS
+from agentsync.status import Shown
+from agentsync.status import watched_paths as documents
 
 PAGE = 500  # rows aligned with each other; a million are not kept in memory
+A_MOMENT = 5  # seconds
 PAUSE = 0.5  # seconds between two looks of --follow
+EVENT_TYPES = ("created", "modified", "deleted")
 HEADS = ("TIME (UTC)", "CHANGE", "FILE", "BY", "COMMIT", "ID")
 
 
@@ -34,16 +40,27 @@ class Style(Enum):
 
 
 def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    now = time.time()
     try:
-        return since_when(value, time.time()) if value is not None else None
+        return since_when(value, now) if value is not None else None
     except ValueError as error:
-        raise click.BadParameter(clean(str(error))) from None
+        found = _as_git_says(value or "", now)
+        if found is None:
+            raise click.BadParameter(clean(str(error))) from None
+        return found
+
+
+def _as_git_says(text: str, now: float) -> float | None:
+    """`yesterday`, `2 days ago`: in seconds since 1970. git takes what it does not understand for this moment."""
+    status, said = git.answer(["rev-parse", f"--since={text}"], cwd=".")
+    found = said.decode().strip().removeprefix("--max-age=")
+    return float(found) if status == 0 and found.isdigit() and abs(int(found) - now) > A_MOMENT else None
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=watched_paths)
 @click.option("--agent", metavar="A", shell_complete=agent_names, help='Changes of this agent; "unknown" of nobody.')
-@click.option("--since", metavar="T", callback=_since, help="Changes since then: 2h, 3d, 2025-10-10, or RFC 3339.")
+@click.option("--since", metavar="T", callback=_since, help="Changes since then: 2h, yesterday, 2025-10-10, RFC 3339.")
 @click.option("--type", "type_", metavar="T", help="A file type (sync, docs, ...) or created, modified, deleted.")
 @click.option("-n", "number", type=click.IntRange(min=0), default=20, help="The newest N; 0: all. [default: 20]")
 @click.option("--follow", "-f", is_flag=True, help="Oldest first, and go on as changes come.")
@@ -82,9 +99,28 @@ def log(
     shown = _show(reversed(list(entries)) if follow else entries, style, session.clone.folder)
     if not shown and not follow and style is Style.TABLE:
         say("no changes" if paths or agent or since or type_ else "no changes yet")
+    if not shown:
+        for line in _never(asked, now):
+            warn(line)
     for line in not_recorded(now.survey.not_recorded):
         warn(line)
     return _follow(now.view.ledger, asked, style, session.clone.folder) if follow else OK
+
+
+def _never(asked: history.Filter, now: Shown) -> Iterable[str]:
+    """What in the question no change can match, and what may have been meant."""
+    settings = now.survey.settings
+    files = documents(now.view.state, now.survey)
+    for path in asked.paths:
+        if path and not any(one == path or one.startswith(f"{path}/") for one in (*files, *now.view.state.latest)):
+            yield f"{clean(path)} is not watched{meant(path, files)}"
+    state = now.view.state
+    owners = {owner for one in (*state.changes.values(), *state.attributed.values()) for owner in one if owner}
+    if asked.agent not in (None, "unknown", *owners, *KNOWN_AGENTS):
+        yield f"no agent is called {clean(asked.agent or '')}{meant(asked.agent or '', (*owners, *KNOWN_AGENTS))}"
+    types = {*EVENT_TYPES, *(watch.type for watch in settings.watch), *now.view.state.changes}
+    if asked.type not in (None, *types):
+        yield f"no document has the type {clean(asked.type or '')}{meant(asked.type or '', types)}"
 
 
 def _from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:

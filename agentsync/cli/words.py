@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,12 @@ def because(evidence: Mapping[str, str]) -> str:
     kind, signal, agent = (clean(evidence.get(key, "")) for key in ("kind", "signal", "agent"))
     sentence = REASONS.get(kind, f"{kind} {{signal}}").format(signal="named so" if signal == "name" else signal)
     return f"{sentence} ({agent})"
+
+
+def meant(word: str, words: Iterable[str]) -> str:
+    """`; did you mean X?`, if one of the words is close."""
+    close = difflib.get_close_matches(word, sorted(words), 1)
+    return f"; did you mean {clean(close[0])}?" if close else ""
 
 
 def count(number: int, word: str) -> str:

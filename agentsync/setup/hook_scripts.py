@@ -8,10 +8,10 @@ import shlex
 from dataclasses import dataclass
 
 from agentsync import __version__
+from agentsync.hook import NAMES as NAMES
 from agentsync.observe.agent_variables import VARIABLES, Variable
 from agentsync.setup import git_lfs
 
-NAMES = ("post-commit", "post-merge", "post-checkout", "post-rewrite", "post-applypatch")
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENTRY = os.path.join(PACKAGE, "_entry.py")
 

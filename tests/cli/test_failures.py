@@ -54,6 +54,19 @@ def test_usage_errors_are_exit_code_2(tmp_path: Path) -> None:
         assert "--help" in done.err
 
 
+def test_a_misspelt_command_is_told_what_was_meant(tmp_path: Path) -> None:
+    assert agentsync(tmp_path, "stauts", code=2).err == (
+        "error: there is no command 'stauts'; did you mean status?\nhint: agentsync --help\n"
+    )
+    assert "no part in a hook 'nosuch'" in agentsync(tmp_path, "hook", "nosuch", code=2).err
+
+
+def test_help_and_version_are_words_too(tmp_path: Path) -> None:
+    assert agentsync(tmp_path, "help", "log").out == agentsync(tmp_path, "log", "--help").out
+    assert agentsync(tmp_path, "help").out == agentsync(tmp_path, "--help").out
+    assert agentsync(tmp_path, "version").out == f"agentsync {__version__}\n"
+
+
 def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
     for args in (["status"], ["status", "--json"], ["log"], ["-C", str(tmp_path), "pending", "--json"]):
         done = agentsync(tmp_path, *args, code=1)

@@ -141,6 +141,6 @@ def test_hook_does_what_the_git_hook_does_and_never_fails(ready: Repo, tmp_path:
     assert agentsync(ready.root, "hook", "post-commit").out == ""
     assert ready.count() == 1
     agentsync(tmp_path, "hook", "post-rewrite", "rebase")
-    agentsync(ready.root, "hook", "no-such-hook")
+    agentsync(ready.root, "hook", "no-such-hook", code=2)  # a mistake in a manager's file
     assert "hook managers" in agentsync(ready.root, "--help").out
     assert "Usage: agentsync hook" in agentsync(ready.root, "hook", "--help").out

@@ -70,6 +70,25 @@ def test_filters_leave_out_what_was_not_asked_for(history: Repo) -> None:
         assert [one["file_path"] for one in agentsync(history.root, "log", "--json", *args).records] == found, args
 
 
+def test_a_filter_that_can_match_nothing_says_so(history: Repo) -> None:
+    """On stderr, with what may have been meant; nothing found is no failure."""
+    for args, said in (
+        (["docs/othr.md"], "docs/othr.md is not watched; did you mean docs/other.md?\n"),
+        (["code.py"], "code.py is not watched\n"),
+        (["--agent", "claud-code"], "no agent is called claud-code; did you mean claude-code?\n"),
+        (["--type", "delete"], "no document has the type delete; did you mean deleted?\n"),
+        (["--agent", "codex-local"], ""),
+        (["docs", "--since", "1min"], ""),
+    ):
+        assert (agentsync(history.root, "log", *args).err, args) == (said, args)
+
+
+def test_since_understands_what_git_does(history: Repo) -> None:
+    assert len(agentsync(history.root, "log", "--json", "--since", "20 years ago").records) == 3
+    assert agentsync(history.root, "log", "--json", "--since", "1 minute ago").records == []
+    assert "'gestern' is not a time" in agentsync(history.root, "log", "--since", "gestern", code=2).err
+
+
 def test_paths_are_taken_from_the_current_folder(history: Repo) -> None:
     below = agentsync(history.root / "docs", "log", "--json", "other.md").records
     assert [record["file_path"] for record in below] == ["docs/other.md"]
@@ -183,7 +202,7 @@ def test_show_takes_any_beginning_or_end_that_fits_one_record(history: Repo) -> 
         assert agentsync(history.root, "show", part, "--json").json["id"] == id_
     assert "4 records have an id with 01" in agentsync(history.root, "show", "01", code=1).err
     assert "no record has" in agentsync(history.root, "show", "ffffffff", code=1).err
-    assert "is no id" in agentsync(history.root, "show", 'x"\n', code=1).err
+    assert "is not an id" in agentsync(history.root, "show", 'x"\n', code=1).err
 
 
 def test_show_tells_evidence_and_report(history: Repo) -> None:
