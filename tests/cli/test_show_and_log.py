@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from lab.commands import agentsync
-from lab.repo import Repo
+from lab.repo import Repo, new_repo
+from lab.templates import copied
 
 from agentsync.ledger import notes
 from agentsync.ledger.events import Change
@@ -19,8 +20,13 @@ CLAUDE = "edit\n\nCo-Authored-By: Claude <noreply@anthropic.com>"
 
 
 @pytest.fixture
-def history(repo: Repo) -> Repo:
+def history(tmp_path: Path) -> Repo:
     """Three changes: doc.md by nobody, docs/other.md by claude-code, doc.md deleted."""
+    return copied(tmp_path / "repo", three_changes)
+
+
+def three_changes(root: Path) -> Repo:
+    repo = new_repo(root)
     repo.begin()
     repo.hooks()
     repo.commit("one\n")

@@ -432,7 +432,7 @@ def test_a_head_that_moves_loses_nothing(lab: Repo) -> None:
     theirs.start()
     succeeded = 0
     try:
-        for _ in range(12):
+        for _ in range(6):
             edited(lab)
             try:
                 succeeded += published(lab).commit is not None

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import pytest
 from lab.commands import agentsync
-from lab.repo import Repo, snapshot
+from lab.repo import Repo, new_repo, snapshot
+from lab.templates import copied
 
 from agentsync.setup import check
 from agentsync.setup.check import Finding
 
 
 @pytest.fixture
-def shared(repo: Repo) -> Repo:
+def shared(tmp_path: Path) -> Repo:
     """A repository with its configuration and a report, committed, and no ledger of its own."""
+    return copied(tmp_path / "repo", with_report)
+
+
+def with_report(root: Path) -> Repo:
+    repo = new_repo(root)
     repo.configure()
     repo.begin()
     repo.commit("edited\n")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from lab.commands import agentsync
-from lab.repo import NOON, Repo, snapshot
+from lab.repo import NOON, Repo, new_repo, snapshot
+from lab.templates import copied
 
 from agentsync.setup import doctor, init
 from agentsync.setup import repository as repo_module
@@ -19,8 +20,13 @@ from agentsync.setup.patient import Patient, Result
 
 
 @pytest.fixture
-def clinic(repo: Repo) -> Repo:
+def clinic(tmp_path: Path) -> Repo:
     """A repository in which agentsync is set up, and all is well."""
+    return copied(tmp_path / "repo", set_up)
+
+
+def set_up(root: Path) -> Repo:
+    repo = new_repo(root)
     repo.configure()
     init.init(repo.clone(), init.Wish(), python=sys.executable, environ={}, now=NOON)
     return repo
