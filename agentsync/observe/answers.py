@@ -11,6 +11,7 @@ from agentsync.observe.history import Walk
 from agentsync.observe.merges import merge_file
 
 ARGUMENTS = 1000  # paths given to git one by one; of more, it is asked for the whole tree
+PAIRS = 8  # of commits, for which git is asked one by one whether the one is the other's ancestor
 _PATCH = "diff-tree --root -p --no-renames --no-ext-diff --no-textconv --no-color --unified=0".split()
 
 
@@ -29,6 +30,8 @@ class Answers:
         self._parents = {commit.sha: commit.parents for commit in walk.commits}
         self._answers: dict[tuple[tuple[str, ...], str], tuple[int, bytes]] = {}
         self._reached: dict[str, frozenset[str]] = {}
+        self._pairs = 0
+        self._joined: frozenset[str] | None = None
         self._has_all: dict[tuple[str, ...], bool] = {}
         self._at_head: dict[tuple[str | None, str], Content] = {}
 
@@ -54,7 +57,22 @@ class Answers:
         """Whether `new` has `old` in its history. A commit that git has not any more is nobody's ancestor."""
         if old in self._parents.get(new, ()):
             return True  # most candidates: the same person committed twice in a second
+        self._pairs += 1
+        if self._pairs > PAIRS and new in self._parents and self.is_apart(old):
+            return False
         return self.ask("merge-base", "--is-ancestor", old, new)[0] == 0
+
+    def is_apart(self, old: str) -> bool:
+        """Whether none of the walk's commits has this one in its history: two questions for whatever number."""
+        if self._joined is None:
+            walk = self.walk
+            tips = {*walk.tips, *walk.heads.values(), *walk.notes}.difference(walk.seen)
+            asked = "\n".join([*sorted(tips), *(f"^{tip}" for tip in walk.seen)])
+            new = self.ask("rev-list", "--ignore-missing", "--boundary", "--stdin", stdin=asked)[1].decode().split()
+            boundary = "\n".join(sha[1:] for sha in new if sha.startswith("-"))
+            older = self.ask("rev-list", "--stdin", stdin=boundary)[1].decode().split() if boundary else []
+            self._joined = frozenset((*new, *older))
+        return old not in self._joined
 
     def reachable(self, commit: str) -> bool:
         """Whether a branch, tag, stash or worktree still leads to the commit."""

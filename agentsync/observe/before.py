@@ -44,7 +44,6 @@ class Before:
         self._made = b""
         self._edits: dict[str, dict[tuple[str, ...], list[Earlier]]] = {}  # by path
         self._is_whole = False
-        self._left_behind: frozenset[str] | None = None
 
     def leaving(self, path: str, blob: str | None) -> list[Earlier]:
         """The edits that made another content of this one."""
@@ -61,16 +60,6 @@ class Before:
     def of_created(self, path: str) -> list[Earlier]:
         """All edits of a path that was not always there."""
         return self._of(path).get(("path", path), []) if self.leaving(path, None) else []
-
-    def is_left_behind(self, commit: str) -> bool:
-        """Whether no branch, worktree or note leads to a commit any more, so that it is nobody's ancestor."""
-        if self._left_behind is None:
-            walk = self.answers.walk
-            now = [f"^{tip}" for tip in sorted({*walk.tips, *walk.heads.values(), *walk.notes})]
-            asked = "\n".join([*self.tips, *now])
-            out = self.answers.ask("rev-list", "--ignore-missing", "--stdin", stdin=asked)[1]
-            self._left_behind = frozenset(out.decode().split())
-        return commit in self._left_behind
 
     def prepare(self) -> None:
         """Make the hashes now, so that no hook has to."""

@@ -213,7 +213,7 @@ def _chain(
 
 def _begins_with(gathered: Gathered, drafts: Drafts, edit: Earlier, new: str | None, commit: str) -> bool:
     """Whether a file that was not there may be what this edit left; asked of few, because git answers one by one."""
-    likely = edit.new_blob == new or gathered.before.is_left_behind(edit.commit)
+    likely = edit.new_blob == new or gathered.answers.is_apart(edit.commit)
     return likely and edit.new_blob is not None and _may_explain(gathered, drafts, edit, commit)
 
 
@@ -242,10 +242,7 @@ def _not_before(events: list[KnownEdit], blob: str | None) -> list[KnownEdit]:
 
 def _may_explain(gathered: Gathered, drafts: Drafts, event: KnownEdit, commit: str) -> bool:
     """Not an ancestor (then this is the edit made again), nor one that is gone and has explained another already."""
-    if event.commit is None:
-        return False
-    left_behind = isinstance(event, Earlier) and gathered.before.is_left_behind(event.commit)
-    if not left_behind and gathered.answers.is_ancestor(event.commit, commit):
+    if event.commit is None or gathered.answers.is_ancestor(event.commit, commit):
         return False
     return not drafts.find("carried", event.commit, event.file_path) or gathered.answers.reachable(event.commit)
 

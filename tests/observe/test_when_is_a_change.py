@@ -573,7 +573,8 @@ def _(s: Story, _: Path) -> None:
 
 @row("a folder split off into a branch of its own", 0)
 def _(s: Story, _: Path) -> None:
-    s.git("branch", "split", s.repo.git("commit-tree", "-m", "split", "HEAD:docs").strip())
+    s.repo.commit("not watched\n", "lib/doc.md")
+    s.git("branch", "split", s.repo.git("commit-tree", "-m", "split", "HEAD:lib").strip())
 
 
 @row("another project merged, with 3 commits of a document that was deleted here", 4)
