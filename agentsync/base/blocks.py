@@ -37,6 +37,12 @@ def without_block(data: bytes) -> bytes | None:
     return before + after
 
 
+def below_block(data: bytes | None) -> bytes:
+    """What others have added below our block."""
+    present = _BLOCK.search(data or b"")
+    return present.string[present.end() :] if present else b""
+
+
 def block_lines(data: bytes | None) -> list[bytes]:
     """The lines of our block."""
     present = _BLOCK.search(data or b"")

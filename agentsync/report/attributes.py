@@ -11,11 +11,12 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from agentsync.base import files, git
-from agentsync.base.blocks import block_lines, with_block, without_block
+from agentsync.base.blocks import below_block, block_lines, with_block, without_block
 from agentsync.base.settings import Settings
 from agentsync.report import git_index
 
 FILTER = "filter.agentsync.clean"
+OURS = "agentsync"
 _NONE = ("unspecified", "unset")
 
 
@@ -29,11 +30,15 @@ class Way(NamedTuple):
 def way(clone: git.Clone, worktree: git.Worktree, settings: Settings) -> Way:
     """How the report is to be written now; git's attributes are made to fit.
 
-    Where git is not to see it, the filter is installed: `obstacle` has asked, and `init` has done it.
+    Where git is not to see it, the filter is installed: `obstacle` has asked, and `init` has done it. git is asked what
+    came of it: others write into the same file, or what we write is not what counts.
     """
+    path = settings.report.path
     installed = settings.report.commit == "agentsync" or is_installed(clone.folder)
     found, wanted = _judge(clone, worktree, settings, installed)
-    _attribute(clone, settings.report.path, wanted)
+    _attribute(clone, path, wanted)
+    if found.hidden and (filter_ := in_force(worktree, path)) != OURS:
+        return Way(hidden=False, why=f"git's attributes give {path} {filter_ or 'no'} filter")
     return found
 
 
@@ -111,7 +116,8 @@ def _with_attribute(data: bytes | None, path: str, attributes: str) -> bytes | N
         lines.append(_quoted(path) + b" " + attributes.encode())
     patterns = b"".join(line + b"\n" for line in lines).decode(errors="surrogateescape")
     if lines:
-        return with_block(data, patterns)
+        # The last line that fits wins: lines that others have added go before ours.
+        return with_block(without_block(data) if data and below_block(data) else data, patterns)
     return None if data is None else without_block(data)
 
 

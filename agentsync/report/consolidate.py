@@ -41,8 +41,6 @@ def write(
     if why := obstacle.of_report(worktree, settings, ending):
         return outcome.owed(why)
     way = attributes.way(clone, worktree, settings)
-    if within and way.hidden and (why := obstacle.of_filter(worktree, settings.report.path)):
-        return outcome.owed(why)
     try:
         # The lock keeps an older rendering from coming after a newer one.
         with files.Locked(f"{clone.store}/report.lock", LOCK_TIMEOUT, "the report"):
@@ -138,5 +136,6 @@ def _remember(worktree: git.Worktree, page: _Page, stamp: str, *, noted: bool) -
     noted = noted or settled or git_index.is_edited(worktree, page.path)
     if not noted:
         paid.remember(worktree, page.id)
-        noted = git_index.note_stat(worktree, page.path)
+        noted = not (page.within and git_index.has_foreign_filter(worktree))
+        noted = noted and git_index.note_stat(worktree, page.path)
     paid.remember(worktree, page.id, stamp if noted else "")

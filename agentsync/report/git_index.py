@@ -23,6 +23,7 @@ from agentsync.report.outcome import NOTED, RACED, WRITTEN, Outcome, owed
 
 TRIES = 8
 PAUSE = 0.01  # seconds, a little more with each try
+FOREIGN = owed("git may start somebody else's filter when its index is written, which no hook does")
 AT_WORK = owed("another git command is at work here, or git's index cannot be written")
 _INTENT_TO_ADD = 1 << 29
 
@@ -95,6 +96,8 @@ def exchange(
             data = _copy(index, copy)
             place = None if split else git_index_bytes.find(data, os.fsencode(path))
             if place is None:  # an index that is not understood
+                if within and has_foreign_filter(worktree):
+                    return FOREIGN
                 return _exchanged(file, before) if forget_stat(worktree, path) else AT_WORK
             signature, status = git.signature(file.path), os.lstat(file.path)
             same = git_index_bytes.is_blob(place, stored) and _as_stored(before, stored) == stored
@@ -114,6 +117,12 @@ def exchange(
         for name in (copy, f"{copy}.new"):
             with suppress(OSError):
                 os.unlink(name)
+
+
+def has_foreign_filter(worktree: git.Worktree) -> bool:
+    """Whether git may start somebody else's filter when it writes the index: it compares files as old as that is."""
+    said = git.answer(["config", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process)$"], cwd=worktree.root)[1]
+    return any(not name.startswith("filter.agentsync.") for name in said.decode(errors="replace").split())
 
 
 def _exchanged(file: files.Staged, before: bytes) -> Outcome:

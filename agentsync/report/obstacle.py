@@ -7,7 +7,7 @@ import os
 from agentsync.base import files, git
 from agentsync.base.settings import Settings
 from agentsync.report import git_index, region
-from agentsync.report.attributes import in_force, is_installed
+from agentsync.report.attributes import is_installed
 
 SPARSE = "is left out by a sparse checkout"
 ASSUMED = "is assumed to be unchanged (git update-index)"
@@ -68,12 +68,6 @@ def of_index(worktree: git.Worktree, path: str) -> str:
 def of_merge(entry: git_index.Entry | None, path: str) -> str:
     """Whether the path has several versions in the index."""
     return "" if entry is None or entry.merged else f"{path} is unmerged"
-
-
-def of_filter(worktree: git.Worktree, path: str) -> str:
-    """Whether git would start somebody else's filter for the file; a hook's caller may hold what that waits for."""
-    found = in_force(worktree, path)
-    return f"{path} has the filter {found}, which no hook starts" if found not in ("", "agentsync") else ""
 
 
 def missing(path: str) -> str:

@@ -58,8 +58,9 @@ def stamp(worktree: git.Worktree, path: str, *, hidden: bool = True) -> str:
     parts = path.split("/")
     folders = ["/".join(parts[:n]) for n in range(len(parts))]
     attributes = [f"{folder}/.gitattributes".lstrip("/") for folder in folders]
-    watched = [path, *attributes] if hidden else attributes
-    stats = " ".join(str(git.signature(f"{worktree.root}/{one}")) for one in watched)
+    watched = [f"{worktree.root}/{one}" for one in ([path, *attributes] if hidden else attributes)]
+    common_dir = worktree.git_dir if worktree.name == "main" else f"{worktree.git_dir}/../.."
+    stats = " ".join(str(git.signature(one)) for one in (*watched, f"{common_dir}/info/attributes"))
     return stats if hidden else f"{_PLAIN}{stats}"
 
 

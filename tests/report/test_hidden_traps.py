@@ -30,7 +30,8 @@ from agentsync.base.errors import ConfigError
 from agentsync.base.settings import Report, Watch
 from agentsync.report import attributes, git_index, obstacle, region
 from agentsync.report.outcome import CURRENT, WRITTEN, Kind
-from agentsync.setup import git_filter
+from agentsync.setup import doctor, git_filter
+from agentsync.setup.patient import Patient
 
 EDITED = TEXT.replace("line 2\n", "my line\n")
 
@@ -633,6 +634,53 @@ def test_a_foreign_filter_that_is_taken_away_again(lab: Lab) -> None:
     lab.consolidate()
     reported(lab)
     clean_tree(lab)
+
+
+def info_attributes(lab: Lab) -> Path:
+    return Path(lab.clone().common_dir, "info/attributes")
+
+
+@both
+def test_lines_that_others_add_below_ours_do_not_count(tmp_path: Path, published: bool) -> None:
+    """The last line wins for git, so ours goes to the end; the others' stay where they are, after an uninstall, too."""
+    lab = consolidated(make(tmp_path / "repo"), published=published)
+    before = lab.blob()
+    upper(lab)
+    with info_attributes(lab).open("a") as file:
+        file.write(f"{PATH} filter=caps\n")
+    assert attribute(lab) == "caps"
+    lab.pay()
+    assert attribute(lab) == "agentsync"
+    lab.consolidate()
+    clean_tree(lab)
+    edit(lab)
+    lab.git("commit", "-q", "-m", "edit", "--", PATH)
+    assert lab.blob() == before.replace(b"line 2", b"my line")
+    git_filter.remove(lab.clone())
+    assert info_attributes(lab).read_text() == f"{PATH} filter=caps\n"
+
+
+def test_doctor_asks_git_which_filter_counts(tmp_path: Path) -> None:
+    """As after `git annex init`, before any report; `init` puts it right, and so does `doctor --fix`."""
+    lab = make(tmp_path / "repo")
+    findings = [("report filter", f"git sees the reports in worktree main: its attributes give {PATH} caps filter")]
+    for repair in (lambda _: lab.init(), doctor.mend):
+        with info_attributes(lab).open("a") as file:
+            file.write(f"{PATH} filter=caps\n")
+        results = doctor.examine(Patient(lab.clone(), sys.executable))
+        assert [(one.check, one.what) for one in results if not one.ok and one.check == "report filter"] == findings
+        repair(results)
+        assert attribute(lab) == "agentsync"
+
+
+def test_where_git_gives_our_filter_to_no_file_the_report_is_plain_text(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the reason: what git says counts, not what we wrote."""
+    monkeypatch.setattr(attributes, "in_force", lambda *_: "")
+    assert attributes.way(lab.clone(), lab.here(), lab.settings) == attributes.Way(
+        hidden=False, why=f"git's attributes give {PATH} no filter"
+    )
 
 
 def test_an_attribute_in_a_folder_counts_too(tmp_path: Path) -> None:
