@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from agentsync.base import config, git, watchdog
+from agentsync.base import config, files, git, watchdog
 from agentsync.base.background import try_lock
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.settings import pathspecs
@@ -189,6 +189,7 @@ def _write_down(start: str, name: str, error: BaseException, now: float) -> None
             watchdog.note_end(store)
         told = f"{store}/hook-errors.told"
         with open(f"{store}/hook-errors.log", "a", encoding="utf-8") as file:
+            files.share(file.fileno(), store)
             file.write(line + "\n")
         if not os.path.exists(told) or now - os.stat(told).st_mtime > DAY:
             with open(told, "w", encoding="utf-8"):

@@ -217,7 +217,7 @@ class WatchLock(files.Locked):
     """Says who holds it: in the file lie the process id and, on a second line, what it is."""
 
     def __enter__(self) -> None:
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        files.make_folder(os.path.dirname(self.path))
         try:
             super().__enter__()
         except LockedError:

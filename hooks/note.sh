@@ -58,17 +58,23 @@ leave_note() {
     put_note "$agentsync_common/agentsync" || { [ ! -h .agentsync ] && put_note .agentsync; }
 }
 
+# In a shared repository git has set the setgid bit of each folder: whoever looks next may be another user.
+share() {
+    [ ! -g "$agentsync_notes" ] || chmod g+rwX "$1" 2>/dev/null || :
+}
+
 # put_note FOLDER: a file of its own, because sh has no lock. Its name has no clock: two commits are never the same.
 put_note() {
     agentsync_notes=$1/notes
     [ ! -h "$agentsync_notes" ] || return 1
-    [ -d "$agentsync_notes" ] || mkdir -p "$agentsync_notes" 2>/dev/null || return 1
+    [ -d "$agentsync_notes" ] || { mkdir -p "$agentsync_notes" 2>/dev/null && share "$agentsync_notes"; } || return 1
     agentsync_note=$agentsync_notes/$agentsync_commit.$$.json
     if {
         printf '{"v":1,"kind":"commit","hook":"%s","commit":"%s","worktree":"%s","variables":{%s},"tty":%s,"devin":%s,"picked":%s}\n' \
             "$agentsync_name" "$agentsync_commit" "$agentsync_worktree" "$agentsync_variables" "$agentsync_tty" \
             "$agentsync_devin" "$agentsync_picked" >"$agentsync_note"
     } 2>/dev/null; then
+        share "$agentsync_note"
         sync "$agentsync_note" "$agentsync_notes" 2>/dev/null
         return 0
     fi

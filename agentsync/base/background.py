@@ -1,4 +1,4 @@
-"""How the look in the background begins: on its own, and one at a time in a clone. It imports next to nothing.
+"""How the look in the background begins: on its own, and one at a time in a clone. It imports little.
 
 Of many commits in a row, most start one that finds the lock held; that one must end before it has cost anything.
 """
@@ -10,6 +10,8 @@ import gc
 import os
 import signal
 from contextlib import suppress
+
+from agentsync.base import files
 
 LOCK = "look.lock"  # in the store; it holds something as long as a look is at work, or where one was ended by force
 
@@ -31,6 +33,7 @@ def try_lock(store: str) -> int | None:
     except OSError:
         return None
     try:
+        files.share(fd, store)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(fd)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agentsync.base import strict_json
 from agentsync.base.errors import ConfigError, LockedError
-from agentsync.base.files import Locked, read_all, replace_file
+from agentsync.base.files import Locked, make_folder, read_all, replace_file
 from agentsync.base.git import Clone, Worktree
 from agentsync.base.settings import CONFIG_PATH, Settings, from_json, shell_pathspecs, to_json
 
@@ -164,7 +164,7 @@ def _from_json(flat: dict[str, object]) -> _Kept:
 def _keep(store: str, new: _Kept) -> None:
     """Put both files in place, beside what the other worktrees have; without a word where that cannot be."""
     with contextlib.suppress(OSError, LockedError):
-        os.makedirs(store, exist_ok=True)
+        make_folder(store)
         # Two hooks at once would each forget the other's worktree, and its sh would then miss changes.
         with Locked(f"{store}/settings.lock", PATIENCE, "the kept configuration"):
             others = [one for one in _kept(store) if one.stamp[0] != new.stamp[0] and _is_there(one)]

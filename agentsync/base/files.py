@@ -89,15 +89,48 @@ def opened_folder(root: str, path: str, *, make: bool = False) -> Iterator[int]:
     at = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for folder in path.split("/") if path else ():
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(folder, dir_fd=at)
+            made = make and _made(folder, at)
             below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+            if made:
+                share(below, at)
             os.close(at)
             at = below
         yield at
     finally:
         os.close(at)
+
+
+def _made(folder: str, at: int) -> bool:
+    try:
+        os.mkdir(folder, dir_fd=at)
+    except FileExistsError:
+        return False
+    return True
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it, unless they are there."""
+    if not os.path.isdir(path):
+        make_folder(os.path.dirname(path))
+        with suppress(FileExistsError):
+            os.mkdir(path)
+            share(path, os.path.dirname(path))
+
+
+def share(path: str | int, folder: str | int) -> None:
+    """Let what we have made in a shared folder be read and written by whoever may do so there, whatever the umask says.
+
+    git sets the setgid bit of each folder of a shared repository (core.sharedRepository). Raises OSError.
+    """
+    allowed = os.stat(folder).st_mode
+    if not allowed & stat.S_ISGID:
+        return
+    found = os.stat(path)
+    mode = found.st_mode & 0o700 | allowed & (0o077 if found.st_mode & 0o100 else 0o066)
+    if stat.S_ISDIR(found.st_mode):
+        mode |= stat.S_ISGID
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:
+        os.chmod(path, mode)
 
 
 def read_all(fd: int, limit: int) -> bytes:
@@ -114,6 +147,7 @@ def replace_file(path: str, data: bytes, mode: int = 0o644, *, durable: bool = F
     temporary = f"{path}.{os.getpid()}.new"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
+        share(fd, os.path.dirname(path) or ".")
         write_all(fd, data)
         if durable:
             os.fsync(fd)
@@ -210,6 +244,7 @@ class Locked:
     def __enter__(self) -> None:
         self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
+            share(self.fd, os.path.dirname(self.path))
             lock(self.fd, self.timeout, self.what)
         except BaseException:
             os.close(self.fd)

@@ -17,7 +17,7 @@ from contextlib import closing, suppress
 from hashlib import sha256
 from typing import Any
 
-from agentsync.base import strict_json
+from agentsync.base import files, strict_json
 
 FORMAT = 5  # another one is as good as none
 NAME = "cache.sqlite"
@@ -111,9 +111,20 @@ class Cache(Reading):
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(os.lstat(self.path).st_mode):
                 raise OSError(0, "not a regular file", self.path)
+        if mode == "rwc":
+            self._make()
         return sqlite3.connect(
             f"file:{_quoted(self.path)}?mode={mode}", timeout, uri=True, isolation_level=None, check_same_thread=False
         )
+
+    def _make(self) -> None:
+        """SQLite's journal gets the permissions of the file, and the file those of a shared store."""
+        with suppress(FileExistsError):
+            fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            try:
+                files.share(fd, self.store)
+            finally:
+                os.close(fd)
 
     def _close(self) -> None:
         if self._db:

@@ -208,12 +208,13 @@ class Transaction:
         self.fd = -1
 
     def __enter__(self) -> Transaction:
-        os.makedirs(self.ledger.store, exist_ok=True)
+        files.make_folder(self.ledger.store)
         deadline = time.monotonic() + self.timeout
         while True:
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self.fd = os.open(self.ledger.path, flags, 0o644)
             try:
+                files.share(self.fd, self.ledger.store)
                 files.lock(self.fd, deadline - time.monotonic(), "the ledger")
                 if not self.replaced():
                     self.repair()
@@ -269,7 +270,7 @@ class Transaction:
         torn = tail.rpartition(b"\n")[2]
         folder = f"{self.ledger.store}/torn"
         with suppress(OSError):  # a full disk must not keep us from mending
-            os.makedirs(folder, exist_ok=True)
+            files.make_folder(folder)
             files.replace_file(f"{folder}/{size - len(torn)}-{sha256(torn).hexdigest()[:12]}", torn, durable=True)
         os.ftruncate(self.fd, size - len(torn))
 

@@ -241,6 +241,7 @@ def _write(folder: str, name: str, data: bytes) -> str:
         temporary = f"{name}.{os.getpid()}.new"
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=fd)
         try:
+            files.share(file, fd)
             files.write_all(file, data)
             os.fsync(file)
             crash("note")

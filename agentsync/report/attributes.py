@@ -90,7 +90,7 @@ def _others(clone: git.Clone, worktree: git.Worktree, path: str) -> dict[str, st
 
 def _asked_of(empty: str, worktree: git.Worktree, path: str) -> dict[str, str]:
     for folder in ("objects", "refs"):
-        os.makedirs(f"{empty}/{folder}", exist_ok=True)
+        files.make_folder(f"{empty}/{folder}")
     if not os.path.exists(f"{empty}/HEAD"):
         files.replace_file(f"{empty}/HEAD", b"ref: refs/heads/none\n", durable=True)
     args = [f"--git-dir={empty}", f"--work-tree={worktree.root}", "check-attr", "-z", "filter", "merge", "--", path]
@@ -154,7 +154,7 @@ def write(clone: git.Clone, data: bytes | None) -> None:
         with suppress(FileNotFoundError):
             os.unlink(_path(clone))
         return
-    os.makedirs(os.path.dirname(_path(clone)), exist_ok=True)
+    files.make_folder(os.path.dirname(_path(clone)))
     files.replace_file(_path(clone), data, durable=True)
 
 

@@ -55,6 +55,7 @@ class Write(Change):
         temporary = work.beside(self.path)
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, self.mode)
         try:
+            files.share(fd, os.path.dirname(self.path))
             files.write_all(fd, self.data)
             with contextlib.suppress(OSError):
                 os.fchmod(fd, os.stat(self.path).st_mode & 0o777 | self.mode & 0o111)
@@ -200,6 +201,7 @@ class _Work(contextlib.AbstractContextManager["_Work"]):
         if not os.path.lexists(folder):
             self.make_folders(os.path.dirname(folder))
             os.mkdir(folder)
+            files.share(folder, os.path.dirname(folder))
             self.folders.append(os.path.dirname(folder))
             self.undo.callback(_quietly, os.rmdir, folder)
 
