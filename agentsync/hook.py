@@ -44,13 +44,13 @@ def main(argv: list[str], *, noted: bool = False) -> int:
     except KeyboardInterrupt:
         pass
     except (Exception, OutOfTimeError) as error:
-        _write_down(os.getcwd(), argv[0] if argv else "?", error, time.time())
+        _write_down(os.curdir, argv[0] if argv else "?", error, time.time())
     return 0
 
 
 def run(name: str, args: list[str], now: float, *, noted: bool) -> Synced:
     """Look, and write the report if one is owed."""
-    clone = git.locate(os.getcwd())
+    clone = git.locate(git.here())
     here = clone.here
     if name == "post-commit" and not noted and here and not any(map(os.environ.get, OTHER_STAGES)):
         leave_note(clone, here)

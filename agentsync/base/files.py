@@ -143,21 +143,25 @@ def read_all(fd: int, limit: int) -> bytes:
 
 
 def replace_file(path: str, data: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
-    """Put `data` at `path`, whole or not at all. `durable`: also if the power is cut, as all that is a user's."""
+    """Put `data` at `path`, whole or not at all. `durable`: also if the power is cut, as all that is a user's.
+
+    Raises OSError, which names the path.
+    """
     temporary = f"{path}.{os.getpid()}.new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
-        share(fd, os.path.dirname(path) or ".")
-        write_all(fd, data)
-        if durable:
-            os.fsync(fd)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        try:
+            share(fd, os.path.dirname(path) or ".")
+            write_all(fd, data)
+            if durable:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
         os.replace(temporary, path)
-    except OSError:
+    except OSError as error:
         with suppress(OSError):
             os.unlink(temporary)
-        raise
-    finally:
-        os.close(fd)
+        raise OSError(error.errno, error.strerror, path) from None  # nobody has asked for the temporary file
     if durable:
         sync_folder(os.path.dirname(path) or ".")
 

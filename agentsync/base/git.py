@@ -160,6 +160,18 @@ class Clone(NamedTuple):
         return self.here
 
 
+def here() -> str:
+    """The folder that this process is in. Raises NotARepositoryError where it is gone."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise NotARepositoryError(
+            "the current folder is gone",
+            cause="it was removed, or another one has taken its place, since this shell went there",
+            hint='cd "$PWD" if it is there again, else cd to another folder',
+        ) from None
+
+
 def locate(start: str) -> Clone:
     """The clone around the folder `start`, found as git finds it (GIT_DIR in a hook). Raises NotARepositoryError."""
     start = os.path.realpath(start)

@@ -7,9 +7,9 @@ import time
 
 import click
 
-from agentsync.base import files
-from agentsync.base.errors import OK, AgentsyncError
+from agentsync.base.errors import OK
 from agentsync.base.text import clean
+from agentsync.cli import named_file
 from agentsync.cli.session import Session
 from agentsync.cli.terminal import patience, say
 from agentsync.web.export import page, snapshot
@@ -36,17 +36,7 @@ def export(path: str) -> int:
     if path == "-":
         sys.stdout.buffer.write(made)
     else:
-        _write(path, made)
+        named_file.write(path, made, "dashboard.html")
         say(f"page written: {clean(path)} ({len(made) >> 10} KiB)")
     session.check_config()
     return OK
-
-
-def _write(path: str, made: bytes) -> None:
-    try:
-        files.replace_file(path, made, durable=True)
-    except OSError as error:
-        cause = error.strerror or ""
-        raise AgentsyncError(
-            f"cannot write {clean(path)}", cause=cause, hint="name a file in a folder of yours"
-        ) from None

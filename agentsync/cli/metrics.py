@@ -7,9 +7,9 @@ import time
 
 import click
 
-from agentsync.base import files
 from agentsync.base.errors import OK
 from agentsync.base.text import clean
+from agentsync.cli import named_file
 from agentsync.cli.session import Session
 from agentsync.cli.terminal import say, warn
 from agentsync.web.metrics import LABELS, Reading, exposition
@@ -59,6 +59,6 @@ def metrics(textfile: str | None, labels: dict[str, str]) -> int:
     else:
         if not textfile.endswith(".prom"):
             warn(f"{clean(textfile)}: the node exporter reads only files that end in .prom")
-        files.replace_file(textfile, text, durable=True)
+        named_file.write(textfile, text, "agentsync.prom")
     session.check_config()
     return OK

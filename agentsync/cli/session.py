@@ -18,7 +18,7 @@ class Session:
     """The clone that a command is about. Raises NotARepositoryError."""
 
     def __init__(self) -> None:
-        self.clone = git.locate(os.getcwd())
+        self.clone = git.locate(git.here())
         self.problem: str | None = None
         self._settings: Settings | None = None
 

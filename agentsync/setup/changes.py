@@ -153,9 +153,11 @@ def carried_out(changes: Sequence[Change]) -> Iterator[None]:
     with _explained(), _Work() as work:
         _require_writable(changes)
         for change in changes:
-            change._stage(work)
+            with _named(change.path):
+                change._stage(work)
         for change in changes:
-            change._make(work)
+            with _named(change.path):
+                change._make(work)
         yield
         work.finish({os.path.dirname(path) for change in changes for path in change._touched()})
 
@@ -232,6 +234,15 @@ def _require_writable(changes: Iterable[Change]) -> None:
 def _quietly(undo: Callable[[str], None], path: str) -> None:
     with contextlib.suppress(OSError):
         undo(path)
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """An error names what was to be changed, and no temporary file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 @contextlib.contextmanager

@@ -54,7 +54,7 @@ class AutoSyncService:
         consolidation_threshold: int | None = None,
         consolidation_interval_minutes: int | None = None,
     ) -> None:
-        self.clone = git.locate(os.fspath(repo_root) if repo_root is not None else os.getcwd())
+        self.clone = git.locate(os.fspath(repo_root) if repo_root is not None else git.here())
         self.ledger = Ledger(self.clone.store)
         self.overrides = _numbers(
             check_interval_seconds=check_interval_seconds,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lab.commands import agentsync
+from lab.repo import Repo
 
 from agentsync import __version__
 from agentsync.base.errors import AgentsyncError, LockedError
@@ -85,3 +86,51 @@ def test_a_full_disk_is_told_and_not_a_bug(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.stderr in ("", f"error: {os.strerror(28)}\n")
     assert done.returncode == (1 if os.path.exists("/dev/full") else 0)
+
+
+def test_in_a_folder_that_is_gone_every_command_says_so(tmp_path: Path) -> None:
+    """And a hook says nothing: there is nothing to look at."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f'rmdir "{gone}"; exec {sys.executable} -c "import sys; sys.path.append({str(ROOT)!r}); {RUN}" "$@"'
+    for command in ("status", "init", "scan", "doctor", "hook"):
+        argv = ["sh", "-c", script, "sh", command, "post-commit"][: 6 if command == "hook" else 5]
+        gone.mkdir(exist_ok=True)
+        done = subprocess.run(argv, cwd=gone, capture_output=True, text=True)
+        if command == "hook":
+            assert (done.returncode, done.stderr) == (0, "")
+        else:
+            assert done.returncode == 1
+            assert done.stderr.startswith("error: the current folder is gone\ncause: ")
+            assert "hint: cd " in done.stderr
+
+
+ROOT = Path(__file__).parent.parent.parent
+RUN = "from agentsync.__main__ import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize("command", [["metrics", "--textfile"], ["export", "--html"]], ids=["metrics", "export"])
+def test_a_file_that_cannot_be_written_is_told_with_what_to_type(repo: Repo, command: list[str]) -> None:
+    """Never by the temporary file's name, which nobody has asked for; and nothing of it stays."""
+    agentsync(repo.root, "init")
+    (repo.root / "file").write_text("")
+    before = set(repo.root.iterdir())
+    usual = "agentsync.prom" if command[0] == "metrics" else "dashboard.html"
+    cases = {
+        ".": ("it is a folder", f"name a file in it: ./{usual}"),
+        "no such/x": ("there is no folder no such", "mkdir -p 'no such', then try again"),
+        "file/x": ("file is no folder", "name a file in a folder of yours"),
+        "x" * 300: ("File name too long", "name a file in a folder of yours, on a disk that has room"),
+    }
+    for path, (cause, hint) in cases.items():
+        said = agentsync(repo.root, *command, path, code=1).err.split("error: ")[1]
+        assert said == f"cannot write {path}\ncause: {cause}\nhint: {hint}\n"
+    assert set(repo.root.iterdir()) == before
+
+
+def test_init_names_what_it_could_not_write_and_no_temporary_file(repo: Repo) -> None:
+    (repo.root / ".git/info/exclude").unlink(missing_ok=True)
+    (repo.root / ".git/info").rmdir()
+    (repo.root / ".git/info").write_text("")
+    said = agentsync(repo.root, "init", code=1).err
+    assert said.startswith(f"error: {repo.root}/.git/info") and ".new" not in said

@@ -1,0 +1,30 @@
+"""What a command writes into a file that a person names."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from agentsync.base import files
+from agentsync.base.errors import AgentsyncError
+from agentsync.cli.terminal import clean
+
+
+def write(path: str, data: bytes, usual: str) -> None:
+    """Put it there, whole or not at all. `usual`: a name for it in a folder. Raises AgentsyncError."""
+    try:
+        files.replace_file(path, data, durable=True)
+    except OSError as error:
+        cause, hint = _explained(path, error, usual)
+        raise AgentsyncError(f"cannot write {clean(path)}", cause=clean(cause), hint=clean(hint)) from None
+
+
+def _explained(path: str, error: OSError, usual: str) -> tuple[str, str]:
+    folder = os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        return "it is a folder", f"name a file in it: {os.path.join(path, usual)}"
+    if not os.path.lexists(folder):
+        return f"there is no folder {folder}", f"mkdir -p {shlex.quote(folder)}, then try again"
+    if not os.path.isdir(folder):
+        return f"{folder} is no folder", "name a file in a folder of yours"
+    return error.strerror or str(error), "name a file in a folder of yours, on a disk that has room"
