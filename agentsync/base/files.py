@@ -308,7 +308,12 @@ class Staged:
         # Asked before, too: while a wrong exchange stands, others would read what is older than their own text.
         if not _holds(self.at, self.name, expected):
             return False
-        self._swap()
+        try:
+            self._swap()
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            return self._overwrite(expected)
         if _holds(self.aside, self.temporary, expected):
             self.exchanged = True
             return True
@@ -316,6 +321,24 @@ class Staged:
         if not _holds(self.aside, self.temporary, self.data):  # saved between the two: what was saved last stays
             self._swap()
         return False
+
+    def _overwrite(self, expected: bytes) -> bool:
+        """A file that is a mount of its own (a container's volume) cannot change its name: write into it.
+
+        Whoever opens it meanwhile waits, where the system has leases. All of the new text lies in `.agentsync` as long
+        as this goes on.
+        """
+        fd = os.open(self.name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self.at)
+        try:
+            if not _take_lease(fd) or read_all(fd, len(expected) + 1) != expected:
+                return False
+            os.lseek(fd, 0, os.SEEK_SET)
+            write_all(fd, self.data)
+            os.ftruncate(fd, len(self.data))
+            os.fsync(fd)
+            return True
+        finally:
+            os.close(fd)  # and with it goes the lease
 
     def _swap(self) -> None:
         """Exchange the two names in one step: `renameat2` of Linux, `renameatx_np` of macOS."""
@@ -400,6 +423,18 @@ def _has_writer(fd: int, *, unknown: bool = False) -> bool:
     except OSError as error:
         return True if error.errno == errno.EAGAIN else unknown
     return False
+
+
+def _take_lease(fd: int) -> bool:
+    """Keep others from opening the file; False if somebody has it open. Where there are no leases nobody is kept."""
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return True
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except OSError as error:
+        return error.errno != errno.EAGAIN
+    return True
 
 
 def _libc() -> Any:

@@ -72,6 +72,16 @@ def from_json(flat: dict[str, Any]) -> Settings:
     return Settings(**{**flat, "report": Report(**flat["report"]), "watch": watch})
 
 
+# What lies beside documents and is none: locks, backups and swap files of editors, copies of programs that sync.
+_BY_THE_WAY = re.compile(
+    r"(?:^|/)(?:\.\#|~\$|\.~lock\.|\.syncthing\.|~syncthing~)[^/]*$"  # .#x.md, ~$x.md, .~lock.x.md#
+    r"|(?:^|/)\#[^/]*\#$|~$|\.sw[a-p]$"  # #x.md#, x.md~, .x.md.swp
+    r"|\([^/()]*conflicted copy[^/()]*\)[^/]*$"  # x (Ada's conflicted copy 2025-10-10).md
+    r"|\.sync-conflict-[^/]*$",  # x.sync-conflict-20251010-153000-ABCDEFG.md
+    re.IGNORECASE,
+)
+
+
 class Watched(NamedTuple):
     """What is watched, made ready for asking many times: names first, then globs in order."""
 
@@ -84,7 +94,8 @@ class Watched(NamedTuple):
         if found is None and self.globs and not _is_reserved(path):
             data = path.encode(errors="surrogateescape")
             # git also takes a glob for the name that it spells.
-            return next((type_ for glob, text, type_ in self.globs if glob.match(data) or text == path), None)
+            found = next((type_ for glob, text, type_ in self.globs if glob.match(data) or text == path), None)
+            return None if found and _BY_THE_WAY.search(path) else found
         return found
 
 

@@ -186,6 +186,27 @@ def test_neither_gits_nor_agentsyncs_own_files_are_ever_watched_by_a_glob() -> N
     assert type_of(settings("**"), ".github/x.yml") == "docs"
 
 
+BY_THE_WAY = """
+.#x.md #x.md# x.md~ .x.md.swp .x.md.swo ~$x.md .~lock.x.md# .syncthing.x.md.tmp ~syncthing~x.md.tmp
+x.sync-conflict-20251010-153000-ABCDEFG.md
+x (conflicted copy).md
+x (Ada's conflicted copy 2025-10-10).md
+x (conflicted copy 2025-10-10 153000).md
+x (Ada's Conflicted Copy).md
+"""
+
+
+def test_what_editors_and_syncing_programs_leave_is_no_document_of_a_glob() -> None:
+    """Unless an entry names it."""
+    _, short, *long = BY_THE_WAY.split("\n")[:-1]
+    for name in (*short.split(" "), *long):
+        for path in (name, f"docs/{name}"):
+            assert type_of(settings("**", "docs/*", "*.md"), path) is None, path
+            assert type_of(settings("**", path), path) == "docs", path
+    for path in ("docs/a#b.md", "docs/sync-conflict.md", "docs/conflicted copy.md", "docs/(a) b.md", ".#docs/x.md"):
+        assert type_of(settings("**"), path) == "docs", path
+
+
 def test_a_name_that_is_no_utf_8_can_be_asked_for() -> None:
     assert type_of(settings("docs/*"), os.fsdecode(b"docs/\xff.md")) == "docs"
 
