@@ -18,6 +18,7 @@ from agentsync.base.errors import OK, AgentsyncError
 from agentsync.cli.session import Session
 from agentsync.cli.terminal import clean, say
 from agentsync.web import Access, create_app
+from agentsync.web.connections import ACCEPTED, Once, Protocol
 from agentsync.web.service import AutoSyncService
 
 KEPT = 25  # seconds; a page asks every ten, and keeps its connection
@@ -30,6 +31,7 @@ FILES = 4096  # descriptors; a page keeps two connections, and 1000 pages may li
 def run(session: Session, access: Access, host: str, port: int) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. Raises LockedError where this clone is watched already."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger().handlers[0].addFilter(Once())
     sys.setswitchinterval(SWITCH)
     _allow_many_files()
     root = session.here.root if session.here else session.clone.common_dir
@@ -70,6 +72,8 @@ def _config(app: object) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         ws="none",
+        http=Protocol,
+        backlog=ACCEPTED,
         timeout_keep_alive=KEPT,
         timeout_graceful_shutdown=GRACE,
         h11_max_incomplete_event_size=1 << 15,
@@ -83,6 +87,12 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin; more may wait in the kernel than asyncio takes at once."""
+        await super().startup(sockets)
+        for sock in sockets or ():
+            sock.listen(BACKLOG)
 
 
 @contextlib.contextmanager

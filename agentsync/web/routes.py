@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from agentsync import status
 from agentsync.base.times import since as since_when
@@ -156,6 +157,21 @@ def _log(router: APIRouter, service: AutoSyncService) -> None:
             return problem(404, f"no record has the id {before}")
 
 
+class _Events(StreamingResponse):
+    """A stream that was admitted, from before its first byte on."""
+
+    def __init__(self, streams: Streams, **response: Any) -> None:
+        super().__init__(streams.listen(), **response)
+        self.streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; whatever ends it makes room for another one."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.streams.leave()
+
+
 def _events(router: APIRouter, service: AutoSyncService, streams: Streams) -> None:
     @router.get(
         "/api/sync/events",
@@ -166,10 +182,10 @@ def _events(router: APIRouter, service: AutoSyncService, streams: Streams) -> No
         """A server-sent event now and after each change of the ledger: `changed`, with its size as `offset`."""
         if not service.running or streams.closed:
             return problem(503, "the service does not watch", {"retry-after": "5"})
-        if streams.count >= MOST:
+        if not streams.admit():
             return problem(503, f"{MOST} listeners are connected already", {"retry-after": "30"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(streams.listen(), headers=headers, media_type="text/event-stream")
+        return _Events(streams, headers=headers, media_type="text/event-stream")
 
 
 def _acts(router: APIRouter, service: AutoSyncService) -> None:

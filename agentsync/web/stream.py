@@ -42,20 +42,27 @@ class Streams:
         self.closed = True
         self._wake(True)
 
+    def admit(self) -> bool:
+        """Whether there is room for one more, who then has to `leave`."""
+        if self.count >= MOST:
+            return False
+        self.count += 1
+        return True
+
+    def leave(self) -> None:
+        """One of those admitted hears no more."""
+        self.count -= 1
+
     async def listen(self) -> AsyncIterator[bytes]:
         """An event at once, and another one after each change, for as long as somebody reads them."""
-        self.count += 1
-        try:
-            told = self._changes
-            yield RETRY + event(self.ledger)
-            while not self.closed:
-                if told != self._changes:
-                    told = self._changes
-                    yield self._event
-                elif not await self._woken():
-                    yield BEAT
-        finally:
-            self.count -= 1
+        told = self._changes
+        yield RETRY + event(self.ledger)
+        while not self.closed:
+            if told != self._changes:
+                told = self._changes
+                yield self._event
+            elif not await self._woken():
+                yield BEAT
 
     async def _woken(self) -> bool:
         """Wait until there are news (True), or until it has been silent for long."""

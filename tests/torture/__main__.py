@@ -1,45 +1,48 @@
-"""`python -m torture`: the whole of it, or a part; what it counted goes into docs/reliability.md."""
+"""`python -m torture PART...`: failing system calls, cut power, a crowd; docs/reliability.md gets the numbers."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.sealing import seal
 
 from torture import campaign
-from torture.actions import ACTIONS
+
+
+@contextmanager
+def sealed_off() -> Iterator[Path]:
+    """A folder in memory, and an environment in which git knows nobody but us."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    home = Path(tempfile.mkdtemp(prefix="torture-", dir=memory))
+    keep = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
+    os.environ.clear()
+    os.environ.update({**keep, **seal(home)})
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="torture", description=__doc__)
-    parser.add_argument("--share", type=float, default=1.0, help="of the faults, from 0 to 1")
-    parser.add_argument("--only", default="", help="actions whose name holds this")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no run later than this")
+    """0 if nothing was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m torture", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=["faults"], default="faults")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further run after this time")
+    parser.add_argument("--runs", type=int, default=sys.maxsize, help="failing calls to try; all by default")
+    parser.add_argument("--only", default="", help="the actions whose name holds this")
+    parser.add_argument("--log", type=Path, help="a file that gets a line for each run")
+    parser.add_argument("--write", action="store_true", help="write the numbers into docs/reliability.md")
     options = parser.parse_args()
-    home = tempfile.mkdtemp(prefix="torture-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
-    keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    os.environ.clear()
-    os.environ.update({**keep, **seal(Path(home)), "PYTHONPATH": os.pathsep.join(sys.path[:1])})
-    lab = campaign.Campaign(Path(home))
-    ends = time.monotonic() + options.seconds
-    for action in ACTIONS:
-        if options.only not in action.name:
-            continue
-        every = lab.faults(action)
-        picked = campaign.chosen(every, options.share, action.name)
-        print(f"{action.name}: {len(picked)} of {len(every)}", flush=True)
-        for fault in picked:
-            if time.monotonic() > ends:
-                break
-            result = lab.run(action, fault)
-            if result.wrong:
-                print(action.name, fault, result.outcome, result.wrong, flush=True)
-    return 0
+    with sealed_off() as home:
+        return campaign.carry_out(home, options)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

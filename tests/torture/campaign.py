@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +20,8 @@ from lab.audit import audit
 from lab.commands import agentsync
 
 from agentsync.report import region
-from torture.actions import DOCUMENTS, TWO, Action, git
+from torture import page
+from torture.actions import ACTIONS, DOCUMENTS, TWO, Action, git
 from torture.faults import STATE_CHANGING, Fault, calls_in, environment, faults, wrapper
 
 # What may lie about for as long as its process lives, and no longer.
@@ -178,7 +182,38 @@ def left_over(root: Path) -> Iterator[str]:
                 yield f"left over: {'.'.join(part if not part.isdigit() else 'N' for part in path.split('.'))}"
 
 
-def chosen(every: list[Fault], share: float, name: str) -> list[Fault]:
-    """A share of the faults: always the same ones, spread over all calls and kinds."""
-    limit = int(share * 2**32)
-    return [one for one in every if int(hashlib.sha256(f"{name}{one}".encode()).hexdigest()[:8], 16) < limit]
+def shuffled(lab: Campaign, only: str) -> list[tuple[Action, Fault]]:
+    """All pairs of action and fault, in an order in which any part is a fair sample, and always the same."""
+    pairs = [(action, fault) for action in ACTIONS if only in action.name for fault in lab.faults(action)]
+    return sorted(pairs, key=lambda pair: hashlib.sha256(f"{pair[0].name}{pair[1]}".encode()).digest())
+
+
+def carry_out(folder: Path, options: Namespace) -> int:
+    """Try as many as are asked for; tell each that is wrong. Returns 1 if any is."""
+    lab, ends = Campaign(folder), time.monotonic() + options.seconds
+    pairs = shuffled(lab, options.only)
+    print(f"{len(pairs)} failing calls may be tried", flush=True)
+    results = []
+    for action, fault in pairs[: options.runs]:
+        if time.monotonic() > ends:
+            break
+        results.append(lab.run(action, fault))
+        if results[-1].wrong:
+            print(results[-1], flush=True)
+        if options.log:
+            with options.log.open("a") as log:
+                log.write(json.dumps(results[-1]) + "\n")
+    told = report(results, len(pairs))
+    print(told)
+    if options.write:
+        page.put("faults", told)
+    return int(any(result.wrong for result in results))
+
+
+def report(results: list[Result], possible: int) -> str:
+    """What was tried and what came of it, in Markdown."""
+    wrong = sum(bool(result.wrong) for result in results)
+    by_kind = page.crossed([(result.fault.kind, result.outcome) for result in results], "fault")
+    by_action = page.crossed([(result.action, result.outcome) for result in results], "action")
+    said = f"{len(results)} of {possible} possible runs were made; after the next look **{wrong}** of them were wrong."
+    return f"{said}\n\n{by_kind}\n{by_action}"

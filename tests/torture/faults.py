@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -49,13 +48,6 @@ def _concerns(call: str, arguments: str, where: Path) -> bool:
     if not paths:  # a call of a descriptor
         paths = re.findall(r"^\d+<([^>]*)>", arguments)
     return any(path.startswith(str(where)) for path in paths)
-
-
-def traced(command: Sequence[str], log: Path, cwd: Path) -> tuple[int, list[tuple[str, str]]]:
-    """Run a command without a fault: its exit status, and the calls that it made."""
-    argv = ["strace", "-y", "-qq", "-s", "200", "-e", f"trace={STATE_CHANGING}", "-o", str(log), *command]
-    done = subprocess.run(argv, cwd=cwd, capture_output=True, timeout=120, stdin=subprocess.DEVNULL)
-    return done.returncode, calls_in(log)
 
 
 def calls_in(log: Path) -> list[tuple[str, str]]:
