@@ -36,6 +36,9 @@ def parse(data: bytes, where: str) -> Settings:
 def default_text(settings: Settings) -> str:
     """The commented document that says exactly these settings."""
     entries = [f"[[watch]]\npath = {_quoted(one.path)}\ntype = {_quoted(one.type)}" for one in settings.watch]
+    found = next((n for n, one in enumerate(settings.watch) if one not in SEED_WATCH), None)
+    if found:
+        entries[found] = f"{_FOUND}\n\n{entries[found]}"
     values = {**settings._asdict(), **settings.report._asdict()}
     quoted = {key: _quoted(value) for key, value in values.items() if isinstance(value, str)}
     switches = {key: str(value).lower() for key, value in values.items() if isinstance(value, bool)}
@@ -182,6 +185,7 @@ _STRINGS = re.compile(
 _HEAD = re.compile(r"^[ \t]*+\[{1,2}[ \t]*+(\w++)[ \t]*+\]", re.MULTILINE)
 _KEY = re.compile(r"^[ \t]*+([^\s=\[\]{}][^=\[\]{}\n]*+)=", re.MULTILINE)
 _SEE = "docs/configuration.md shows each key with an example"
+_FOUND = "# Found in this repository when agentsync was set up; take out what nobody shares."
 _TEMPLATE = """\
 # What agentsync watches in this repository, and when it reports. Data only: nothing here is ever executed.
 # A change takes effect with the next git hook or command. Every key may be left out; then its default holds.

@@ -13,14 +13,14 @@ from functools import partial
 from agentsync.base import config, config_text, files, git
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone, Worktree
-from agentsync.base.settings import CONFIG_PATH, Report, Settings
+from agentsync.base.settings import CONFIG_PATH, SEED_WATCH, Report, Settings
 from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 from agentsync.observe.request import Request
 from agentsync.report import attributes, leftovers, obstacle, region
 from agentsync.report.phrases import PHRASES, STARTERS, starter
-from agentsync.setup import elsewhere, git_filter, hooks, local_files
+from agentsync.setup import documents, elsewhere, git_filter, hooks, local_files
 from agentsync.setup.changes import Change, Edit, Remove, Say, Write, carried_out, carry_out
 from agentsync.setup.hook_scripts import PACKAGE
 from agentsync.setup.interpreter import check_interpreter
@@ -143,7 +143,7 @@ def _settings(
             )
         return there
     earlier = config.last_valid(clone)
-    settings = earlier or Settings()
+    settings = earlier or Settings(watch=(*SEED_WATCH, *documents.proposed(here, SEED_WATCH)))
     language, source = wish.language, "--language"
     if language is None and earlier:
         language, source = settings.report.language, "the configuration of this clone's other branches"

@@ -45,7 +45,7 @@ def test_a_commit_after_init_is_recorded(repo: Repo) -> None:
 
 def test_init_says_what_it_touches_and_what_to_commit(repo: Repo) -> None:
     """And git shows nothing else than that."""
-    said = agentsync(repo.root, "init").said
+    said = agentsync(repo.root, "init", "--verbose").said
     for path in (
         "hooks/post-commit",
         "info/exclude",
@@ -54,7 +54,7 @@ def test_init_says_what_it_touches_and_what_to_commit(repo: Repo) -> None:
         "ledger.jsonl",
     ):
         assert path in said
-    assert "to commit: git add .agentsync/.gitignore .agentsync/config.toml" in said
+    assert "to commit  git add .agentsync/.gitignore .agentsync/config.toml" in said
     shown = repo.git("status", "--porcelain", "-uall").split("\n")[:-1]
     assert shown == ["?? .agentsync/.gitignore", "?? .agentsync/config.toml"]
 
