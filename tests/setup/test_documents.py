@@ -26,15 +26,8 @@ def track(repo: Repo, *paths: str) -> None:
 
 
 def test_what_git_tracks_of_the_known_documents_is_watched(repo: Repo) -> None:
-    track(
-        repo,
-        "CLAUDE.md",
-        "docs/adr/1.md",
-        "docs/adr/old/2.md",
-        "packages/a/AGENTS.md",
-        ".cursor/rules/x.mdc",
-        "x/TODO.md",
-    )
+    known = ("CLAUDE.md", "docs/adr/1.md", "docs/adr/old/2.md", "packages/a/AGENTS.md", ".cursor/rules/x.mdc")
+    track(repo, *known, "elsewhere/TODO.md")
     repo.write("not tracked\n", "GEMINI.md")
     said = agentsync(repo.root, "init").out
     assert watched(repo) == ["CLAUDE.md", ".cursor/rules/**/*.mdc", "**/AGENTS.md", "docs/adr/**/*.md"]
