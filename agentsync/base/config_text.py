@@ -35,7 +35,7 @@ def parse(data: bytes, where: str) -> Settings:
 
 def default_text(settings: Settings) -> str:
     """The commented document that says exactly these settings."""
-    entries = [f"[[watch]]\npath = {_quoted(one.path)}\ntype = {_quoted(one.type)}" for one in settings.watch]
+    entries = [watch_entry(one) for one in settings.watch]
     found = next((n for n, one in enumerate(settings.watch) if one not in SEED_WATCH), None)
     if found:
         entries[found] = f"{_FOUND}\n\n{entries[found]}"
@@ -43,6 +43,11 @@ def default_text(settings: Settings) -> str:
     quoted = {key: _quoted(value) for key, value in values.items() if isinstance(value, str)}
     switches = {key: str(value).lower() for key, value in values.items() if isinstance(value, bool)}
     return _TEMPLATE.format(**{**values, **quoted, **switches, "watch": "\n\n".join(entries)})
+
+
+def watch_entry(watch: Watch) -> str:
+    """The lines that watch one document or glob, without a newline at the end."""
+    return f"[[watch]]\npath = {_quoted(watch.path)}\ntype = {_quoted(watch.type)}"
 
 
 class _Page:

@@ -12,6 +12,7 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
         {
             "init": "agentsync.cli.init:init",
             "uninstall": "agentsync.cli.init:uninstall",
+            "documents": "agentsync.cli.documents:documents",
             "doctor": "agentsync.cli.check:doctor",
             "demo": "agentsync.cli.demo:demo",
             "agent": "agentsync.cli.agent:agent",

@@ -1,0 +1,125 @@
+"""`documents`: what is watched, and a line more or less in the configuration."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from agentsync.base import config, files, git
+from agentsync.base.errors import OK, AgentsyncError
+from agentsync.base.globs import is_glob
+from agentsync.base.settings import CONFIG_PATH, Watch, pathspecs
+from agentsync.cli.options import json_option, watched_paths
+from agentsync.cli.session import Session
+from agentsync.cli.tables import Table, show
+from agentsync.cli.terminal import clean, print_json, say
+from agentsync.cli.words import count
+from agentsync.setup.changes import Write, carry_out
+from agentsync.setup.documents import KNOWN, matched
+from agentsync.setup.watch_list import with_watch, without_watch
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@json_option
+def documents(ctx: click.Context, as_json: bool) -> int:
+    """List the watched documents, and what each glob matches; add one, or take one out of the configuration.
+
+    \b
+    Examples:
+      agentsync documents
+      agentsync documents add CLAUDE.md 'docs/adr/**/*.md'
+      agentsync documents remove CLAUDE.md
+    """
+    return OK if ctx.invoked_subcommand else _list(Session(), as_json)
+
+
+@documents.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--type", "type_", metavar="T", help="The type that reports and metrics count by. [default: by its name]")
+def add(paths: tuple[str, ...], type_: str | None) -> int:
+    """Watch PATH, a document or a glob in quotes, from now on.
+
+    \b
+    Example:
+      agentsync documents add 'docs/adr/**/*.md' --type decisions
+    """
+    session = Session()
+    text, where = _configuration(session)
+    for path in _from_root(session, paths):
+        if path in (one.path for one in session.settings.watch):
+            say(f"{clean(path)} is watched already")
+            continue
+        text = with_watch(text, Watch(path, type_ or _type(path)), CONFIG_PATH)
+        say(f"watches {clean(path)}: {_matches(session, path)}")
+    carry_out([Write(where, data=text.encode())])
+    return OK
+
+
+@documents.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=watched_paths)
+def remove(paths: tuple[str, ...]) -> int:
+    """Watch PATH no more; give it as `agentsync documents` shows it. What is recorded stays in the ledger.
+
+    \b
+    Example:
+      agentsync documents remove 'docs/adr/**/*.md'
+    """
+    session = Session()
+    text, where = _configuration(session)
+    for path in _from_root(session, paths):
+        text = without_watch(text, path, CONFIG_PATH)
+    carry_out([Write(where, data=text.encode())])
+    say(*(f"watches {clean(path)} no more" for path in _from_root(session, paths)))
+    return OK
+
+
+def _list(session: Session, as_json: bool) -> int:
+    found = [(one, _found(session, one.path)) for one in session.settings.watch]
+    if as_json:
+        print_json([{"path": one.path, "type": one.type, "documents": sorted(paths)} for one, paths in found])
+        return OK
+    rows = [(clean(one.path), clean(one.type), _matches(session, one.path)) for one, _ in found]
+    show(Table(("DOCUMENT", "TYPE", ""), rows, path=0, drops=(1,)))
+    session.check_config()
+    return OK
+
+
+def _matches(session: Session, path: str) -> str:
+    there = _found(session, path)
+    return (count(len(there), "document") if is_glob(path) else "") or ("" if there else "not there yet")
+
+
+def _found(session: Session, path: str) -> set[str]:
+    """The documents of this worktree that a watched path means."""
+    here = session.clone.worktree()
+    one = Watch(path, "docs")
+    specs = pathspecs(session.settings._replace(watch=(one,)))
+    listed = git.run(["ls-files", "-z", "-co", "--exclude-standard", "--", *specs], cwd=here.root)
+    return matched(one, {os.fsdecode(name) for name in listed.split(b"\0") if name})
+
+
+def _configuration(session: Session) -> tuple[str, str]:
+    """What the configuration of this worktree says, and where it lies."""
+    where = config.config_path(session.clone, session.clone.worktree())
+    config.load(where)  # it is a plain file, and without a mistake
+    data = files.read_document(session.clone.worktree().root, CONFIG_PATH)
+    if data is None:
+        raise AgentsyncError(f"there is no {CONFIG_PATH}", hint="agentsync init")
+    return data.decode(), where
+
+
+def _from_root(session: Session, paths: tuple[str, ...]) -> list[str]:
+    """Paths and globs from the current folder on, as the configuration has them: from the repository's root."""
+    prefix = os.path.relpath(os.path.realpath("."), os.path.realpath(session.clone.worktree().root))
+    found = [os.path.normpath(os.path.join(prefix, path)) for path in paths]
+    for path in found:
+        if path.startswith("../") or os.path.isabs(path):
+            raise click.UsageError(f"{clean(path)} is outside of the repository")
+    return found
+
+
+def _type(path: str) -> str:
+    """The type of a document that is known by its name."""
+    return next((one.type for one in KNOWN if one.path == path or matched(one, {path})), "docs")
