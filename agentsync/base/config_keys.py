@@ -68,13 +68,13 @@ def _text(check: Check) -> Check:
 def _branch(key: str, value: Any, default: Any) -> Problem:
     if not value or _BRANCH.fullmatch(value):
         return None
-    return f"{key} {shown(value)} is no name of a branch", f'write {key} = "main", or "" for the default branch'
+    return f"{key} {shown(value)} is not the name of a branch", f'write {key} = "main", or "" for the default branch'
 
 
 def _message(key: str, value: Any, default: Any) -> Problem:
     if value.strip() and len(value) <= MESSAGE and value.replace("\n", "").isprintable():
         return None
-    return f"{key} {shown(value)} is no message of a commit", f'write {key} = "{default}"'
+    return f"{key} {shown(value)} cannot be the message of a commit", f'write {key} = "{default}"'
 
 
 def _report_path(key: str, value: Any, default: Any) -> Problem:

@@ -92,7 +92,7 @@ def path_problem(path: str) -> tuple[str, str] | None:
         (path.endswith("/"), "a folder", f"write {path[:100]}** for all that is in it"),
         (".." in parts, "may lead out of the repository", "write it without .. from the repository's root"),
         (not all(parts) or "." in parts, "has an empty part", "write one / between names, and no ."),
-        (".git" in path.lower().split("/"), "inside .git", "git's own files are no shared documents"),
+        (".git" in path.lower().split("/"), "inside .git", "git's own files are not shared documents"),
         (parts[0].lower() == ".agentsync", "agentsync's own folder", "watch your own documents"),
         (_SET.match(path), "has a [, which git takes for a set", "write ? for any one character, \\[ for a bracket"),
         (is_glob(path) and "\n" in path, "has a newline beside a wildcard", "write ? for the newline"),

@@ -34,7 +34,7 @@ def agent(name: str | None, unset: bool, as_json: bool) -> int:
     if name and unset:
         raise click.UsageError("give a name or --unset, not both")
     if name and not is_agent(name):
-        raise click.UsageError(f"{clean(name)!r} is no agent's name: small letters, digits, '.', '_' and '-'")
+        raise click.UsageError(f"{clean(name)!r} is not an agent's name: small letters, digits, '.', '_' and '-'")
     worktree = Session().clone.worktree()
     if name or unset:
         set_agent(worktree, name)

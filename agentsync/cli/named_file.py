@@ -26,5 +26,5 @@ def _explained(path: str, error: OSError, usual: str) -> tuple[str, str]:
     if not os.path.lexists(folder):
         return f"there is no folder {folder}", f"mkdir -p {shlex.quote(folder)}, then try again"
     if not os.path.isdir(folder):
-        return f"{folder} is no folder", "name a file in a folder of yours"
+        return f"{folder} is not a folder", "name a file in a folder of yours"
     return error.strerror or str(error), "name a file in a folder of yours, on a disk that has room"

@@ -183,7 +183,7 @@ def noted(patient: Patient) -> Iterator[Result]:
     if count:
         yield Result("notes", False, f"{count} observation(s) not appended yet", "agentsync scan", patient.look)
     for path in notes.others(patient.clone, every, waiting):
-        yield Result("notes", False, f"{path} is no whole note", "look at it, then remove it")
+        yield Result("notes", False, f"{path} is not a whole note", "look at it, then remove it")
 
 
 def owed(patient: Patient) -> Iterator[Result]:

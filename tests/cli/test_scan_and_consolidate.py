@@ -131,7 +131,7 @@ def test_agent_is_set_for_one_worktree(ready: Repo) -> None:
     assert agentsync(other.root, "agent", "--json").json["agent_owner"] is None
     assert agentsync(ready.root, "agent", "--json", AGENTSYNC_AGENT="aider").json["agent_owner"] == "aider"
     assert agentsync(ready.root, "agent", "--unset").out.startswith("unknown")
-    assert agentsync(ready.root, "agent", "No Name", code=2).err.count("is no agent's name") == 1
+    assert agentsync(ready.root, "agent", "No Name", code=2).err.count("is not an agent's name") == 1
     agentsync(ready.root, "agent", "x", "--unset", code=2)
 
 
