@@ -227,8 +227,8 @@ def test_notes_are_found_and_appended(clinic: Repo) -> None:
     finally:
         os.close(fd)
     assert ("notes", "1 observation(s) not appended yet") in found
-    assert ("notes", f"{folder}/notes.txt is no whole note") in found
-    assert told(clinic) == [("notes", f"{folder}/notes.txt is no whole note")]
+    assert ("notes", f"{folder}/notes.txt is not a whole note") in found
+    assert told(clinic) == [("notes", f"{folder}/notes.txt is not a whole note")]
     assert clinic.count() == 1
 
 
