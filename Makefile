@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
+SECONDS ?= 600
 # Bytecode is what makes a hook fast: whoever switched it off has it written all the same, here.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-long lint format bench managers clean
+.PHONY: help demo test test-long lint format bench torture managers clean
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
@@ -33,6 +34,9 @@ format: $(VENV)/.lint ## Put the code into the form that lint wants
 
 bench: $(VENV)/.bench managers ## Measure beside the peers; writes the table of docs/performance.md
 	$(BIN)/python -m bench
+
+torture: $(VENV)/.test ## Failing calls, cut power, a crowd; SECONDS each; writes the numbers of docs/reliability.md
+	PYTHONPATH=tests $(BIN)/python -m torture --seconds $(SECONDS) --write
 
 managers: ## Install husky, lefthook and axe for the tests, where there is an npm
 	@if command -v npm >/dev/null; then \

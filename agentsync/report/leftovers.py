@@ -24,12 +24,16 @@ _SHARED = re.compile(
 
 
 class Leftover(NamedTuple):
-    """An entry of the folder `below` a folder that may be trusted; `name`: what it belongs to."""
+    """An entry of the folder `below` a folder that may be trusted; `name`: what it belongs to.
+
+    `document`: the path of the report's file, where it may be that.
+    """
 
     root: str
     below: str
     entry: str
     name: str
+    document: str
 
     @property
     def path(self) -> str:
@@ -43,11 +47,11 @@ class Leftover(NamedTuple):
 
     def holds_an_edit(self) -> bool:
         """Whether it is a document that was exchanged half way, and has text that the one in its place has not."""
-        if self.below != files.OWN:
+        if not self.document:
             return False
         try:
             left = region.strip(files.read_document(self.root, f"{self.below}/{self.entry}") or b"")
-            return left not in (b"", region.strip(files.read_document(self.root, self.name) or b""))
+            return left not in (b"", region.strip(files.read_document(self.root, self.document) or b""))
         except (files.UnreadableError, region.BrokenRegionError):
             return True
 
@@ -88,7 +92,8 @@ def left(clone: git.Clone, worktrees: Sequence[git.Worktree], report: str) -> It
         for entry in _entries(root, below):
             found = _NAME.fullmatch(entry)
             if found and (names is None or names.fullmatch(found["name"])) and not files.is_running(int(found["pid"])):
-                yield Leftover(root, below, entry, found["name"])
+                exchanged = below == files.OWN and found["name"] == name and entry.endswith(".new")
+                yield Leftover(root, below, entry, found["name"], report if exchanged else "")
 
 
 def _entries(root: str, below: str) -> list[str]:

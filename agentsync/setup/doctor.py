@@ -305,9 +305,8 @@ def leftovers(patient: Patient) -> Iterator[Result]:
     for one in left_behind(patient.clone, git.worktrees(patient.clone), report):
         if one.holds_an_edit():
             what = f"{one.path} may hold an edit that was made while a report was written"
-            yield Result(
-                "leftovers", False, what, f"compare it with {one.name}, take over what is missing there, and remove it"
-            )
+            hint = f"compare it with {one.document}, take over what is missing there, and remove it"
+            yield Result("leftovers", False, what, hint)
         else:
             what = f"{one.path} was left behind, and holds nothing new"
             yield Result("leftovers", False, what, "agentsync doctor --fix", patient.look)

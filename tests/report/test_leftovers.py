@@ -46,6 +46,16 @@ def test_the_next_look_takes_it_away(repo: Repo, dead: int, place: str) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize("ending", ["{}.new", "{}-10.old"])
+def test_a_link_is_taken_away_as_well(repo: Repo, dead: int, ending: str) -> None:
+    repo.begin()
+    path = repo.root / f".agentsync/ledger.jsonl.{ending.format(dead)}"
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to("nowhere")
+    repo.look()
+    assert not path.is_symlink()
+
+
 @pytest.mark.parametrize("name", ["notes.{}.new", "AGENT_SYNC.md.new", "doc.md.{}-0.old", ".git/mine.{}.new"])
 def test_what_is_somebody_elses_stays(repo: Repo, dead: int, name: str) -> None:
     repo.begin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -91,6 +92,8 @@ class Campaign:
         hook.rename(f"{hook}-ours")
         hook.write_text(f'#!/bin/sh\nexec strace -y -qq -s 200 -o {self.log} {" ".join(strace)} sh "$0-ours" "$@"\n')
         hook.chmod(0o755)
+        with hook.open("rb") as file:
+            os.fsync(file.fileno())  # ours was, too
 
     def run(self, action: Action, fault: Fault) -> Result:
         """Do it once with a fault, look, and see."""
@@ -182,32 +185,50 @@ def left_over(root: Path) -> Iterator[str]:
                 yield f"left over: {'.'.join(part if not part.isdigit() else 'N' for part in path.split('.'))}"
 
 
-def shuffled(lab: Campaign, only: str) -> list[tuple[Action, Fault]]:
-    """All pairs of action and fault, in an order in which any part is a fair sample, and always the same."""
-    pairs = [(action, fault) for action in ACTIONS if only in action.name for fault in lab.faults(action)]
-    return sorted(pairs, key=lambda pair: hashlib.sha256(f"{pair[0].name}{pair[1]}".encode()).digest())
+def shuffled(lab: Campaign, options: Namespace) -> list[tuple[Action, Fault]]:
+    """All pairs of action and fault, in an order in which any part is a fair sample; a seed has always the same."""
+    pairs = [(action, fault) for action in ACTIONS if options.only in action.name for fault in lab.faults(action)]
+    seed = str(options.seed)
+    return sorted(pairs, key=lambda pair: hashlib.sha256(f"{seed}{pair[0].name}{pair[1]}".encode()).digest())
 
 
 def carry_out(folder: Path, options: Namespace) -> int:
-    """Try as many as are asked for; tell each that is wrong. Returns 1 if any is."""
-    lab, ends = Campaign(folder), time.monotonic() + options.seconds
-    pairs = shuffled(lab, options.only)
-    print(f"{len(pairs)} failing calls may be tried", flush=True)
-    results = []
-    for action, fault in pairs[: options.runs]:
-        if time.monotonic() > ends:
-            break
-        results.append(lab.run(action, fault))
-        if results[-1].wrong:
-            print(results[-1], flush=True)
-        if options.log:
-            with options.log.open("a") as log:
-                log.write(json.dumps(results[-1]) + "\n")
+    """Try as many as are asked for, in several processes; tell each that is wrong. Returns 1 if any is."""
+    pairs = shuffled(Campaign(folder), options)
+    print(f"{len(pairs)} failing calls may be tried, in the order of --seed {options.seed}", flush=True)
+    ends, results = time.time() + options.seconds, []
+    with multiprocessing.Pool(options.jobs, _begin, (str(folder), ends)) as pool:
+        for result in pool.imap_unordered(_try, pairs[: options.runs]):
+            if result is None:
+                continue
+            results.append(result)
+            if result.wrong:
+                print(result, flush=True)
+            if options.log:
+                with options.log.open("a") as log:
+                    log.write(json.dumps(result) + "\n")
     told = report(results, len(pairs))
     print(told)
     if options.write:
         page.put("faults", told)
     return int(any(result.wrong for result in results))
+
+
+def _begin(folder: str, ends: float) -> None:
+    """Each process has a laboratory of its own."""
+    global _lab, _ends
+    own = Path(folder) / str(os.getpid())
+    own.mkdir()
+    _lab, _ends = Campaign(own), ends
+
+
+def _try(pair: tuple[Action, Fault]) -> Result | None:
+    """One run; None when the time is over."""
+    return _lab.run(*pair) if time.time() < _ends else None
+
+
+_lab: Campaign
+_ends: float
 
 
 def report(results: list[Result], possible: int) -> str:
