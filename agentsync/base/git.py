@@ -177,8 +177,7 @@ def locate(start: str) -> Clone:
     start = os.path.realpath(start)
     told = os.environ.get("GIT_DIR")
     if told:
-        git_dir = os.path.join(start, told)
-        return _clone(git_dir, _told_root(start, git_dir))
+        return _clone(os.path.join(start, told), os.path.join(start, os.environ.get("GIT_WORK_TREE", "")))
     folder = start
     while True:
         door = os.path.join(folder, ".git")
@@ -203,8 +202,12 @@ def _clone(git_dir: str, root: str) -> Clone:
     if os.path.exists(f"{git_dir}/commondir"):
         common = os.path.realpath(os.path.join(git_dir, _line(f"{git_dir}/commondir")))
         return Clone(common, Worktree(os.path.basename(git_dir), root, git_dir))
-    if git_dir == root or _is_bare(git_dir):  # a hook of a bare repository, or one behind a .git
-        return Clone(git_dir, None)
+    if "GIT_WORK_TREE" not in os.environ:
+        core = _core_if_unusual(git_dir, root)
+        if "core.worktree" in core:
+            root = os.path.realpath(os.path.join(git_dir, core["core.worktree"]))
+        elif git_dir == root or _is_true(core.get("core.bare")):  # a hook of a bare repository, or one behind a .git
+            return Clone(git_dir, None)
     return Clone(git_dir, _main(root, git_dir))
 
 
@@ -215,13 +218,23 @@ def _main(root: str, git_dir: str) -> Worktree:
     return Worktree("main", root, git_dir)
 
 
-def _told_root(start: str, git_dir: str) -> str:
-    """The working tree of the repository that GIT_DIR names: GIT_WORK_TREE, core.worktree, or where one is."""
-    if told := os.environ.get("GIT_WORK_TREE"):
-        return os.path.join(start, told)
-    if os.path.lexists(f"{start}/.git"):
-        return start
-    return os.path.join(git_dir, _core(git_dir).get("core.worktree") or os.path.abspath(start))
+_MAY_BE_BARE = re.compile(rb"\bbare\b(?! = false\n)", re.IGNORECASE)  # all but what git itself writes for "no"
+_WORKTREE = re.compile(rb"\bworktree\b(?: = ([^\"\\;#\n]*)\n)?", re.IGNORECASE)
+
+
+def _core_if_unusual(git_dir: str, root: str) -> dict[str, str]:
+    """What `_core` says, if a configuration may call the repository bare or its working tree another than `root`."""
+    for name in ("config", "config.worktree"):
+        with contextlib.suppress(OSError), open(f"{git_dir}/{name}", "rb") as file:
+            data = file.read()
+            trees = [os.path.join(git_dir, os.fsdecode(value)) for value in _WORKTREE.findall(data)]
+            if _MAY_BE_BARE.search(data) or any(os.path.realpath(tree) != root for tree in trees):
+                return _core(git_dir)
+    return {}
+
+
+def _is_true(value: str | None) -> bool:
+    return value is not None and value.lower() in ("true", "yes", "on", "1", "")
 
 
 def _core(git_dir: str) -> dict[str, str]:
@@ -229,21 +242,6 @@ def _core(git_dir: str) -> dict[str, str]:
     args = ["--git-dir", git_dir, "config", "-z", "--get-regexp", r"^core\.(bare|worktree)$"]
     said = answer(args, cwd=git_dir)[1].decode(errors="surrogateescape")
     return dict(entry.partition("\n")[::2] for entry in said.split("\0") if entry)
-
-
-_MAY_BE_BARE = re.compile(rb"\bbare\b(?! = false\n)", re.IGNORECASE)  # all but what git itself writes for "no"
-
-
-def _is_bare(git_dir: str) -> bool:
-    """Whether there is no working tree beside it, as in `proj/.bare` with a `proj/.git` that names it."""
-    if "GIT_WORK_TREE" in os.environ:
-        return False
-    for name in ("config", "config.worktree"):
-        with contextlib.suppress(OSError), open(f"{git_dir}/{name}", "rb") as file:
-            if _MAY_BE_BARE.search(file.read()):
-                args = ["--git-dir", git_dir, "config", "--type=bool", "--get", "core.bare"]
-                return answer(args, cwd=git_dir)[1] == b"true\n"
-    return False
 
 
 _Result = TypeVar("_Result")
@@ -301,7 +299,7 @@ def _main_root(common_dir: str) -> str | None:
     values = _core(common_dir)
     if "core.worktree" in values:
         return os.path.realpath(os.path.join(common_dir, values["core.worktree"]))
-    if values.get("core.bare") == "true" or os.path.basename(common_dir) != ".git":
+    if _is_true(values.get("core.bare")) or os.path.basename(common_dir) != ".git":
         return None
     return os.path.dirname(common_dir)
 

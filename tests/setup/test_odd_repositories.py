@@ -36,6 +36,17 @@ def yadm(repo: Repo, environ: dict[str, str]) -> Path:
     return repo.root / "docs"
 
 
+def beside(repo: Repo, environ: dict[str, str]) -> Path:
+    """The work tree is a folder beside the .git, by core.worktree; commands find it from there."""
+    tree = repo.root / "tree"
+    tree.mkdir()
+    for path in repo.root.iterdir():
+        if path.name not in (".git", "tree"):
+            path.rename(tree / path.name)
+    repo.git("config", "core.worktree", "../tree")
+    return tree
+
+
 def trusted(repo: Repo, environ: dict[str, str]) -> Path:
     """Of another user, and git was told to trust it, as its hint says: by the work tree."""
     environ.update(GIT_TEST_ASSUME_DIFFERENT_OWNER="1", GIT_CONFIG_GLOBAL=str(repo.root.parent / "global"))
@@ -99,6 +110,7 @@ WORKING = {
     "told by GIT_DIR and GIT_WORK_TREE": apart,
     "bare dotfiles": bare_dotfiles,
     "yadm": yadm,
+    "core.worktree": beside,
     "of another user, trusted": trusted,
     "safe.bareRepository": explicit,
     "shallow": shallow,
