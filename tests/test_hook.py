@@ -305,6 +305,7 @@ def test_a_look_that_the_kernel_has_ended_is_told_too(repo: Repo, tmp_path: Path
     assert (store / watchdog.ENDED).exists()
 
 
+@pytest.mark.early
 @pytest.mark.long
 def test_git_waits_for_no_look_that_hangs(repo: Repo) -> None:
     """The time of a real hook, which waits for what is never written: git is back after it, and the note is there."""
@@ -334,6 +335,7 @@ done
 """
 
 
+@pytest.mark.early
 @pytest.mark.long
 def test_a_thousand_commits_while_looks_are_killed(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """8 processes in 4 worktrees, each an agent of its own: each commit once, each with the evidence of its process."""

@@ -337,6 +337,7 @@ def test_the_file_does_not_grow_for_ever(office: Office) -> None:
     assert office.reports == 7
 
 
+@pytest.mark.early
 def test_300_changes_are_one_report_of_50_lines(office: Office) -> None:
     """And it says how many more there are."""
     office.repo.settings = SEED._replace(consolidation_threshold=1000)

@@ -177,6 +177,7 @@ def test_many_processes_append_at_once(tmp_path: Path, count: int, break_: str) 
     assert re.search(SHOWS[break_], found), found
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("count", [16, pytest.param(64, marks=pytest.mark.long)])
 def test_many_processes_edit_look_commit_and_consolidate_at_once(repo: Repo, count: int) -> None:
     """In four worktrees: reports are as many as the rules give, they share no change, and every file is known."""

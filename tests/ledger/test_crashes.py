@@ -160,6 +160,7 @@ def drive(root: str, seed: int, kills: int) -> None:
     print(f"{victims.killed} killed, {acknowledged} acknowledged, {len(changes)} changes of {victims.edits} edits")
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("kills", [20, pytest.param(300, marks=pytest.mark.long)])
 def test_killed_at_random(repo: Repo, kills: int) -> None:
     """Commits with their hooks, scans, consolidations and caches, each killed somewhere on its way."""

@@ -350,6 +350,7 @@ def clean_blob(root: Path, path: str) -> str | None:
 LONG = [(Histories, 300), (Hooked, 30)]
 
 
+@pytest.mark.early
 @pytest.mark.parametrize(
     ("machine", "histories"),
     [(Histories, 20), (Hooked, 3), *(pytest.param(*each, marks=pytest.mark.long) for each in LONG)],

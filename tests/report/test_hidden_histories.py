@@ -747,6 +747,7 @@ def test_a_history_that_is_hard_to_come_by(tmp_path: Path, history: str) -> None
     machine.teardown()
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("histories", [2, pytest.param(50, marks=pytest.mark.long)])
 def test_any_history(tmp_path: Path, histories: int) -> None:
     """git shows nothing of ours, commits nothing of ours, conflicts in nothing of ours, and loses nobody's line."""

@@ -410,6 +410,7 @@ def test_who_has_no_name_is_told_what_to_type(lab: Repo, monkeypatch: pytest.Mon
 # Others at work
 
 
+@pytest.mark.early
 def test_a_head_that_moves_loses_nothing(lab: Repo) -> None:
     """Somebody commits in a loop; each of their commits stays on the branch with what it changed."""
     ended = threading.Event()
@@ -497,6 +498,7 @@ def test_killed_after_the_branch_has_moved_the_next_publication_mends_the_index(
     assert left(lab) == ""
 
 
+@pytest.mark.early
 @pytest.mark.long
 def test_killed_at_random_it_leaves_a_repository_that_can_be_used(lab: Repo) -> None:
     argv = [sys.executable, "-m", "agentsync", "publish"]

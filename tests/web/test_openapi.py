@@ -8,12 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import jsonschema_rs
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
 from lab.live import ready, served, shared_repo
-from schemathesis import GenerationMode
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+pytestmark = pytest.mark.xdist_group("openapi")
 # The same requests in every run.
 ALIKE = settings(
     max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -23,6 +21,8 @@ ALIKE = settings(
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Of a real server, for a clone with something of everything in it."""
+    import schemathesis  # here, as below: no other test waits for it
+
     with shared_repo(tmp_path_factory) as repo:
         ready(repo)
         for number in range(4):
@@ -36,6 +36,8 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def test_every_answer_fits_its_schema_and_none_is_a_bug(schema: Any) -> None:
     """No 5xx, documented statuses, types and bodies only, whatever the query, headers and method are."""
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
     paths: dict[str, int] = {}
     for result in schema.exclude(path="/api/sync/events").get_all_operations():
 
@@ -53,6 +55,9 @@ def test_every_answer_fits_its_schema_and_none_is_a_bug(schema: Any) -> None:
 
 def test_a_request_that_the_document_forbids_is_refused_with_a_reason(schema: Any) -> None:
     """What no client may send gets a 4xx with a problem, not an answer."""
+    from schemathesis import GenerationMode
+    from schemathesis.specs.openapi.checks import negative_data_rejection
+
     operation = schema["/api/sync/log"]["GET"]
     parameters = {one["name"]: one["schema"] for one in operation.definition.raw["parameters"]}
     refused = []

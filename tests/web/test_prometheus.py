@@ -98,6 +98,7 @@ class TestFiles:
         assert max(x for x, _ in fields) < 24
 
 
+@pytest.mark.early
 def test_a_real_prometheus_has_the_answers(repo: Repo, tmp_path: Path) -> None:
     """It sees changes and a consolidation happen, and the server start anew."""
     program("prometheus")
