@@ -59,9 +59,10 @@ def _straight(argv: list[str]) -> int:
         enter(argv[1])
         argv = argv[2:]
     if argv[0] == "hook":
-        from agentsync import hook  # a hook manager's line is on the way of a commit
+        from agentsync.base.git import HOOKS
+        from agentsync.hook import main as hook  # a hook manager's line is on the way of a commit
 
-        return hook.main(argv[1:]) if argv[1:2] and argv[1] in hook.NAMES else _commands(argv)
+        return hook(argv[1:]) if argv[1:2] and argv[1] in HOOKS else _commands(argv)
     from agentsync.cli import direct
 
     door: int = getattr(direct, DOORS[tuple(argv)])()

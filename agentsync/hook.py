@@ -21,7 +21,6 @@ from agentsync.observe.agent_variables import told
 from agentsync.observe.request import Request
 from agentsync.sync import Synced, sync
 
-NAMES = ("post-commit", "post-merge", "post-checkout", "post-rewrite", "post-applypatch")
 # Whose state is still there when these hooks run, although the worktree is in order again.
 ENDING = {
     "post-commit": ("cherry-pick", "revert", "sequencer"),

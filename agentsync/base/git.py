@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeVar
 from agentsync.base import files
 from agentsync.base.errors import AgentsyncError, NotARepositoryError
 
+HOOKS = ("post-commit", "post-merge", "post-checkout", "post-rewrite", "post-applypatch")  # that call agentsync
 TIMEOUT = 30.0  # seconds that one git process may take; nobody waits for ever because of us
 
 # `git rev-parse --local-env-vars`, and what makes git ask, page, trace into our output or fetch behind the user's back.

@@ -19,10 +19,11 @@ def hook(name: str, args: tuple[str, ...]) -> int:
     Example:
       agentsync hook post-commit
     """
-    from agentsync.hook import NAMES, main
+    from agentsync.base.git import HOOKS
+    from agentsync.hook import main
 
-    if name not in NAMES:
-        raise click.UsageError(f"agentsync has no part in a hook {name!r}: {', '.join(NAMES)}")
+    if name not in HOOKS:
+        raise click.UsageError(f"agentsync has no part in a hook {name!r}: {', '.join(HOOKS)}")
     return main([name, *args])
 
 

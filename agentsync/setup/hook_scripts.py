@@ -8,7 +8,6 @@ import shlex
 from dataclasses import dataclass
 
 from agentsync import __version__
-from agentsync.hook import NAMES as NAMES
 from agentsync.observe.agent_variables import VARIABLES, Variable
 from agentsync.setup import git_lfs
 

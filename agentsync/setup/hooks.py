@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from agentsync import __version__
 from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
-from agentsync.base.git import Clone, Worktree
+from agentsync.base.git import HOOKS, Clone, Worktree
 from agentsync.setup import git_lfs
 from agentsync.setup.changes import Change, Move, Remove, Say, Write
 from agentsync.setup.hook_managers import Manager, manager_of, manager_of_folder
-from agentsync.setup.hook_scripts import ENTRY, NAMES, Script, compose, read_script
+from agentsync.setup.hook_scripts import ENTRY, Script, compose, read_script
 
 SAVED = ".agentsync-saved"
 MOVED = ("", ".legacy", ".old")  # where our script may lie: its place; after `pre-commit install`; after lefthook's
@@ -83,13 +83,13 @@ def plan_install(clone: Clone, worktree: Worktree, python: str) -> list[Change]:
     Raises AgentsyncError.
     """
     folder = folder_of(clone, worktree)
-    planned = [change for name in NAMES for change in _plan_hook(name, folder, python)]
+    planned = [change for name in HOOKS for change in _plan_hook(name, folder, python)]
     return [*_plan_record(folder, planned), *planned]
 
 
 def plan_uninstall(clone: Clone, worktree: Worktree) -> list[Change]:
     """Take out what `plan_install` puts in, even if its record is gone or a manager moved it. Raises AgentsyncError."""
-    places = [f"{folder}/{name}" for folder in _folders(clone, worktree) for name in NAMES]
+    places = [f"{folder}/{name}" for folder in _folders(clone, worktree) for name in HOOKS]
     found = [change for path in places for change in _plan_removal(path)]
     record = _record_path(clone)
     return [*found, Remove(record)] if os.path.lexists(record) else found
@@ -99,7 +99,7 @@ def inspect(clone: Clone, worktree: Worktree) -> list[HookState]:
     """The state of each hook, as seen from one worktree. Raises AgentsyncError if a hook cannot be read."""
     folder = folder_of(clone, worktree)
     look = _in_own_folder if folder.own else _in_foreign_folder
-    return [look(name, folder) for name in NAMES]
+    return [look(name, folder) for name in HOOKS]
 
 
 def is_as_written(clone: Clone, state: HookState) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from lab.hooks import MANAGERS, WATCHED, Call, Lab, calls, make_lab, recorder
 
-from agentsync.setup.hook_scripts import NAMES
+from agentsync.base.git import HOOKS
 from agentsync.setup.hooks import HookState
 
 HOOKS_YAML = Path(__file__).parent.parent.parent / ".pre-commit-hooks.yaml"
@@ -98,9 +98,9 @@ def test_pre_commit_before_us_is_left_alone_and_the_advice_works(lab: Lab) -> No
 def test_pre_commit_after_us_runs_us_and_we_run_the_stranger(lab: Lab) -> None:
     """pre-commit passes no standard input on to the hook it found, so that post-rewrite gets no pairs."""
     log = lab.folder / "stranger.log"
-    for name in NAMES:
+    for name in HOOKS:
         recorder(lab.hooks / name, log, name=name)
-    before = {name: (lab.hooks / name).read_bytes() for name in NAMES}
+    before = {name: (lab.hooks / name).read_bytes() for name in HOOKS}
     lab.install()
     _configure_pre_commit(lab)
     _pre_commit(lab, "install")
@@ -117,7 +117,7 @@ def test_pre_commit_after_us_runs_us_and_we_run_the_stranger(lab: Lab) -> None:
     lab.uninstall()
     assert (lab.hooks / "post-commit.legacy").read_bytes() == before["post-commit"]
     _pre_commit(lab, "uninstall")
-    assert {name: (lab.hooks / name).read_bytes() for name in NAMES} == before
+    assert {name: (lab.hooks / name).read_bytes() for name in HOOKS} == before
 
 
 def test_pre_commit_after_us_keeps_a_strangers_exit_status(lab: Lab) -> None:
@@ -235,7 +235,7 @@ def test_husky_before_us_is_left_alone_and_the_advice_works(lab: Lab) -> None:
     _node(lab, "husky")
     advice = _advice(lab)
     assert {path.relative_to(lab.root).as_posix() for path, _ in advice.values()} == {
-        f".husky/{name}" for name in NAMES
+        f".husky/{name}" for name in HOOKS
     }
     assert not list((lab.root / ".husky").glob("p*"))
     assert not lab.hooks.exists()
@@ -286,10 +286,10 @@ def test_lefthook_before_us_keeps_its_hook_and_we_take_the_others(lab: Lab) -> N
 
 
 def test_the_advice_for_lefthook_works_for_every_hook(lab: Lab) -> None:
-    lab.write("lefthook.yml", "".join(f"{name}:\n  commands: {{other: {{run: 'true'}}}}\n" for name in NAMES))
+    lab.write("lefthook.yml", "".join(f"{name}:\n  commands: {{other: {{run: 'true'}}}}\n" for name in HOOKS))
     _node(lab, "lefthook", "install")
     advice = _advice(lab)
-    assert sorted(advice) == sorted(NAMES)
+    assert sorted(advice) == sorted(HOOKS)
     (lab.root / "lefthook.yml").write_text("")
     _follow(lab, advice)
     _node(lab, "lefthook", "install")

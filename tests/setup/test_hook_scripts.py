@@ -12,8 +12,8 @@ from lab.hooks import WATCHED, Call, Lab, calls, make_lab, recorder
 from lab.repo import Repo
 
 import agentsync
+from agentsync.base.git import HOOKS
 from agentsync.setup.changes import carry_out
-from agentsync.setup.hook_scripts import NAMES
 
 SHELLS = [found for shell in ("sh", "dash", "bash", "ksh", "busybox") if (found := shutil.which(shell))]
 
@@ -299,7 +299,7 @@ def _life(lab: Lab) -> list[int]:
 
 
 def _strangers(lab: Lab, status: int) -> None:
-    for name in NAMES:
+    for name in HOOKS:
         recorder(lab.hooks / name, lab.folder / "stranger.log", name=name, status=status)
 
 
@@ -322,8 +322,8 @@ def test_a_strangers_hooks_see_no_difference(tmp_path: Path, status: int, name: 
     assert _life(with_us) == _life(without)
     seen = _seen(with_us)
     assert seen == _seen(without)
-    assert {call.name for call in seen} == set(NAMES)
-    assert set(with_us.names()) == set(NAMES)
+    assert {call.name for call in seen} == set(HOOKS)
+    assert set(with_us.names()) == set(HOOKS)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -333,7 +333,7 @@ def test_every_shell_does_the_same(tmp_path: Path, shell: str) -> None:
         _strangers(lab, 1)
         lab.install()
     argument = " sh" if shell.endswith("busybox") else ""
-    for name in NAMES:
+    for name in HOOKS:
         hook = labs[1].hooks / name
         hook.write_text(hook.read_text().replace("#!/bin/sh", f"#!{shell}{argument}", 1))
     assert _life(labs[0]) == _life(labs[1])

@@ -13,9 +13,10 @@ from lab.hooks import WATCHED, Lab, calls, make_lab, recorder
 from agentsync import __version__
 from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
+from agentsync.base.git import HOOKS
 from agentsync.setup import hook_managers, interpreter
 from agentsync.setup.changes import carry_out
-from agentsync.setup.hook_scripts import NAMES, compose, read_script
+from agentsync.setup.hook_scripts import compose, read_script
 from agentsync.setup.hooks import STATES, HookState
 from agentsync.setup.local_files import GITIGNORE, plan_doors, plan_gitignore, plan_no_doors
 
@@ -27,7 +28,7 @@ def lab(tmp_path: Path) -> Lab:
 
 def _states(lab: Lab) -> dict[str, HookState]:
     found = lab.states()
-    assert [state.name for state in found] == list(NAMES)
+    assert [state.name for state in found] == list(HOOKS)
     assert all(state.state in STATES for state in found)
     return {state.name: state for state in found}
 
@@ -46,7 +47,7 @@ def _tree(folder: Path) -> dict[str, tuple[int, bytes | str]]:
 def test_install_says_what_it_wrote_and_a_second_time_does_nothing(lab: Lab) -> None:
     steps = lab.install()
     written = {Path(step.path).relative_to(lab.git_dir).as_posix() for step in steps if step.action == "write"}
-    assert written == {"info/exclude", "agentsync/hooks.json", *(f"hooks/{name}" for name in NAMES)}
+    assert written == {"info/exclude", "agentsync/hooks.json", *(f"hooks/{name}" for name in HOOKS)}
     before = _tree(lab.git_dir)
     assert lab.install() == []
     assert _tree(lab.git_dir) == before
@@ -316,7 +317,7 @@ def test_a_hook_reads_back_as_it_was_composed(tmp_path: Path) -> None:
 
 def test_hooks_are_valid_posix_sh(lab: Lab) -> None:
     lab.install()
-    for name in NAMES:
+    for name in HOOKS:
         subprocess.run(["sh", "-n", lab.hooks / name], check=True)
 
 
