@@ -127,7 +127,10 @@ def _spawn(
 
 
 class Worktree(NamedTuple):
-    """A working tree: `name` is "main" or git's name in `worktrees/`, `root` its folder, `git_dir` its private part."""
+    """A working tree: `root` is its folder, `git_dir` its private part.
+
+    `name`: "main", or git's name in `worktrees/`, as text.
+    """
 
     name: str
     root: str
@@ -202,7 +205,7 @@ def _clone(git_dir: str, root: str) -> Clone:
     git_dir, root = os.path.realpath(git_dir), os.path.realpath(root)
     if os.path.exists(f"{git_dir}/commondir"):
         common = os.path.realpath(os.path.join(git_dir, _line(f"{git_dir}/commondir")))
-        return Clone(common, Worktree(os.path.basename(git_dir), root, git_dir))
+        return Clone(common, Worktree(as_text(os.path.basename(git_dir)), root, git_dir))
     if "GIT_WORK_TREE" not in os.environ:
         core = _core_if_unusual(git_dir, root)
         if "core.worktree" in core:
@@ -276,6 +279,11 @@ def is_there(worktree: Worktree) -> bool:
     return not unset and (worktree.name == "main" or os.path.exists(f"{worktree.root}/.git"))
 
 
+def as_text(name: str) -> str:
+    """The name of a worktree for records and the cache; git's may be no UTF-8."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 def worktrees(clone: Clone) -> list[Worktree]:
     """All working trees of the clone that are there, the main one first."""
     found = []
@@ -289,7 +297,7 @@ def worktrees(clone: Clone) -> list[Worktree]:
     for name in names:
         with contextlib.suppress(OSError):  # being added or removed at this moment
             door = os.path.join(folder, name, _line(f"{folder}/{name}/gitdir"))
-            one = Worktree(name, os.path.realpath(os.path.dirname(door)), f"{folder}/{name}")
+            one = Worktree(as_text(name), os.path.realpath(os.path.dirname(door)), f"{folder}/{name}")
             if is_there(one):
                 found.append(one)
     return found

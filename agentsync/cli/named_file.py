@@ -13,7 +13,9 @@ from agentsync.cli.terminal import clean
 def write(path: str, data: bytes, usual: str) -> None:
     """Put it there, whole or not at all. `usual`: a name for it in a folder. Raises AgentsyncError."""
     try:
-        files.replace_file(path, data, durable=True)
+        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+            raise AgentsyncError(f"cannot write {clean(path)}", cause="it is no plain file", hint="name a plain file")
+        files.replace_file(os.path.realpath(path), data, durable=True)
     except OSError as error:
         cause, hint = _explained(path, error, usual)
         raise AgentsyncError(f"cannot write {clean(path)}", cause=clean(cause), hint=clean(hint)) from None

@@ -190,13 +190,22 @@ def _read(path: str) -> CommitNote | Observations | str | None:
         data = files.read_document(root, f"{below}/{name}")
         if data is None:
             return "taken in by somebody else"
-        flat = parse(data if data.endswith(b"}\n") else b"")
+        flat = parse(_as_utf_8(data) if data.endswith(b"}\n") else b"")
         make = _KINDS.get(str(flat.get("kind")))
         return make(path, flat) if make and flat.get("v") == VERSION else "of another version"
     except files.UnreadableError as error:
         return str(error)
     except DamagedError:
         return None
+
+
+def _as_utf_8(data: bytes) -> bytes:
+    """A note whose sh has written the worktree's name byte for byte, with that as `git.as_text` has it."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode(errors="backslashreplace").replace("\\x", "\\\\x").encode()
+    return data
 
 
 def _commit_note(path: str, flat: Mapping[str, Any]) -> CommitNote:

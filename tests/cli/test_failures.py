@@ -120,6 +120,7 @@ def test_a_file_that_cannot_be_written_is_told_with_what_to_type(repo: Repo, com
         ".": ("it is a folder", f"name a file in it: ./{usual}"),
         "no such/x": ("there is no folder no such", "mkdir -p 'no such', then try again"),
         "file/x": ("file is not a folder", "name a file in a folder of yours"),
+        "/dev/null": ("it is no plain file", "name a plain file"),
         "x" * 300: ("File name too long", "name a file in a folder of yours, on a disk that has room"),
     }
     for path, (cause, hint) in cases.items():

@@ -156,6 +156,22 @@ def test_it_works(repo: Repo, monkeypatch: pytest.MonkeyPatch, kind: str) -> Non
     assert changed(before, snapshot(store)) <= {PATH}
 
 
+def test_a_linked_worktree_whose_name_is_no_utf_8_works(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the background, too, where sh writes the name into the note; and the others go on."""
+    repo.begin()
+    repo.hooks()
+    repo.look()
+    monkeypatch.setenv("AGENTSYNC_FOREGROUND", "0")
+    linked = repo.worktree(os.fsdecode(b"caf\xe9"), "-b", "linked")
+    linked.commit("linked\n", CLAUDECODE="1")
+    linked.wait_for_notes()
+    repo.commit("main\n")
+    repo.wait_for_notes()
+    assert [change["worktree"] for change in repo.changes()] == ["caf\\xe9", "main"]
+    assert repo.owners() == ["claude-code", None]
+    agentsync(repo.root, "doctor")
+
+
 def test_a_treeless_clone_is_refused_before_anything_is_touched(repo: Repo) -> None:
     """With what to type; then it works."""
     for name in ("allowFilter", "allowAnySHA1InWant"):
