@@ -157,7 +157,7 @@ def of_file(
     """The clean content of a file's bytes. `expected`: what it probably is; then git need not be asked.
 
     `within`: a git command waits, and may hold what somebody else's filter would wait for, so none is started. Raises
-    UnreadableError there.
+    UnreadableError there, and where git itself cannot tell.
     """
     data = contents.clean(path, raw)
     if contents.says_nothing(path, data):
@@ -174,7 +174,10 @@ def of_file(
         raise UnreadableError(f"behind the filter {filter_}, which no hook starts; any command does")
     if unix == data and not filter_ and not any(others):
         return Content(contents.blob_id(data), md5(data))
-    return _as_git_stores(contents, root, path, forms)
+    try:
+        return _as_git_stores(contents, root, path, forms)
+    except git.GitError as error:  # an encoding that there is not, a filter that fails
+        raise UnreadableError(f"git cannot take it in: {error.cause}") from None
 
 
 def _attributes(root: str, path: str, *names: str) -> list[str]:

@@ -121,10 +121,10 @@ def really_edited(
 def _holds(contents: Contents, worktree: git.Worktree, path: str, known: Known) -> bool:
     try:
         raw = files.read_document(worktree.root, path) or b""
+        expected = Content(known.blob, known.checksum)
+        return of_file(contents, worktree.root, path, raw, [expected]).blob == known.blob
     except files.UnreadableError:
         return False
-    expected = Content(known.blob, known.checksum)
-    return of_file(contents, worktree.root, path, raw, [expected]).blob == known.blob
 
 
 def left_out(worktree: git.Worktree, paths: list[str]) -> set[str]:

@@ -90,11 +90,23 @@ def test_what_is_started_for_a_command_ends_with_it(foreign: Foreign, monkeypatc
     monkeypatch.setattr(git, "TIMEOUT", 1.0)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     foreign.repo.write("edited\n")
-    with pytest.raises(git.GitError):
-        foreign.repo.look()
+    foreign.repo.look()
+    assert foreign.repo.count() == 0
     *environment, pid = foreign.log.read_text().splitlines()
     assert "LC_ALL=C.UTF-8" in environment and not any(line.startswith("GIT_FLUSH=") for line in environment)
     until(lambda: not files.is_running(int(pid)))
+
+
+def test_a_document_that_git_cannot_take_in_keeps_no_other_from_being_looked_at(repo: Repo) -> None:
+    """Its filter fails, or is not installed in full."""
+    repo.begin()
+    repo.git("config", "filter.broken.clean", "false")
+    repo.git("config", "filter.broken.required", "true")
+    repo.write("doc.md filter=broken\n", ".gitattributes")
+    repo.write("edited\n")
+    repo.write("edited\n", "docs/other.md")
+    repo.look()
+    assert [line["file_path"] for line in repo.changes()] == ["docs/other.md"]
 
 
 @pytest.fixture
