@@ -32,4 +32,8 @@ def not_installed(error: ModuleNotFoundError) -> Exception:
     """What to say where a package is missing; a module of our own would be a bug."""
     if (error.name or "").partition(".")[0] == "agentsync":
         return error
-    return AgentsyncError("the web side is not installed", cause=str(error), hint="pip install 'agentsync[server]'")
+    return AgentsyncError(
+        "the web side is not installed",
+        cause=str(error),
+        hint="in a checkout of agentsync: pipx install --force '.[server]'",
+    )

@@ -62,7 +62,7 @@ def exposition(reading: Reading, labels: Mapping[str, str] | None = None) -> byt
         raise AgentsyncError(
             "prometheus_client is not installed",
             cause="metrics need the extra [server]",
-            hint="pip install 'agentsync[server]'",
+            hint="in a checkout of agentsync: pipx install --force '.[server]'",
         ) from None
     registry = CollectorRegistry()
     registry.register(_collector(reading, labels or {}))

@@ -83,7 +83,10 @@ class TestBeginning:
             )
         monkeypatch.setenv("PYTHONPATH", str(tmp_path / "missing"))
         done = agentsync_process(quiet(repo).root, "serve", code=1)
-        assert "error: the web side is not installed" in done.err and "pip install 'agentsync[server]'" in done.err
+        assert (
+            "error: the web side is not installed" in done.err
+            and "in a checkout of agentsync: pipx install --force '.[server]'" in done.err
+        )
         for command in ("--help", "status", "doctor"):
             agentsync_process(repo.root, command, code=None if command == "doctor" else 0)
         agentsync_process(repo.root, "service", "status")
