@@ -288,6 +288,21 @@ def sessions(page: Path) -> Iterator[tuple[str, str]]:
 RUNNABLE = [page for page in PAGES if "```console\n" in page.read_text(encoding="utf-8")]
 
 
+WORKFLOWS = [*ROOT.glob(".github/workflows/*.yml"), DOCS / "examples" / "agentsync.yml"]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=[path.name for path in WORKFLOWS])
+def test_actions_of_others_are_named_by_their_commits(workflow: Path) -> None:
+    """A tag may be moved to another commit by whoever owns it."""
+    used = re.findall(r"uses: (.*)", workflow.read_text(encoding="utf-8"))
+    assert used and all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", one) for one in used)
+
+
+def test_the_page_on_security_names_tests_that_there_are() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (DOCS / "security.md").read_text(encoding="utf-8"))
+    assert named and all((ROOT / name).is_file() for name in named)
+
+
 class TestExamples:
     @pytest.mark.parametrize("page", RUNNABLE, ids=[str(page.relative_to(ROOT)) for page in RUNNABLE])
     def test_the_examples_of_a_page_run(self, page: Path, tmp_path: Path) -> None:
