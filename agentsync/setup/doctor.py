@@ -202,7 +202,8 @@ def report_hidden(patient: Patient) -> Iterator[Result]:
         return
     if not git_filter.is_current(patient.clone, patient.python):
         there = attributes.is_installed(patient.clone.folder)
-        gone = there and not os.access(git_filter.program(patient.clone), os.X_OK)
+        program = git_filter.program(patient.clone)
+        gone = there and bool(program) and not os.access(program, os.X_OK)
         what = "calls an interpreter that is gone" if gone else "is another version's" if there else "is not installed"
         fix = partial(git_filter.install, patient.clone, patient.python)
         yield Result("report filter", not (gone or not there), f"git's filter {what}", "agentsync init", fix)

@@ -67,12 +67,13 @@ def _has_stand_in(clone: git.Clone) -> bool:
 
 def program(clone: git.Clone) -> str:
     """The interpreter that the filter starts; "" if there is no filter, or that of an earlier version."""
-    command = _configured(clone, FILTER)
     try:
-        _, _, _, _, python, *_ = shlex.split(command)
-    except ValueError:
-        return ""
-    return python.replace("%%", "%")
+        match shlex.split(_configured(clone, FILTER)):
+            case ["sh", "-c", _, "agentsync", python, _, "%f"]:
+                return python.replace("%%", "%")
+    except ValueError:  # somebody has edited it
+        pass
+    return ""
 
 
 def plan_install(clone: git.Clone, python: str) -> Iterator[Change]:
