@@ -19,7 +19,7 @@ _HEAD = """\
 # agentsync-hook {version}
 agentsync_status=$?
 # Written by `agentsync init`, taken out by `agentsync uninstall`. A hook that stood here before lies beside this one as
-# {name}.agentsync-saved and still runs.
+# {name}.agentsync-saved and still runs. git-lfs has shown you this? Run `agentsync init`, then `git lfs install` again.
 agentsync_name={name}
 agentsync_python={python}
 agentsync_entry={entry}

@@ -21,7 +21,8 @@ def lab(tmp_path: Path) -> Lab:
 
 
 def lfs(lab: Lab, *args: str, status: int = 0) -> str:
-    return lab.git("lfs", *args, status=status).stdout
+    done = lab.git("lfs", *args, status=status)
+    return done.stdout + done.stderr
 
 
 def states(lab: Lab) -> list[str]:
@@ -52,7 +53,7 @@ def test_git_lfs_before_us_takes_our_hooks_for_its_own(lab: Lab) -> None:
 def test_git_lfs_after_us_fails_once_and_init_makes_room_for_it(lab: Lab) -> None:
     """It has written `pre-push` before it failed; by that `doctor` and `init` know it."""
     lab.install()
-    lfs(lab, "install", "--local", status=2)
+    assert "Run `agentsync init`, then `git lfs install` again" in lfs(lab, "install", "--local", status=2)
     assert len(lab.install()) == 3
     lfs(lab, "install", "--local")
     lab.commit(WATCHED, "1")
