@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from agentsync.base import git
 from agentsync.observe.contents import NOTHING, Content, Contents
@@ -19,6 +20,14 @@ class NotAskedError(Exception):
     """The answer is not known, and git may not be asked now."""
 
 
+class Step(NamedTuple):
+    """What a commit made of a path's blob."""
+
+    commit: str
+    before: str | None
+    after: str | None
+
+
 class Answers:
     """Questions to git about one walk's commits. Every one of them may raise NotAskedError."""
 
@@ -31,6 +40,7 @@ class Answers:
         self._answers: dict[tuple[tuple[str, ...], str], tuple[int, bytes]] = {}
         self._reached: dict[str, frozenset[str]] = {}
         self._pairs = 0
+        self._steps: dict[str, list[Step]] = {}
         self._joined: frozenset[str] | None = None
         self._has_all: dict[tuple[str, ...], bool] = {}
         self._at_head: dict[tuple[str | None, str], Content] = {}
@@ -73,6 +83,20 @@ class Answers:
             older = self.ask("rev-list", "--stdin", stdin=boundary)[1].decode().split() if boundary else []
             self._joined = frozenset((*new, *older))
         return old not in self._joined
+
+    def steps(self, path: str) -> list[Step]:
+        """What the walk's commits did to a path, oldest first."""
+        if path not in self._steps:
+            touches = ((one.sha, touch) for one in self.walk.commits for touch in one.touches if touch.path == path)
+            self._steps[path] = [Step(sha, touch.before[0], touch.after) for sha, touch in touches]
+        return self._steps[path]
+
+    def steps_beside(self, commit: str, path: str) -> list[Step]:
+        """Those of the branch that has this commit."""
+        tips = [tip for tip in self.walk.tips if tip not in self.walk.seen]
+        news = (self._new_in(tip) for tip in tips)
+        found = next((new for new in news if commit in new), frozenset())
+        return [step for step in self.steps(path) if step.commit in found]
 
     def reachable(self, commit: str) -> bool:
         """Whether a branch, tag, stash or worktree still leads to the commit."""

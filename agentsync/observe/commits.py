@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from agentsync.base.settings import type_of
 from agentsync.ledger.events import Attribution, Change, Event, event_type, from_rfc3339, new_id, to_rfc3339
 from agentsync.ledger.state import Known
 from agentsync.observe.agents import Attributed, attribute
-from agentsync.observe.before import Earlier
-from agentsync.observe.contents import Content
+from agentsync.observe.carried import FAR, Edit, Recorded, ids, recorded_under, repeated
 from agentsync.observe.drafts import Drafts
 from agentsync.observe.gather import Gathered
 from agentsync.observe.history import Commit, Touch
 
-Recorded = Change | Attribution
-KnownEdit = Recorded | Earlier
-
 UNKNOWN = Attributed(None, [], 0.0, [])
-FAR = 256  # edits followed from one content to another before a chain is given up
 FILLED = 0.8  # an owner found afterwards, by the commit, is that much less certain than one found with the edit
-
-
-class Edit(NamedTuple):
-    """One path of one commit, with its clean contents before and after, and the worktrees that have the commit."""
-
-    commit: Commit
-    path: str
-    file_type: str
-    old: Content
-    new: Content
-    homes: list[str]
 
 
 def judge(gathered: Gathered, drafts: Drafts) -> None:
@@ -40,14 +23,14 @@ def judge(gathered: Gathered, drafts: Drafts) -> None:
         if commit.sha in gathered.walk.shallow or _is_lost(gathered, drafts, commit):
             continue
         for touch in commit.touches:
-            recorded = _recorded(drafts, "commit", commit.sha, touch.path)
+            recorded = recorded_under(drafts, "commit", commit.sha, touch.path)
             if recorded:
                 _take_note(gathered, drafts, commit, recorded[0])
             elif (edit := _edit(gathered, commit, touch)) and (event := _event(gathered, drafts, edit)):
                 drafts.add(event)
     for commit in gathered.walk.late:
         for touch in commit.touches:
-            for event in _recorded(drafts, "commit", commit.sha, touch.path):
+            for event in recorded_under(drafts, "commit", commit.sha, touch.path):
                 _take_note(gathered, drafts, commit, event)
 
 
@@ -71,7 +54,7 @@ def _take_note(gathered: Gathered, drafts: Drafts, commit: Commit, recorded: Rec
             timestamp=recorded.timestamp,
             recorded="",
             file_path=recorded.file_path,
-            event_ids=_ids([recorded]),
+            event_ids=ids([recorded]),
             reason="noted",
             carried_from=[],
             agent_owner=found.agent_owner,
@@ -108,13 +91,13 @@ def _edit(gathered: Gathered, commit: Commit, touch: Touch) -> Edit | None:
 def _event(gathered: Gathered, drafts: Drafts, edit: Edit) -> Event | None:
     """Own work committed, a known edit carried, or else a change: in this order. None for another history's."""
     own = _own(gathered, drafts, edit)
-    carried = [] if own and own[1] else _carried(gathered, drafts, edit)
+    carried = [] if own and own[1] else repeated(gathered, drafts, edit)
     if own:
-        return _attribution(gathered, edit, own[0], "own", own[1] or _ids(carried), [])
+        return _attribution(gathered, edit, own[0], "own", own[1] or ids(carried), [])
     worktree = edit.homes[0] if edit.homes else None
     if carried:
         commits = sorted({event.commit for event in carried if event.commit})
-        return _attribution(gathered, edit, worktree, "carried", _ids(carried), commits)
+        return _attribution(gathered, edit, worktree, "carried", ids(carried), commits)
     known = _is_known(drafts, edit.path, edit.old.blob)
     return None if gathered.foreign.has(edit.commit.sha, edit.path, known=known) else _change(gathered, edit, worktree)
 
@@ -123,12 +106,6 @@ def _is_known(drafts: Drafts, path: str, blob: str | None) -> bool:
     """Whether a document of ours is known to have had this content."""
     here = any(paths[path].blob == blob for paths in drafts.fold.known.values() if path in paths)
     return blob is not None and (here or (path, blob) in drafts.made or bool(drafts.find("from", path, blob)))
-
-
-def is_brought(gathered: Gathered, drafts: Drafts, path: str, old: Content, new: Content, head: str) -> bool:
-    """Whether a content that is not committed at `head` consists of known edits of other commits (`merge --squash`,
-    `cherry-pick -n`, `checkout other -- path`, a commit undone by `reset --soft`)."""
-    return bool(_chain(gathered, drafts, path, old.blob, new.blob, head))
 
 
 def _own(gathered: Gathered, drafts: Drafts, edit: Edit) -> tuple[str, list[str]] | None:
@@ -154,7 +131,7 @@ def _own(gathered: Gathered, drafts: Drafts, edit: Edit) -> tuple[str, list[str]
 def _earlier(drafts: Drafts, known: Known, edit: Edit) -> list[str]:
     """The uncommitted changes up to the one that left the committed content: staged then, and edited since."""
     for last in range(len(known.edits), max(0, len(known.edits) - FAR), -1):
-        if any(event.new_blob == edit.new.blob for event in _recorded(drafts, "id", known.edits[last - 1])):
+        if any(event.new_blob == edit.new.blob for event in recorded_under(drafts, "id", known.edits[last - 1])):
             return list(known.edits[:last])
     return []
 
@@ -165,86 +142,6 @@ def _is_part(gathered: Gathered, worktree: str, known: Known, edit: Edit) -> boo
     if scene is None or known.blob is None or edit.old.blob is None or edit.new.blob is None:
         return False
     return gathered.answers.has_all(scene.worktree.root, edit.path, known.blob, edit.old.blob, edit.new.blob)
-
-
-def _carried(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[KnownEdit]:
-    """Rule 5: the known edits that this commit repeats; none if it repeats none."""
-    originals = gathered.request.rewritten.get(edit.commit.sha, ())
-    for original in originals:
-        events = _of_commit(gathered, drafts, original, edit.path)
-        if events and not (len(originals) == 1 and _is_edited(events[0], edit)):
-            return events
-    chain = _chain(gathered, drafts, edit.path, edit.old.blob, edit.new.blob, edit.commit.sha)
-    return chain or _same_patch(gathered, drafts, edit)
-
-
-def _is_edited(original: KnownEdit, edit: Edit) -> bool:
-    """Whether a commit that replaces another on the same base has come out with another content."""
-    return original.old_blob == edit.old.blob and original.new_blob != edit.new.blob
-
-
-def _of_commit(gathered: Gathered, drafts: Drafts, commit: str, path: str) -> list[KnownEdit]:
-    return [*_recorded(drafts, "commit", commit, path)] or [*gathered.before.of_commit(commit, path)]
-
-
-def _chain(
-    gathered: Gathered, drafts: Drafts, path: str, old: str | None, new: str | None, commit: str
-) -> list[KnownEdit]:
-    """Known edits that lead from one blob to the other, breadth first."""
-    ways: dict[str | None, list[KnownEdit]] = {old: []}
-    if old is None:  # an orphan branch, or a first commit made anew, may begin with anything that was there
-        for edit in gathered.before.of_created(path):
-            if edit.new_blob not in ways and _begins_with(gathered, drafts, edit, new, commit):
-                ways[edit.new_blob] = [edit]
-    if new != old and new in ways:
-        return ways[new]
-    queue, most = list(ways), len(ways) + FAR
-    for blob in queue:  # it grows while it is walked
-        known: list[KnownEdit] = [*_recorded(drafts, "from", path, blob or ""), *gathered.before.leaving(path, blob)]
-        for event in known:
-            if event.new_blob in ways or len(ways) > most or not _may_explain(gathered, drafts, event, commit):
-                continue
-            ways[event.new_blob] = [*ways[blob], event]
-            if event.new_blob == new:
-                return ways[event.new_blob]
-            queue.append(event.new_blob)
-    return []
-
-
-def _begins_with(gathered: Gathered, drafts: Drafts, edit: Earlier, new: str | None, commit: str) -> bool:
-    """Whether a file that was not there may be what this edit left; asked of few, because git answers one by one."""
-    likely = edit.new_blob == new or gathered.answers.is_apart(edit.commit)
-    return likely and edit.new_blob is not None and _may_explain(gathered, drafts, edit, commit)
-
-
-def _same_patch(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[KnownEdit]:
-    """A known edit with the same author, author date and lines, on whatever base."""
-    seconds = edit.commit.author_time
-    at_that_time: list[KnownEdit] = [
-        *_recorded(drafts, "at", edit.path, to_rfc3339(seconds)),
-        *gathered.before.at(edit.path, seconds),
-    ]
-    for event in _not_before(at_that_time, edit.old.blob):
-        one, other = event.commit or "", edit.commit.sha
-        if _may_explain(gathered, drafts, event, other) and gathered.answers.same_patch(one, other, edit.path):
-            return [event]
-    return []
-
-
-def _not_before(events: list[KnownEdit], blob: str | None) -> list[KnownEdit]:
-    """Without those that led to the blob: somebody who commits twice in a second goes on from the first."""
-    left = list(events)
-    while led := next((event for event in left if event.new_blob == blob), None):
-        left.remove(led)
-        blob = led.old_blob
-    return left
-
-
-def _may_explain(gathered: Gathered, drafts: Drafts, event: KnownEdit, commit: str) -> bool:
-    """Not an ancestor (then this is the edit made again), nor one that is gone and has explained another already."""
-    if event.commit is None or gathered.answers.is_ancestor(event.commit, commit):
-        return False
-    return not drafts.find("carried", event.commit, event.file_path) or gathered.answers.reachable(event.commit)
 
 
 def _change(gathered: Gathered, edit: Edit, worktree: str | None) -> Change:
@@ -290,13 +187,3 @@ def _common(gathered: Gathered, edit: Edit, worktree: str | None, found: Attribu
         "old_blob": edit.old.blob,
         "new_blob": edit.new.blob,
     }
-
-
-def _recorded(drafts: Drafts, *key: str) -> list[Recorded]:
-    return [event for event in drafts.find(*key) if isinstance(event, (Change, Attribution))]
-
-
-def _ids(events: Sequence[KnownEdit]) -> list[str]:
-    """The changes behind these events, each once, in order; none where they are older than the ledger."""
-    ids = [id_ for event in events for id_ in ([event.id] if isinstance(event, Change) else event.event_ids)]
-    return list(dict.fromkeys(ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from agentsync.ledger.events import Attribution, Baseline, Change, Event
 from agentsync.ledger.index import keys
@@ -19,6 +20,7 @@ class Drafts:
         self.events: list[Event] = []
         self.fold = Fold(view.state)
         self.made: set[tuple[str, str | None]] = set()  # path and blob that some edit has left
+        self.portions: dict[tuple[str, str], Any] = {}  # by path and last commit: the known edits behind all of them
         self._by_key: dict[tuple[str, ...], list[Event]] = {}
 
     def add(self, event: Event) -> None:

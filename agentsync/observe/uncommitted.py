@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from agentsync.base.settings import Settings, Watch, type_of
 from agentsync.ledger.events import Baseline, Change, event_type, new_id, to_rfc3339
 from agentsync.observe.agents import attribute
-from agentsync.observe.commits import is_brought
+from agentsync.observe.carried import is_brought
 from agentsync.observe.contents import Content
 from agentsync.observe.drafts import Drafts
 from agentsync.observe.gather import Gathered

@@ -505,6 +505,38 @@ def _(s: Story, _: Path) -> None:
     s.git("-c", "core.editor=true", "rebase", "--continue")
 
 
+@row("commit --fixup of an earlier one, and rebase --autosquash", 3)
+def _(s: Story, _: Path) -> None:
+    s.commit(1, "x")
+    s.commit(5, "y")
+    s.edit(9, "z")
+    s.git("commit", "-qa", "--fixup", "HEAD~1")
+    s.poll()
+    s.git("-c", "sequence.editor=true", "rebase", "-q", "-i", "--autosquash", "HEAD~3")
+
+
+@row("commits in another order by rebase -i", 2)
+def _(s: Story, _: Path) -> None:
+    s.commit(1, "x")
+    s.commit(7, "y")
+    s.poll()
+    s.git("-c", "sequence.editor=sed -i '1{h;d};2{G}'", "rebase", "-q", "-i", "HEAD~2")
+
+
+@row("a commit split in two by rebase -i", 1)
+def _(s: Story, _: Path) -> None:
+    s.edit(1, "x")
+    s.edit(9, "y")
+    s.git("commit", "-qam", "both")
+    s.poll()
+    s.repo.git("-c", "sequence.editor=sed -i s/^pick/edit/", "rebase", "-q", "-i", "HEAD~1")
+    s.repo.git("reset", "-q", "HEAD~1")
+    s.repo.git("update-index", "--cacheinfo", f"100644,{with_line(s, 1, 'x')},doc.md")
+    s.repo.git("commit", "-qm", "one")
+    s.repo.git("commit", "-qam", "two")
+    s.git("rebase", "--continue")
+
+
 @row("am of a foreign patch", 1)
 def _(s: Story, tmp: Path) -> None:
     f = forge(s, tmp)
