@@ -149,6 +149,8 @@ def read_token(path: str) -> str:
         data = read_all(fd, LONGEST + 2) if stat.S_ISREG(status.st_mode) else b""
     finally:
         os.close(fd)
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"the token file {path} is no plain file", hint="name a file that holds the token")
     if status.st_mode & 0o077:
         raise ConfigError(f"others may read the token file {path}", hint=f"chmod 600 {path}")
     token = data.strip().decode("ascii", "replace")

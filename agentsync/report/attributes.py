@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from agentsync.base import files, git
 from agentsync.base.blocks import below_block, block_lines, with_block, without_block
+from agentsync.base.errors import AgentsyncError
 from agentsync.base.settings import Settings
 from agentsync.report import git_index
 
@@ -84,8 +85,12 @@ def _others(clone: git.Clone, worktree: git.Worktree, path: str) -> dict[str, st
         return _asked_of(f"{clone.store}/no-attributes", worktree, path)
     import tempfile  # late: only before the first `init` there is no such folder, and a dry run makes none
 
-    with tempfile.TemporaryDirectory() as folder:
-        return _asked_of(folder, worktree, path)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return _asked_of(folder, worktree, path)
+    except OSError as error:
+        hint = "make room where temporary files go, or name another folder in TMPDIR"
+        raise AgentsyncError("no temporary folder can be made", cause=error.strerror or "", hint=hint) from None
 
 
 def _asked_of(empty: str, worktree: git.Worktree, path: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -226,14 +227,19 @@ def _require_writable(changes: Iterable[Change]) -> None:
         while not os.path.lexists(there):
             there = os.path.dirname(there)
         if not os.path.isdir(there):
-            raise NotADirectoryError(20, os.strerror(20), there)
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), there)
         if not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(13, os.strerror(13), there)
+            code = errno.EROFS if os.statvfs(there).f_flag & os.ST_RDONLY else errno.EACCES
+            raise OSError(code, os.strerror(code), there)
 
 
 def _quietly(undo: Callable[[str], None], path: str) -> None:
     with contextlib.suppress(OSError):
         undo(path)
+
+
+_WRITABLE = "make it writable, or run this where it is (an agent's sandbox often denies writes under .git)"
+_HINTS = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on that disk, then try again")
 
 
 @contextlib.contextmanager
@@ -253,5 +259,5 @@ def _explained() -> Iterator[None]:
         raise AgentsyncError(
             f"{error.filename or 'a file'} could not be changed; everything is as it was",
             cause=error.strerror or "",
-            hint="make it writable, or run this where it is (an agent's sandbox often denies writes under .git)",
+            hint=_HINTS.get(error.errno or 0, _WRITABLE),
         ) from None

@@ -216,13 +216,15 @@ def report_hidden(patient: Patient) -> Iterator[Result]:
         if why:
             what = f"no report is written in worktree {worktree.name}: {why}"
             yield Result("report filter", False, what, _way_out(why, worktree, path))
+        elif not attributes.is_installed(patient.clone.folder):
+            continue
         elif (found := attributes.in_force(worktree, path)) != attributes.OURS:
             what = (
                 f"git sees the reports in worktree {worktree.name}: its attributes give {path} {found or 'no'} filter"
             )
             put_right = partial(attributes.way, patient.clone, worktree, settings)
             yield Result("report filter", False, what, "agentsync init", put_right)
-        elif attributes.is_installed(patient.clone.folder):
+        else:
             yield Result("report filter", True, f"git does not see the reports in {path} of worktree {worktree.name}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from lab.commands import agentsync
 from lab.repo import Repo
 
 from agentsync import __version__
+from agentsync.base import files
 from agentsync.base.errors import AgentsyncError, LockedError
 from agentsync.cli import failures
 
@@ -135,3 +137,26 @@ def test_init_names_what_it_could_not_write_and_no_temporary_file(repo: Repo) ->
     (repo.root / ".git/info").write_text("")
     said = agentsync(repo.root, "init", code=1).err
     assert said.startswith(f"error: {repo.root}/.git/info") and ".new" not in said
+
+
+@pytest.mark.parametrize("temporary", [False, True])
+def test_a_full_disk_under_init_is_told_as_that(repo: Repo, monkeypatch: pytest.MonkeyPatch, temporary: bool) -> None:
+    """And not as a file that somebody has to make writable, nor by a temporary file's name."""
+    real = files.write_all
+
+    def full(fd: int, data: bytes) -> None:
+        if temporary or os.readlink(f"/proc/self/fd/{fd}").startswith(str(repo.root)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(fd, data)
+
+    monkeypatch.setattr(files, "write_all", full)
+    said = agentsync(repo.root, "init", code=1).err
+    assert "\ncause: No space left on device\nhint: make room" in said
+    assert said.startswith("error: no temporary folder can be made" if temporary else f"error: {repo.root}/.git/")
+
+
+def test_a_folder_is_no_token_file(repo: Repo) -> None:
+    """Nobody is told to take a folder's rights away."""
+    agentsync(repo.root, "init")
+    said = agentsync(repo.root, "serve", "--token-file", ".", code=1).err
+    assert said == "error: the token file . is no plain file\nhint: name a file that holds the token\n"
