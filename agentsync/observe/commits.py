@@ -117,7 +117,7 @@ def _own(gathered: Gathered, drafts: Drafts, edit: Edit) -> tuple[str, list[str]
         shelved = drafts.shelved(name, edit.path, edit.new.blob)
         if shelved:
             return name, list(shelved.edits)
-        if known and known.edits and gathered.walk.heads.get(name) == edit.commit.sha:
+        if known and known.dirty and gathered.walk.heads.get(name) == edit.commit.sha:
             scene = gathered.scenes.get(name)  # a part of it was staged, the rest is still there
             if scene and edit.path in scene.files and scene.files[edit.path].blob == known.blob:
                 return name, list(known.edits)

@@ -265,6 +265,39 @@ def _(r: Repo) -> None:
     r.git("commit", "-qam", "stashed")
 
 
+def staged(repo: Repo) -> None:
+    """One content in the index, another in the file."""
+    edit(repo, 1, "x")
+    repo.git("add", "doc.md")
+    edit(repo, 1, "y")
+
+
+@row("what was staged is committed, then what was in the file", 0, staged)
+def _(r: Repo) -> None:
+    r.git("commit", "-qm", "staged")
+    r.look("poller")
+    r.git("commit", "-qam", "the rest")
+
+
+@row("what was in the file is committed with the last commit, amended", 0, staged)
+def _(r: Repo) -> None:
+    r.git("commit", "-qa", "--amend", "--no-edit")
+
+
+@row("a merge of a branch, and a merge that conflicts, resolved by taking one side", 0, diverged)
+def _(r: Repo) -> None:
+    r.git("merge", "-q", "feature~1", check=False)
+    r.git("checkout", "-q", "--ours", "doc.md")
+    r.git("commit", "-qam", "ours")
+    r.git("merge", "-q", "--no-edit", "feature")
+
+
+@row("a commit dropped by rebase -i, and a worktree on an old one", 0, two_commits)
+def _(r: Repo) -> None:
+    r.git("-c", "sequence.editor=sed -i 1d", "rebase", "-q", "-i", "HEAD~2")
+    r.git("worktree", "add", "-q", "--detach", "../old", "HEAD~1")
+
+
 def remote(repo: Repo) -> None:
     """A branch that only the remote has, fetched."""
     feature(repo)
