@@ -216,8 +216,14 @@ def _clone(git_dir: str, root: str) -> Clone:
 
 
 def _main(root: str, git_dir: str) -> Worktree:
-    """The main worktree; without a .git in it, git has to be told where its directory is."""
-    if not os.path.lexists(f"{root}/.git"):
+    """The main worktree; where its .git is missing or another repository's, git has to be told its directory."""
+    door = f"{root}/.git"
+    with contextlib.suppress(OSError):
+        if os.path.isfile(door):
+            door = os.path.join(root, _line(door).removeprefix("gitdir: "))
+    if os.path.realpath(door) == git_dir:
+        _APART.pop(root, None)
+    else:
         _APART[root] = git_dir
     return Worktree("main", root, git_dir)
 

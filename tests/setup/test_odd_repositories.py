@@ -22,6 +22,13 @@ def apart(repo: Repo, environ: dict[str, str]) -> Path:
     return repo.root
 
 
+def second(repo: Repo, environ: dict[str, str]) -> Path:
+    """The same where the work tree has a .git, too: two repositories for one folder."""
+    root = apart(repo, environ)
+    subprocess.run(["git", "init", "-q", str(root)], check=True, env={**os.environ, "GIT_DIR": f"{root}/.git"})
+    return root
+
+
 def bare_dotfiles(repo: Repo, environ: dict[str, str]) -> Path:
     """The same with a bare repository: `git --git-dir=$HOME/.cfg --work-tree=$HOME`."""
     repo.git("config", "core.bare", "true")
@@ -108,6 +115,7 @@ def named(name: bytes) -> Callable[[Repo, dict[str, str]], Path]:
 
 WORKING = {
     "told by GIT_DIR and GIT_WORK_TREE": apart,
+    "a second repository": second,
     "bare dotfiles": bare_dotfiles,
     "yadm": yadm,
     "core.worktree": beside,
@@ -141,7 +149,7 @@ def test_it_works(repo: Repo, monkeypatch: pytest.MonkeyPatch, kind: str) -> Non
         monkeypatch.setenv(name, value)
     there = Repo(folder.parent if folder.name == "docs" else folder)
     store = there.root.parent / "dotfiles.git" if "GIT_DIR" in environ else there.root
-    before = snapshot(store)
+    before, other = snapshot(store), snapshot(there.root / ".git")
     agentsync(folder, "init", "--local")
     (there.root / PATH).write_text("an edit\n")
     there.git("add", PATH)
@@ -154,6 +162,8 @@ def test_it_works(repo: Repo, monkeypatch: pytest.MonkeyPatch, kind: str) -> Non
     assert "FINDING" not in agentsync(folder, "doctor").said
     agentsync(folder, "uninstall", "--purge")
     assert changed(before, snapshot(store)) <= {PATH}
+    if kind == "a second repository":
+        assert snapshot(there.root / ".git") == other
 
 
 def test_a_linked_worktree_whose_name_is_no_utf_8_works(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
