@@ -86,10 +86,10 @@ class Before:
             asked = md5("\n".join([*self.tips, "", *pathspecs(self.settings)]).encode(), usedforsecurity=False).digest()
             kept = self.cache.read(PIECE)
             if kept is None or not kept.startswith(asked):
-                self._read(None)
+                told = self._read(None)
                 keys = [key for edits in self._edits.values() for key in edits if key[0] in ("from", "at")]
                 kept = asked + b"".join(sorted(map(hash_of, keys)))
-                self._made = kept
+                self._made = kept if told else b""
             self._hashes = kept[len(asked) :]
         return self._hashes
 
@@ -99,11 +99,13 @@ class Before:
             self._read(path if len(self._edits) < FEW else None)
         return self._edits.setdefault(path, {})
 
-    def _read(self, path: str | None) -> None:
-        """Ask git for the edits of a path; None: of all that is watched."""
+    def _read(self, path: str | None) -> bool:
+        """Ask git for the edits of a path (None: of all that is watched); whether it could tell in time."""
         self._is_whole = path is None
         specs = pathspecs(self.settings) if path is None else [f":(top,literal){path}"]
-        out = self.answers.ask(*history.TOUCHES, "--", *specs, stdin="\n".join(self.tips))[1]
+        status, out = self.answers.ask(*history.TOUCHES, "--", *specs, stdin="\n".join(self.tips))
+        if status:
+            return False
         contents, report = self.answers.contents, self.answers.contents.report_path
         touches = [(commit, touch) for commit in history.parsed(out, self.settings) for touch in commit.touches]
         touches = [(commit, touch) for commit, touch in touches if touch.path not in self._edits]
@@ -112,6 +114,7 @@ class Before:
             for edit in _edits(commit, touch, contents):
                 for key in _keys(edit):
                     self._edits.setdefault(touch.path, {}).setdefault(key, []).append(edit)
+        return True
 
 
 def _edits(commit: history.Commit, touch: history.Touch, contents: Contents) -> Iterator[Earlier]:
