@@ -84,7 +84,8 @@ class Power:
             shutil.copyfile(self.image, self.copy)
         with mounted(self.copy, self.at) as root:
             bites = (root / "control").read_text() == ""
-            wrong = list(_lost(root / "run", known if status == 0 else []))
+            acknowledged = known if status == 0 and fault is None else []
+            wrong = list(_lost(root / "run", acknowledged))
             wrong += self.lab.wrong(action, root / "run")
         return Cut(action.name, str(fault and f"{fault.call} {fault.number}"), tuple(wrong), bites)
 
