@@ -142,11 +142,17 @@ def _last_valid(path: str, kept: list[_Kept]) -> Settings:
 
 
 def _kept(store: str) -> list[_Kept]:
-    """What is known of each worktree, the newest valid one first; empty where nothing is or it cannot be used."""
+    """What is known of each worktree, the newest valid one first; empty where nothing is or it cannot be used.
+
+    Raises ConfigError where it cannot be read now: the defaults would be another configuration.
+    """
+    path = f"{store}/settings.json"
     try:
-        fd = os.open(f"{store}/settings.json", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read", cause=error.strerror or "", hint="try again") from None
     try:
         flat = strict_json.loads(read_all(fd, MAX_BYTES).decode(errors="surrogateescape"))
         return [_from_json(one) for one in flat["worktrees"]] if flat["v"] == VERSION else []
@@ -163,7 +169,7 @@ def _from_json(flat: dict[str, object]) -> _Kept:
 
 def _keep(store: str, new: _Kept) -> None:
     """Put both files in place, beside what the other worktrees have; without a word where that cannot be."""
-    with contextlib.suppress(OSError, LockedError):
+    with contextlib.suppress(OSError, LockedError, ConfigError):
         make_folder(store)
         # Two hooks at once would each forget the other's worktree, and its sh would then miss changes.
         with Locked(f"{store}/settings.lock", PATIENCE, "the kept configuration"):

@@ -133,6 +133,17 @@ def share(path: str | int, folder: str | int) -> None:
         os.chmod(path, mode)
 
 
+def is_missing(path: str) -> bool:
+    """Whether nothing stands at a path, as far as that is known: what cannot be looked at now is not missing."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def read_all(fd: int, limit: int) -> bytes:
     """What is in the descriptor from its position on, `limit` bytes at the most."""
     parts = []

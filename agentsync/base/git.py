@@ -87,8 +87,13 @@ def run(
 
 
 def answer(args: list[str], *, cwd: str, stdin: bytes = b"") -> tuple[int, bytes]:
-    """Exit status and output of a git whose status is its answer (merge-base, merge-file, config)."""
-    status, out, _ = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, _environment(cwd))
+    """Exit status and output of a git whose status is its answer (merge-base, merge-file, config).
+
+    Raises GitError where it was killed, by us after so long or by anybody: that is no answer.
+    """
+    status, out, err = _spawn(["git", "-C", cwd, "--no-replace-objects", *args], stdin, _environment(cwd))
+    if status < 0:
+        raise GitError(args, status, err)
     return status, out
 
 
@@ -353,7 +358,7 @@ def operation(git_dir: str, ending: tuple[str, ...] = ()) -> Operation | None:
     for part, name in OPERATIONS:
         try:
             since = os.stat(f"{git_dir}/{part}").st_mtime
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         if name in ending or (part == "rebase-apply" and os.path.exists(f"{git_dir}/rebase-apply/applying")):
             continue

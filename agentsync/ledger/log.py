@@ -149,8 +149,8 @@ class Ledger:
             said = strict_json.load(path)
             if {**said, **here} == said and is_writer(said["writer"]):
                 return str(said["writer"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            pass  # what cannot be read for a moment is no reason to write under another name
         name = f"clone-{os.urandom(5).hex()}"
         text = strict_json.dumps({"writer": name, **here}) + "\n"
         files.replace_file(path, text.encode(errors="surrogateescape"), durable=True)

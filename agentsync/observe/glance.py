@@ -81,13 +81,13 @@ def glance(worktree: git.Worktree, clone: git.Clone, settings: Settings, state: 
     for path in dict.fromkeys((*named, *(one for one in known or () if type_of(settings, one)))):
         before = known.get(path, NOWHERE) if known else NOWHERE
         signature = git.signature(f"{worktree.root}/{path}")
-        if signature is None:
+        if signature is None and files.is_missing(f"{worktree.root}/{path}"):
             if before.blob is not None:
                 edited[path] = event_type(before.blob, None)
             elif path in named:
                 missing.append(path)
             continue
-        seen = looks.content(name, path, signature)
+        seen = signature and looks.content(name, path, signature)
         if seen and before is not NOWHERE and seen.blob == before.blob:
             continue
         if why := files.why_unreadable(worktree.root, path):

@@ -222,7 +222,7 @@ def _shallow(common_dir: str) -> frozenset[str]:
     try:
         with open(f"{common_dir}/shallow", encoding="utf-8") as file:
             return frozenset(file.read().split())
-    except OSError:
+    except FileNotFoundError:
         return frozenset()
 
 

@@ -44,7 +44,7 @@ class Scene(NamedTuple):
 
     def still_true(self, common_dir: str) -> bool:
         """Whether HEAD and every file are the ones that were read, and no git command has begun to write them."""
-        if stand_of(self.worktree, common_dir) != self.stand:
+        if stand_of(self.worktree, common_dir) != self.stand or not git.is_there(self.worktree):
             return False
         root = self.worktree.root
         return all(git.signature(f"{root}/{path}") == signature for path, signature in self.signatures.items())
@@ -157,7 +157,8 @@ class Scanner:
     def _read(self, scene: Scene, path: str, probable: list[Content]) -> None:
         name, root = scene.worktree.name, scene.worktree.root
         signature = scene.signatures[path] = git.signature(f"{root}/{path}")
-        content = NOTHING if signature is None else self.looks.content(name, path, signature)
+        missing = signature is None and files.is_missing(f"{root}/{path}")
+        content = NOTHING if missing else signature and self.looks.content(name, path, signature)
         try:
             if content is None and (raw := files.read_document(root, path)) is not None:
                 content = of_file(self.contents, root, path, raw, probable, within=self.within)

@@ -198,7 +198,8 @@ def carry_out(folder: Path, options: Namespace) -> int:
     print(f"{len(pairs)} failing calls may be tried, in the order of --seed {options.seed}", flush=True)
     ends, results = time.time() + options.seconds, []
     with multiprocessing.Pool(options.jobs, _begin, (str(folder), ends)) as pool:
-        for result in pool.imap_unordered(_try, pairs[: options.runs]):
+        named = [(action.name, fault) for action, fault in pairs[: options.runs]]
+        for result in pool.imap_unordered(_try, named):
             if result is None:
                 continue
             results.append(result)
@@ -222,9 +223,10 @@ def _begin(folder: str, ends: float) -> None:
     _lab, _ends = Campaign(own), ends
 
 
-def _try(pair: tuple[Action, Fault]) -> Result | None:
-    """One run; None when the time is over."""
-    return _lab.run(*pair) if time.time() < _ends else None
+def _try(pair: tuple[str, Fault]) -> Result | None:
+    """One run, the action by its name; None when the time is over."""
+    action = next(action for action in ACTIONS if action.name == pair[0])
+    return _lab.run(action, pair[1]) if time.time() < _ends else None
 
 
 _lab: Campaign
