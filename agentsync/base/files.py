@@ -195,6 +195,13 @@ def sync_file(path: str) -> None:
         os.close(fd)
 
 
+def unlock(copy: str, lock: str) -> None:
+    """Take a lock of git's away if it is ours: a further name of a copy. Else somebody has made another one."""
+    with suppress(OSError):
+        if os.path.samefile(copy, lock):
+            os.unlink(lock)
+
+
 def write_all(fd: int, data: bytes) -> None:
     """One write. Raises OSError if not all of it went in: on a full disk `os.write` writes a part and says nothing."""
     written = os.write(fd, data)

@@ -285,14 +285,7 @@ def _replaced(index: str, copy: str, before: tuple[int, ...], act: Callable[[], 
             os.rename(lock, index)
         return wanted
     finally:
-        _unlock(copy, lock)
-
-
-def _unlock(copy: str, lock: str) -> None:
-    """Take a lock away if it is ours: after it became the index, somebody else may have made one."""
-    with suppress(OSError):
-        if os.path.samefile(copy, lock):
-            os.unlink(lock)
+        files.unlock(copy, lock)
 
 
 def clear(worktree: git.Worktree) -> None:
@@ -303,6 +296,6 @@ def clear(worktree: git.Worktree) -> None:
         if not name.startswith("index.agentsync.") or not pid.isdigit() or files.is_running(int(pid)):
             continue
         copy = f"{worktree.git_dir}/{name}"
-        _unlock(copy, lock)
+        files.unlock(copy, lock)
         with suppress(OSError):
             os.unlink(copy)

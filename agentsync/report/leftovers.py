@@ -56,7 +56,9 @@ class Leftover(NamedTuple):
             return True
 
     def remove(self) -> None:
-        """Take it away. Raises OSError."""
+        """Take it away, and the lock that is the same file. Raises OSError."""
+        if self.name == "config":
+            files.unlock(self.path, f"{self.root}/config.lock")
         with files.opened_folder(self.root, self.below) as fd:
             try:
                 os.unlink(self.entry, dir_fd=fd)

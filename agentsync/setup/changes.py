@@ -137,9 +137,6 @@ class Edit(Change):
         for path in self.paths:
             work.keep(path)
         self.edit()
-        for path in self.paths:
-            if os.path.exists(path):
-                files.sync_file(path)  # git itself does not
 
 
 def carry_out(changes: Sequence[Change]) -> None:

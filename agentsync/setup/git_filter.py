@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from agentsync.base import files, git
@@ -94,9 +97,33 @@ def _configure(clone: git.Clone, python: str) -> None:
     wanted = commands(python)
     if not is_there(clone) and not _ends_in_newline(f"{clone.common_dir}/config"):
         wanted[UNENDED] = "true"  # git ends the line; `remove` gives the file back as it was
-    for name, text in wanted.items():
-        if _configured(clone, name) != text:
-            git.run(["config", "--local", name, text], cwd=clone.folder)
+    with _changed(clone) as copy:
+        for name, text in wanted.items():
+            if _configured(clone, name) != text:
+                git.run(["config", "--file", copy, name, text], cwd=clone.folder)
+
+
+@contextmanager
+def _changed(clone: git.Clone) -> Iterator[str]:
+    """A copy of the clone's configuration, for git to change; it takes the place when it is on the disk.
+
+    git itself does not sync it, and after a power cut a clone with an empty configuration is none. Raises OSError.
+    """
+    path = os.path.realpath(f"{clone.common_dir}/config")
+    copy, lock = f"{path}.{os.getpid()}.new", f"{path}.lock"
+    before = git.signature(path)
+    try:
+        shutil.copy2(path, copy)
+        yield copy
+        files.sync_file(copy)
+        os.link(copy, lock)  # as git locks it
+        if git.signature(path) != before:
+            raise OSError(errno.EAGAIN, "another program is changing it", path)
+        os.rename(lock, path)
+    finally:
+        files.unlock(copy, lock)
+        with suppress(OSError):
+            os.unlink(copy)
 
 
 def _stand_in(clone: git.Clone) -> str:
@@ -112,13 +139,13 @@ def remove(clone: git.Clone) -> None:
     """Take filter, merge driver and attributes out of the common dir. Raises git.GitError, OSError."""
     if block_lines(data := attributes.read(clone)):
         attributes.write(clone, without_block(data or b""))
-    path = f"{clone.common_dir}/config"
     unended = _configured(clone, UNENDED)
-    for section in SECTIONS:
-        if git.answer(["config", "--local", "--get-regexp", f"^{section}\\."], cwd=clone.folder)[1]:
-            git.run(["config", "--local", "--remove-section", section], cwd=clone.folder)
-    if unended and _ends_in_newline(path):
-        os.truncate(path, os.stat(path).st_size - 1)
+    with _changed(clone) as copy:
+        for section in SECTIONS:
+            if git.answer(["config", "--file", copy, "--get-regexp", f"^{section}\\."], cwd=clone.folder)[1]:
+                git.run(["config", "--file", copy, "--remove-section", section], cwd=clone.folder)
+        if unended and _ends_in_newline(copy):
+            os.truncate(copy, os.stat(copy).st_size - 1)
 
 
 def is_there(clone: git.Clone) -> bool:

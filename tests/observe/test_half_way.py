@@ -131,6 +131,7 @@ def test_a_lock_that_a_killed_git_has_left_stops_nothing(two: Repo) -> None:
 @pytest.mark.parametrize("first", ["emptied", "taken away"])
 def test_a_file_that_is_saved_in_two_steps_is_one_edit(two: Repo, monkeypatch: pytest.MonkeyPatch, first: str) -> None:
     """The second step comes while the look waits for it."""
+    monkeypatch.setattr("agentsync.observe.settling.AT_REST", 60.0)
     monkeypatch.setattr(LOOK, SimpleNamespace(sleep=lambda seconds: two.write("saved\n")))
     if first == "emptied":
         two.write("")
@@ -152,6 +153,7 @@ def test_what_git_has_just_written_into_index_and_files_waits_for_head(
     two: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between them git holds no lock, for a moment that is long on a busy machine."""
+    monkeypatch.setattr("agentsync.observe.settling.AT_REST", 60.0)
     two.git("read-tree", "-u", "--reset", "other")
     monkeypatch.setattr(LOOK, SimpleNamespace(sleep=lambda seconds: two.git("reset", "-q", "--soft", "other")))
     two.look()

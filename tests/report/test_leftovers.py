@@ -46,6 +46,19 @@ def test_the_next_look_takes_it_away(repo: Repo, dead: int, place: str) -> None:
     assert not path.exists()
 
 
+def test_a_lock_that_is_the_same_file_goes_too_and_another_one_stays(repo: Repo, dead: int) -> None:
+    repo.begin()
+    copy, lock = repo.root / f".git/config.{dead}.new", repo.root / ".git/config.lock"
+    for same in (True, False):
+        copy.write_text("")
+        if same:
+            lock.hardlink_to(copy)
+        else:
+            lock.write_text("somebody else's")
+        repo.look()
+        assert not copy.exists() and lock.exists() != same
+
+
 @pytest.mark.parametrize("ending", ["{}.new", "{}-10.old"])
 def test_a_link_is_taken_away_as_well(repo: Repo, dead: int, ending: str) -> None:
     repo.begin()
