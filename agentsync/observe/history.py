@@ -11,6 +11,7 @@ from agentsync.ledger.log import End
 from agentsync.ledger.notes import CommitNote
 from agentsync.ledger.view import View
 
+BESIDE = 500  # tips beside branches that a baseline has at most: git reads each of them in every walk
 PRUNE = 64  # seen tips after which those that are ancestors of others are dropped
 
 _SETTINGS = {
@@ -143,12 +144,18 @@ def walk(
 
 
 def every_tip(folder: str, tips: Sequence[str]) -> list[str]:
-    """These tips, and what else this clone has: the commits of tags, stashes and remotes' branches beside them."""
-    asked = ["for-each-ref", "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname)"]
-    words = (line.split() for line in _text(git.run(asked, cwd=folder)).splitlines())
-    commits = {sha for line in words for kind, sha in zip(line[::2], line[1::2], strict=False) if kind == "commit"}
+    """These tips, and what else this clone has: its stashes, and the newest of the tags and remotes' branches."""
+    asked = [
+        "for-each-ref",
+        "--sort=-creatordate",
+        "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname)",
+    ]
+    words = [line.split() for line in _text(git.run(asked, cwd=folder)).splitlines()]
+    commits = [sha for line in words for kind, sha in zip(line[::2], line[1::2], strict=False) if kind == "commit"]
     stashes = _text(git.answer(["rev-list", "--walk-reflogs", "refs/stash", "--"], cwd=folder)[1]).split()
-    return sorted({*tips, *apart(folder, {*commits, *stashes}, tips)})
+    beside = apart(folder, {*commits, *stashes}, tips)
+    newest = [sha for sha in dict.fromkeys((*stashes, *commits)) if sha in beside]
+    return sorted({*tips, *newest[:BESIDE]})
 
 
 def branches(folder: str) -> dict[str, str]:

@@ -12,6 +12,8 @@ import pytest
 from lab.pages import cases
 from lab.repo import Repo, cleaned, describe
 
+from agentsync.observe import history
+
 Play = Callable[[Repo], None]
 Row = tuple[str, int, Play, Play]
 ROWS: list[Row] = []
@@ -374,3 +376,20 @@ def test_row(repo: Repo, row: Row, hooked: bool) -> None:
 def test_the_table_of_the_page_is_the_one_that_is_played() -> None:
     """Case by case, with its count."""
     assert cases("What was there before") == [(says, str(changes)) for says, changes, *_ in ROWS]
+
+
+def test_a_baseline_has_the_newest_of_many_remotes_branches(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git reads each tip in every walk; stashes and this clone's own branches are always there."""
+    monkeypatch.setattr(history, "BESIDE", 3)
+    stash(repo)
+    made = []
+    for number in range(3):
+        repo.git("switch", "-q", "-C", "side", "main")
+        commit(repo, 3, str(number))
+        repo.git("update-ref", f"refs/remotes/origin/{number}", "HEAD")
+        made.append(repo.head())
+    repo.git("switch", "-q", "main")
+    repo.git("branch", "-D", "side")
+    stashes = repo.git("log", "-g", "--format=%H", "refs/stash").split()
+    repo.begin()
+    assert set(repo.view().state.tips) == {repo.head(), *stashes, made[-1]}
