@@ -4,7 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= auto
+# One more than there are processors: tests wait for disks, browsers and servers.
+JOBS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 SECONDS ?= 600
 # Bytecode is what makes a hook fast: whoever switched it off has it written all the same, here.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,10 +18,10 @@ demo: $(VENV)/.base ## Play the seed's timeline in a scratch repository
 	@$(BIN)/agentsync demo
 
 test: $(VENV)/.test managers ## Run the tests that everybody runs
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS)
 
 test-long: $(VENV)/.test managers ## Run the long ones: many random histories, kills, corruptions, every benchmark once
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m long
+	$(BIN)/python -m pytest -n $(JOBS) -m long
 
 lint: $(VENV)/.lint ## ruff, mypy --strict, shellcheck
 	$(BIN)/ruff check

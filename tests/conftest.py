@@ -7,16 +7,35 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from lab.repo import Repo, new_repo
 from lab.sealing import seal_off
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # The same examples in every run; speed is measured in bench/.
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("random", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+# Their tests share servers, a browser or a demo, so one worker has all of each; other tests go to whoever is free.
+TOGETHER = ("test_dashboard.py", "test_demo.py", "test_openapi.py", "test_serve.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return Scheduling(config, log)
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """What belongs together comes first, then one test at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file.endswith(TOGETHER) else nodeid
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,8 +11,6 @@ import pytest
 from lab.commands import agentsync
 from lab.sealing import seal_off
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> str:

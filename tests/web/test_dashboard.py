@@ -22,7 +22,6 @@ from agentsync.web.export import PAGE
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.xdist_group("browser")
 SHOTS = os.environ.get("AGENTSYNC_SCREENSHOTS", "")  # read before the environment is sealed
 FILES = sorted(Path(PAGE).iterdir())
 SCRIPTS = [file for file in FILES if file.suffix == ".js"]

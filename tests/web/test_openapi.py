@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from lab.live import ready, served, shared_repo
 
-pytestmark = pytest.mark.xdist_group("openapi")
 # The same requests in every run.
 ALIKE = settings(
     max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)

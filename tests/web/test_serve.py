@@ -20,7 +20,6 @@ from lab.repo import Repo
 
 from agentsync.cli.server import FILES, listening
 
-pytestmark = pytest.mark.xdist_group("serve")
 TOKEN = "correct-horse-battery-staple"
 
 
