@@ -37,7 +37,7 @@ class Gathered(NamedTuple):
     foreign: Foreign
     witness: Witness
     looks: Looks
-    seen: history.Seen
+    seen: history.SeenTips
 
     @property
     def settings(self) -> Settings:
@@ -56,7 +56,7 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
     # Before git is asked where HEADs are: one that moves between the two would make its files look edited.
     stands = {one.name: worktree.settled_stand_of(one, clone.common_dir) for one in asked}
     waiting = notes.waiting(clone, every, request.now)
-    seen = history.Seen(view)
+    seen = history.SeenTips(view)
     begins = request.begin or view.state.since is None
     already = seen.read() or list(view.state.tips)
     walk = history.walk(clone, every, request.settings, already, request.ending, waiting.commits)

@@ -71,7 +71,7 @@ class Walk(NamedTuple):
     lost: bool = False  # nothing of what was seen is in git's store any more: all of history was rewritten
 
 
-class Seen:
+class SeenTips:
     """The tips up to which history has been judged: in the cache, may be deleted; the walk is safe to repeat."""
 
     def __init__(self, view: View) -> None:
