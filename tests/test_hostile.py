@@ -71,3 +71,18 @@ def cost(command: list[str], cwd: Path) -> tuple[float, int]:
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+def test_a_file_that_goes_back_and_forth_is_judged_in_no_time(repo: Repo) -> None:
+    """Each commit makes an earlier edit again; with a question to git for each pair of them it would take an hour."""
+    repo.begin()
+    who = f"A <a@example.org> {repo.time}"
+    commits = (
+        f"commit refs/heads/main\nauthor {who} +0000\ncommitter {who} +0000\ndata 5\nedit\n"
+        f"{f'from {repo.head()}' if not number else ''}\nM 100644 inline doc.md\ndata 2\n{number % 2}\n\n"
+        for number in range(800)
+    )
+    repo.git("fast-import", "--quiet", stdin="".join(commits))
+    repo.git("reset", "-q", "--hard")
+    repo.look()
+    assert repo.count() == 800

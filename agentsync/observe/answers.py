@@ -39,6 +39,7 @@ class Answers:
         self._parents = {commit.sha: commit.parents for commit in walk.commits}
         self._answers: dict[tuple[tuple[str, ...], str], tuple[int, bytes]] = {}
         self._reached: dict[str, frozenset[str]] = {}
+        self._lineage: tuple[str, set[str]] = ("", set())
         self._pairs = 0
         self._steps: dict[str, list[Step]] = {}
         self._joined: frozenset[str] | None = None
@@ -65,12 +66,28 @@ class Answers:
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether `new` has `old` in its history. A commit that git has not any more is nobody's ancestor."""
-        if old in self._parents.get(new, ()):
-            return True  # most candidates: the same person committed twice in a second
+        if old in self._lineage_of(new):
+            return True  # most candidates: a person goes on from their own commits
         self._pairs += 1
         if self._pairs > PAIRS and new in self._parents and self.is_apart(old):
             return False
         return self.ask("merge-base", "--is-ancestor", old, new)[0] == 0
+
+    def _lineage_of(self, new: str) -> set[str]:
+        """Commits that are in the history of `new` by what the walk knows of parents; git may know of more.
+
+        Commits are judged oldest first, so one set grows along a branch.
+        """
+        last, found = self._lineage
+        if last != new:
+            found = found if last in self._parents.get(new, ()) else set()
+            waiting = [new]
+            while waiting:
+                parents = [one for one in self._parents.get(waiting.pop(), ()) if one not in found]
+                found.update(parents)
+                waiting += parents
+            self._lineage = (new, found)
+        return found
 
     def is_apart(self, old: str) -> bool:
         """Whether none of the walk's commits has this one in its history: two questions for whatever number."""

@@ -137,11 +137,15 @@ def _leaving(gathered: Gathered, drafts: Drafts, path: str, blob: str | None) ->
 
 def _not_before(events: list[KnownEdit], blob: str | None) -> list[KnownEdit]:
     """Without those that led to the blob: somebody who commits twice in a second goes on from the first."""
-    left = list(events)
-    while led := next((event for event in left if event.new_blob == blob), None):
-        left.remove(led)
+    leading: dict[str | None, list[KnownEdit]] = {}
+    for event in reversed(events):
+        leading.setdefault(event.new_blob, []).append(event)
+    gone = set()
+    while waiting := leading.get(blob):
+        led = waiting.pop()  # the newest of them
+        gone.add(id(led))
         blob = led.old_blob
-    return left
+    return [event for event in events if id(event) not in gone]
 
 
 def _may_explain(gathered: Gathered, drafts: Drafts, event: KnownEdit, commit: str) -> bool:
