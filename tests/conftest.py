@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 from lab.repo import Repo, new_repo
 from lab.sealing import seal_off
+from lab.templates import copied
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # The same examples in every run; speed is measured in bench/.
@@ -65,3 +66,16 @@ def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 def repo(tmp_path: Path) -> Repo:
     """A repository with one commit of the three watched documents, before agentsync."""
     return new_repo(tmp_path / "repo")
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Repo:
+    """A clone that is set up, with hooks."""
+    return copied(tmp_path / "repo", with_hooks)
+
+
+def with_hooks(root: Path) -> Repo:
+    repo = new_repo(root)
+    repo.begin()
+    repo.hooks()
+    return repo

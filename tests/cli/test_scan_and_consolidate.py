@@ -5,17 +5,8 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-import pytest
 from lab.commands import agentsync
 from lab.repo import QUIET, Repo
-
-
-@pytest.fixture
-def ready(repo: Repo) -> Repo:
-    """A clone that is set up, with hooks."""
-    repo.begin()
-    repo.hooks()
-    return repo
 
 
 def test_scan_tells_what_is_new_once(ready: Repo) -> None:

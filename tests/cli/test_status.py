@@ -32,14 +32,6 @@ CHECKSUM = {"checksum", "last_modified", "agent_owner"}
 HOSTILE = "docs/a\nb\x1b[31m\u202e.md"
 
 
-@pytest.fixture
-def ready(repo: Repo) -> Repo:
-    """A clone that is set up, with hooks."""
-    repo.begin()
-    repo.hooks()
-    return repo
-
-
 def test_the_json_has_the_keys_of_the_api(ready: Repo) -> None:
     ready.commit("one\n")
     shown = agentsync(ready.root, "status", "--json").json
