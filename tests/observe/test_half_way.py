@@ -152,9 +152,21 @@ def test_a_file_that_was_just_emptied_or_taken_away_and_stays_so_is_an_edit(two:
 def test_what_git_has_just_written_into_index_and_files_waits_for_head(
     two: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between them git holds no lock, for a moment that is long on a busy machine."""
-    monkeypatch.setattr("agentsync.observe.settling.AT_REST", 60.0)
+    """Between them git holds no lock, for a moment that is long on a busy machine; a branch has the content."""
+    monkeypatch.setattr("agentsync.observe.settling.AT_REST", 0.0)
+    monkeypatch.setattr("agentsync.observe.settling.BETWEEN", 60.0)
+    two.commit("apart from the other branch\n")  # so that no known edit leads from here to there
+    two.look()
     two.git("read-tree", "-u", "--reset", "other")
     monkeypatch.setattr(LOOK, SimpleNamespace(sleep=lambda seconds: two.git("reset", "-q", "--soft", "other")))
     two.look()
-    assert two.count() == 0, describe(two)
+    assert two.count() == 1, describe(two)
+
+
+def test_a_staged_edit_of_ones_own_waits_for_nothing(two: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentsync.observe.settling.AT_REST", 0.0)
+    monkeypatch.setattr("agentsync.observe.settling.BETWEEN", 60.0)
+    two.write("one's own\n")
+    two.git("add", "doc.md")
+    two.look()
+    assert two.count() == 1
