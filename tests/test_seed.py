@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -298,11 +299,14 @@ def test_two_processes_give_one_report(office: Office) -> None:
     """Each had its own list, and each reported the same edits."""
     for watch in SEED_WATCH[1:6]:
         office.edit(watch.path)
-    looks = [threading.Thread(target=office.look) for _ in range(4)]
-    for look in looks:
-        look.start()
-    for look in looks:
-        look.join()
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from lab.repo import Repo\n"
+        "from agentsync.base.settings import Report, Settings\n"
+        "Repo(Path(sys.argv[2]), Settings(report=Report(commit='with-work'))).look('poller', now=float(sys.argv[3]))"
+    )
+    argv = [sys.executable, "-c", script, str(Path(__file__).parent), str(office.repo.root), f"{office.now}"]
+    looks = [subprocess.Popen(argv) for _ in range(4)]
+    assert [look.wait(60) for look in looks] == [0] * 4
     kinds = [line["kind"] for line in office.repo.lines()]
     assert (kinds.count("change"), kinds.count("consolidation"), office.reports) == (5, 1, 1)
     well_formed(office.repo.root / "AGENT_SYNC.md", office.repo.view().state)
