@@ -21,7 +21,7 @@ test: $(VENV)/.test managers ## Run the tests that everybody runs
 	$(BIN)/python -m pytest -n $(JOBS)
 
 test-long: $(VENV)/.test managers ## Run the long ones: many random histories, kills, corruptions, every benchmark once
-	$(BIN)/python -m pytest -n $(JOBS) -m long
+	$(BIN)/python -m pytest -n $(JOBS) -m long -o faulthandler_timeout=900
 
 lint: $(VENV)/.lint ## ruff, mypy --strict, shellcheck
 	$(BIN)/ruff check

@@ -64,13 +64,22 @@ def test_a_commit_costs_little_and_nothing_outside_is_opened(pulled: Repo, tmp_p
     assert not (pulled.root / "boom").exists()
 
 
+# A process of its own, because what is started begins with the memory of whoever starts it in its account.
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+"""
+
+
 def cost(command: list[str], cwd: Path) -> tuple[float, int]:
     """Seconds of the processor's time, and the bytes of the largest, of a command and all that it waits for."""
-    process = subprocess.Popen(command, cwd=cwd, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, *command], cwd=cwd, check=True, capture_output=True, text=True
+    )
+    seconds, size = done.stdout.split()[-2:]
+    return float(seconds), int(size)
 
 
 def test_a_file_that_goes_back_and_forth_is_judged_in_no_time(repo: Repo) -> None:
