@@ -194,7 +194,10 @@ def test_no_line_is_lost_that_an_editor_saves_while_reports_are_written(
         typing.join()
     text = lab.read(PATH)
     assert [line for line in lines if text.count(line) != 1] == []
-    lab.look()
+    for _ in range(5):  # the last of the editor's saves may still keep one look from writing
+        lab.look()
+        if shown(lab.read(PATH)) == newest(lab):
+            break
     assert shown(lab.read(PATH)) == newest(lab)
     assert region.strip(lab.read(PATH).encode()).decode() == "".join(
         [*reversed(lines), *(f"{PATH} line {n}\n" for n in range(12))]
