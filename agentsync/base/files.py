@@ -174,21 +174,12 @@ def replace_file(path: str, data: bytes, mode: int = 0o644, *, durable: bool = F
             os.unlink(temporary)
         raise OSError(error.errno, error.strerror, path) from None  # nobody has asked for the temporary file
     if durable:
-        sync_folder(os.path.dirname(path) or ".")
+        sync(os.path.dirname(path) or ".")
 
 
-def sync_folder(path: str) -> None:
-    """Make the names in a folder outlast a power cut. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def sync_file(path: str) -> None:
-    """Make what a file holds outlast a power cut. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def sync(path: str) -> None:
+    """Make what a file holds, or the names in a folder, outlast a power cut. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:

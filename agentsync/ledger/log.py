@@ -248,8 +248,8 @@ class Transaction:
             crash("append")
             _sync(self.fd)
             if not size:  # a ledger that has just been made: its name has to last, too
-                files.sync_folder(self.ledger.store)
-                files.sync_folder(os.path.dirname(self.ledger.store))
+                files.sync(self.ledger.store)
+                files.sync(os.path.dirname(self.ledger.store))
         except OSError:
             os.ftruncate(self.fd, size)
             raise

@@ -236,7 +236,7 @@ def _change(
                 git.run(args, cwd=worktree.root, env={"GIT_INDEX_FILE": copy})
             if git.signature(copy) == made and meanwhile is None:
                 return True
-            files.sync_file(copy)
+            files.sync(copy)
             done = None
             if not processes.at_work(worktree.root, within=True):
                 done = _replaced(index, copy, indexed, meanwhile or (lambda: True))

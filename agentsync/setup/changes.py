@@ -210,7 +210,7 @@ class _Work(contextlib.AbstractContextManager["_Work"]):
         self.undo.pop_all()
         for folder in dict.fromkeys((*folders, *self.folders)):
             with contextlib.suppress(OSError):
-                files.sync_folder(folder)
+                files.sync(folder)
         for aside in self._asides:
             if os.path.isdir(aside) and not os.path.islink(aside):
                 shutil.rmtree(aside, ignore_errors=True)

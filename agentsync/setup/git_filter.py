@@ -115,7 +115,7 @@ def _changed(clone: git.Clone) -> Iterator[str]:
     try:
         shutil.copy2(path, copy)
         yield copy
-        files.sync_file(copy)
+        files.sync(copy)
         os.link(copy, lock)  # as git locks it
         if git.signature(path) != before:
             raise OSError(errno.EAGAIN, "another program is changing it", path)
