@@ -279,10 +279,7 @@ def status(state: State, cursor: Cursor, survey: Survey) -> Status:
         owed=[Owed(worktree=name, reason=reason) for name, reason in survey.owed.items()],
         missing=list(survey.missing),
         problems=problems(cursor, survey),
-        files={
-            path: File(file_type=type_of(settings, path), sync_status=sync_status(path, survey, changed))
-            for path in paths
-        },
+        files={path: _file(path, survey, changed) for path in paths},
     )
 
 

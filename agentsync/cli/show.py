@@ -16,6 +16,7 @@ from agentsync.cli.words import because, count, moment, short, who
 from agentsync.ledger import history
 from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, flatten
 from agentsync.ledger.view import View
+from agentsync.report.pages import owner_of
 from agentsync.status import record
 
 Rows = list[tuple[str, str]]
@@ -148,7 +149,7 @@ def _changes(event: Event, view: View) -> Iterable[str]:
             moment(one.timestamp),
             clean(one.event_type),
             clean(one.file_path),
-            who(history.owner_today(one, history.commits_of(view, one.id)), one.author),
+            who(owner_of(view, one), one.author),
             short(one.id),
         )
         for one in found

@@ -62,11 +62,7 @@ def _chain(
         return ways[new]
     queue, most = list(ways), len(ways) + FAR
     for blob in queue:  # it grows while it is walked
-        known: list[KnownEdit] = [
-            *recorded_under(drafts, "from", path, blob or ""),
-            *gathered.before.leaving(path, blob),
-        ]
-        for event in known:
+        for event in _leaving(gathered, drafts, path, blob):
             if event.new_blob in ways or len(ways) > most or not _may_explain(gathered, drafts, event, commit):
                 continue
             ways[event.new_blob] = [*ways[blob], event]
@@ -124,15 +120,15 @@ def _is_left_otherwise(gathered: Gathered, drafts: Drafts, path: str) -> bool:
         steps = gathered.answers.steps(path)
         begins = {step.before for step in steps}.difference(step.after for step in steps)
         clean = [content.blob for content in (gathered.contents.of(path, blob) for blob in begins) if content]
-        drafts.portions[key] = len(steps) > 1 and any(_leaving(gathered, drafts, path, blob) for blob in clean)
+        walked = {step.commit for step in steps}
+        known = (event for blob in clean for event in _leaving(gathered, drafts, path, blob))
+        drafts.portions[key] = len(steps) > 1 and any(event.commit not in walked for event in known)
     return bool(drafts.portions[key])
 
 
 def _leaving(gathered: Gathered, drafts: Drafts, path: str, blob: str | None) -> list[KnownEdit]:
-    """Known edits of a content, by commits that are not of this walk."""
-    known: list[KnownEdit] = [*recorded_under(drafts, "from", path, blob or ""), *gathered.before.leaving(path, blob)]
-    walked = {step.commit for step in gathered.answers.steps(path)}
-    return [event for event in known if event.commit not in walked]
+    """Known edits of a content."""
+    return [*recorded_under(drafts, "from", path, blob or ""), *gathered.before.leaving(path, blob)]
 
 
 def _not_before(events: list[KnownEdit], blob: str | None) -> list[KnownEdit]:
