@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import click
 
@@ -10,7 +11,7 @@ from agentsync.base import config, files, git
 from agentsync.base.errors import OK, AgentsyncError
 from agentsync.base.globs import is_glob
 from agentsync.base.settings import CONFIG_PATH, Watch, pathspecs
-from agentsync.cli.options import json_option, watched_paths
+from agentsync.cli.options import from_root, json_option, watched_paths
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, print_json, say
@@ -47,13 +48,17 @@ def add(paths: tuple[str, ...], type_: str | None) -> int:
     """
     session = Session()
     text, where = _configuration(session)
-    for path in _from_root(session, paths):
+    new: list[Watch] = []
+    for path in from_root(session, paths):
         if path in (one.path for one in session.settings.watch):
             say(f"{clean(path)} is watched already")
             continue
-        text = with_watch(text, Watch(path, type_ or _type(path)), CONFIG_PATH)
-        say(f"watches {clean(path)}: {_matches(session, path)}")
+        new.append(Watch(path, type_ or _type(path)))
+        text = with_watch(text, new[-1], CONFIG_PATH)
+    if not new:
+        return OK
     carry_out([Write(where, data=text.encode())])
+    say(*(f"watches {clean(one.path)}: {_matches(one, there)}" for one, there in _found(session, new)))
     return OK
 
 
@@ -68,36 +73,37 @@ def remove(paths: tuple[str, ...]) -> int:
     """
     session = Session()
     text, where = _configuration(session)
-    for path in _from_root(session, paths):
+    for path in from_root(session, paths):
         text = without_watch(text, path, CONFIG_PATH)
     carry_out([Write(where, data=text.encode())])
-    say(*(f"watches {clean(path)} no more" for path in _from_root(session, paths)))
+    say(*(f"watches {clean(path)} no more" for path in from_root(session, paths)))
     return OK
 
 
 def _list(session: Session, as_json: bool) -> int:
-    found = [(one, _found(session, one.path)) for one in session.settings.watch]
+    found = _found(session, session.settings.watch)
     if as_json:
         print_json([{"path": one.path, "type": one.type, "documents": sorted(paths)} for one, paths in found])
         return OK
-    rows = [(clean(one.path), clean(one.type), _matches(session, one.path)) for one, _ in found]
+    rows = [(clean(one.path), clean(one.type), _matches(one, paths)) for one, paths in found]
     show(Table(("DOCUMENT", "TYPE", ""), rows, path=0, drops=(1,)))
     session.check_config()
     return OK
 
 
-def _matches(session: Session, path: str) -> str:
-    there = _found(session, path)
-    return (count(len(there), "document") if is_glob(path) else "") or ("" if there else "not there yet")
+def _matches(watch: Watch, paths: set[str]) -> str:
+    if is_glob(watch.path):
+        return count(len(paths), "document")
+    return "" if paths else "not there yet"
 
 
-def _found(session: Session, path: str) -> set[str]:
-    """The documents of this worktree that a watched path means."""
-    here = session.clone.worktree()
-    one = Watch(path, "docs")
-    specs = pathspecs(session.settings._replace(watch=(one,)))
-    listed = git.run(["ls-files", "-z", "-co", "--exclude-standard", "--", *specs], cwd=here.root)
-    return matched(one, {os.fsdecode(name) for name in listed.split(b"\0") if name})
+def _found(session: Session, watches: Sequence[Watch]) -> list[tuple[Watch, set[str]]]:
+    """The documents of this worktree that these mean; git is asked once."""
+    specs = pathspecs(session.settings._replace(watch=tuple(watches)))
+    argv = ["ls-files", "-z", "-co", "--exclude-standard", "--", *specs]
+    listed = git.run(argv, cwd=session.clone.worktree().root)
+    there = {os.fsdecode(name) for name in listed.split(b"\0") if name}
+    return [(one, matched(one, there)) for one in watches]
 
 
 def _configuration(session: Session) -> tuple[str, str]:
@@ -108,16 +114,6 @@ def _configuration(session: Session) -> tuple[str, str]:
     if data is None:
         raise AgentsyncError(f"there is no {CONFIG_PATH}", hint="agentsync init")
     return data.decode(), where
-
-
-def _from_root(session: Session, paths: tuple[str, ...]) -> list[str]:
-    """Paths and globs from the current folder on, as the configuration has them: from the repository's root."""
-    prefix = os.path.relpath(os.path.realpath("."), os.path.realpath(session.clone.worktree().root))
-    found = [os.path.normpath(os.path.join(prefix, path)) for path in paths]
-    for path in found:
-        if path.startswith("../") or os.path.isabs(path):
-            raise click.UsageError(f"{clean(path)} is outside of the repository")
-    return found
 
 
 def _type(path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 
@@ -12,6 +11,7 @@ from agentsync import __version__
 from agentsync.base.errors import OK
 from agentsync.cli import COMMANDS, SECTIONS
 from agentsync.cli.session import enter
+from agentsync.cli.words import meant
 
 NAME, COMPLETE = "agentsync", "_AGENTSYNC_COMPLETE"
 EXIT_CODES = (
@@ -51,9 +51,7 @@ class Group(click.Group):
         if args[0].startswith("--"):
             self.parse_args(ctx, args)  # it shows what was asked for, and ends
         if args[0] not in COMMANDS:
-            close = difflib.get_close_matches(args[0], COMMANDS, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
+            raise click.UsageError(f"there is no command {args[0]!r}{meant(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

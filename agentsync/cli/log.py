@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from agentsync.base import git
 from agentsync.base.errors import OK
 from agentsync.base.times import since as since_when
 from agentsync.cli.from_git import subjects
-from agentsync.cli.options import agent_names, json_option, raw_option, watched_paths
+from agentsync.cli.options import agent_names, from_root, json_option, raw_option, watched_paths
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, escape_json, print_json, say, warn
@@ -92,7 +91,7 @@ def log(
     """
     session = Session()
     now = session.shown()
-    asked = history.Filter(_from_root(session, paths), agent, since, type_, every_kind)
+    asked = history.Filter(from_root(session, paths), agent, since, type_, every_kind)
     found = filter(asked.takes, history.newest(now.view.ledger, now.survey.waiting, asked.since))
     entries = itertools.islice(found, number or None)
     style = Style.RAW if raw else Style.JSON if as_json else Style.TABLE
@@ -121,19 +120,6 @@ def _never(asked: history.Filter, now: Shown) -> Iterable[str]:
     types = {*EVENT_TYPES, *(watch.type for watch in settings.watch), *now.view.state.changes}
     if asked.type not in (None, *types):
         yield f"no document has the type {clean(asked.type or '')}{meant(asked.type or '', types)}"
-
-
-def _from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
-    """The paths as the ledger has them; they are given from the current folder, as git takes them."""
-    root = session.here.root if session.here else os.path.realpath(".")
-    found = []
-    for path in paths:
-        folder, name = os.path.split(os.path.abspath(path))
-        inside = os.path.relpath(os.path.join(os.path.realpath(folder), name), root)
-        if inside.split("/")[0] == "..":
-            raise click.UsageError(f"{clean(path)} is outside of the repository")
-        found.append("" if inside == "." else inside)
-    return tuple(found)
 
 
 def _show(entries: Iterable[history.Entry], style: Style, folder: str) -> int:

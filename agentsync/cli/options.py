@@ -1,11 +1,17 @@
-"""Options that several commands have, and what the shell completes for them."""
+"""Options and paths that several commands take, and what the shell completes for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from agentsync.cli.terminal import clean
+
+if TYPE_CHECKING:
+    from agentsync.cli.session import Session
 
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -31,3 +37,16 @@ def watched_paths(ctx: click.Context, param: click.Parameter, incomplete: str) -
         return [path for path in names(Session().settings) if path.startswith(incomplete)]
     except AgentsyncError:
         return []
+
+
+def from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
+    """The paths as the ledger has them; they are given from the current folder, as git takes them."""
+    root = session.here.root if session.here else os.path.realpath(".")
+    found = []
+    for path in paths:
+        folder, name = os.path.split(os.path.abspath(path))
+        inside = os.path.relpath(os.path.join(os.path.realpath(folder), name), root)
+        if inside.split("/")[0] == "..":
+            raise click.UsageError(f"{clean(path)} is outside of the repository")
+        found.append("" if inside == "." else inside)
+    return tuple(found)

@@ -9,7 +9,6 @@ import click
 
 from agentsync import status as answers
 from agentsync.base.errors import OK
-from agentsync.base.files import WATCH_LOCK, is_held
 from agentsync.base.settings import Settings
 from agentsync.cli import direct
 from agentsync.cli.options import json_option
@@ -46,8 +45,9 @@ def status(as_json: bool) -> int:
     session = Session()
     now = session.shown()
     shown = answers.status(now.view.state, now.view.cursor, now.survey)
-    rows = _summary(shown, now.view.state, now.survey.settings, time.time())
-    rows[1:1] = [("Recording", _recording(session)), *_at_work(now, time.time())]
+    at = time.time()
+    rows = _summary(shown, now.view.state, now.survey.settings, at)
+    rows[1:1] = [("Recording", _recording(session, now.survey)), *_at_work(now, at)]
     show(Table(("", ""), rows, folds=1))
     say("")
     show(Table(("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY"), _files(shown, now), path=0, drops=(1, 3, 4)))
@@ -60,13 +60,13 @@ def status(as_json: bool) -> int:
     return OK
 
 
-def _recording(session: Session) -> str:
+def _recording(session: Session, around: Survey) -> str:
     """Whether git reaches agentsync, in this worktree."""
     if session.here is None:
         return "commands only (a bare repository)"
     broken = [hook for hook in hooks.inspect(session.clone, session.here) if not hook.works]
     if not broken:
-        return "git's hooks, commands" + (", the poller" if is_held(f"{session.clone.store}/{WATCH_LOCK}") else "")
+        return "git's hooks, commands" + (", the poller" if around.running else "")
     more = f" and {count(len(broken) - 1, 'more hook')}" if broken[1:] else ""
     return f"NOT BY HOOKS: {broken[0].name}{more}: {hooks.STATES[broken[0].state]}; `agentsync doctor` says what to do"
 
