@@ -13,7 +13,7 @@ import pytest
 from lab.audit import audit, well_formed
 from lab.repo import Repo, from_rfc3339
 
-from agentsync.base import files
+from agentsync.base.exchange import Staged
 from agentsync.base.settings import SEED_WATCH, Report, Settings
 from agentsync.observe.witness import set_agent
 from agentsync.report import pages, region
@@ -216,17 +216,17 @@ def test_manual_with_nothing_pending_writes_no_report(office: Office) -> None:
 
 def test_an_edit_between_reading_and_writing_is_kept(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent's edit in that moment was lost: compared first, then replaced, then compared again."""
-    real = files.Staged.exchange
+    real = Staged.exchange
     times: list[int] = []
 
-    def somebody_is_faster(staged: files.Staged, expected: bytes) -> bool:
+    def somebody_is_faster(staged: Staged, expected: bytes) -> bool:
         path = "AGENT_SYNC.md"
         if len(times) < 3:
             times.append(1)
             office.edit(path, f"an agent's line {len(times)}\n{office.repo.read(path)}")
         return real(staged, expected)
 
-    monkeypatch.setattr(files.Staged, "exchange", somebody_is_faster)
+    monkeypatch.setattr(Staged, "exchange", somebody_is_faster)
     office.edit("AGENTS.md")
     office.look(asked=True)
     text = office.repo.read("AGENT_SYNC.md")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import signal
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager, suppress
 
+from agentsync.base import leases
 from agentsync.base.errors import LockedError
 
 OWN = ".agentsync"  # in a worktree
@@ -267,144 +266,6 @@ class Locked:
         os.close(self.fd)
 
 
-def exchange(root: str, path: str, expected: bytes, data: bytes) -> bool:
-    """Put `data` in the place of a file that holds `expected`. False, with nothing changed, if it holds another thing.
-
-    Raises OSError.
-    """
-    with Staged(root, path, data) as staged:
-        return staged.exchange(expected)
-
-
-class Staged:
-    """What is to stand in a file's place, written aside in agentsync's own folder, with the file's mode.
-
-    Both folders are opened without following links, and named by these descriptors from then on: whatever the
-    repository holds, nothing lies outside. Raises OSError, UnreadableError.
-    """
-
-    def __init__(self, root: str, path: str, data: bytes) -> None:
-        self.root, self.path = root, f"{root}/{path}"
-        self.folder, _, self.name = path.rpartition("/")
-        self.data = data
-        self.temporary = _temporary(self.name)
-        self.exchanged = False
-        self._folders = ExitStack()
-
-    def __enter__(self) -> Staged:
-        with ExitStack() as opened:
-            self.at = opened.enter_context(opened_folder(self.root, self.folder))
-            self.aside = opened.enter_context(_own_folder(self.root))
-            mode = stat.S_IMODE(os.stat(self.name, dir_fd=self.at, follow_symlinks=False).st_mode)
-            _write_aside(self.aside, self.temporary, self.data, mode)
-            _libc()  # now: in a moment others may be waiting for us
-            self._folders = opened.pop_all()
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        with self._folders, suppress(FileNotFoundError):
-            with suppress(OSError):
-                if self.exchanged:  # what stood there goes once the new name cannot get lost
-                    os.fsync(self.at)
-            os.unlink(self.temporary, dir_fd=self.aside)
-
-    def exchange(self, expected: bytes) -> bool:
-        """Put it there if the file holds `expected`; False, with nothing changed, if it holds another thing.
-
-        The new file and the old one swap names in one step; if what came out is not what was read, they swap back.
-        Comparing first and renaming then would lose an edit made in between.
-        """
-        # Asked before, too: while a wrong exchange stands, others would read what is older than their own text.
-        if not _holds(self.at, self.name, expected):
-            return False
-        try:
-            self._swap()
-        except OSError as error:
-            if error.errno != errno.EBUSY:
-                raise
-            return self._overwrite(expected)
-        if _holds(self.aside, self.temporary, expected):
-            self.exchanged = True
-            return True
-        self._swap()
-        if not _holds(self.aside, self.temporary, self.data):  # saved between the two: what was saved last stays
-            self._swap()
-        return False
-
-    def _overwrite(self, expected: bytes) -> bool:
-        """A file that is a mount of its own (a container's volume) cannot change its name: write into it.
-
-        Whoever opens it meanwhile waits, where the system has leases. All of the new text lies in `.agentsync` as long
-        as this goes on.
-        """
-        fd = os.open(self.name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self.at)
-        try:
-            if not _take_lease(fd) or read_all(fd, len(expected) + 1) != expected:
-                return False
-            os.lseek(fd, 0, os.SEEK_SET)
-            write_all(fd, self.data)
-            os.ftruncate(fd, len(self.data))
-            os.fsync(fd)
-            return True
-        finally:
-            os.close(fd)  # and with it goes the lease
-
-    def _swap(self) -> None:
-        """Exchange the two names in one step: `renameat2` of Linux, `renameatx_np` of macOS."""
-        import ctypes
-
-        libc, names = _libc(), (self.aside, os.fsencode(self.temporary), self.at, os.fsencode(self.name))
-        if hasattr(libc, "renameat2"):
-            failed = libc.renameat2(*names, 2)  # RENAME_EXCHANGE
-        elif hasattr(libc, "renameatx_np"):
-            failed = libc.renameatx_np(*names, 2)  # RENAME_SWAP
-        else:
-            raise OSError(errno.ENOSYS, "this system cannot exchange two files in one step")
-        if failed:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), self.path)
-
-
-def _temporary(name: str) -> str:
-    return f"{name}.{os.getpid()}.new"
-
-
-@contextmanager
-def _own_folder(root: str) -> Iterator[int]:
-    """A descriptor of `.agentsync`, which is made if it is missing. Raises OSError, UnreadableError."""
-    with ExitStack() as opened:
-        try:
-            fd = opened.enter_context(opened_folder(root, OWN, make=True))
-        except NotADirectoryError:
-            raise UnreadableError(f"{OWN} is a symbolic link, or no folder") from None
-        yield fd
-
-
-def _write_aside(folder: int, name: str, data: bytes, mode: int | None = None) -> None:
-    """A new file in a folder, synced: a document must not come back empty from a power cut."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    fd = os.open(name, flags, 0o644 if mode is None else 0o600, dir_fd=folder)
-    try:
-        if mode is not None:
-            os.fchmod(fd, mode)
-        write_all(fd, data)
-        os.fsync(fd)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(name, dir_fd=folder)
-        raise
-    finally:
-        os.close(fd)
-
-
-def _holds(folder: int, name: str, data: bytes) -> bool:
-    """Whether a file holds this, and nobody is about to write another thing into it."""
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        return not _has_writer(fd) and read_all(fd, len(data) + 1) == data
-    finally:
-        os.close(fd)
-
-
 def is_open_for_writing(root: str, path: str, *, unknown: bool = False) -> bool:
     """Whether some process has the file open for writing: what it writes would be lost if the file were replaced.
 
@@ -415,62 +276,6 @@ def is_open_for_writing(root: str, path: str, *, unknown: bool = False) -> bool:
     except OSError:
         return False
     try:
-        return _has_writer(fd, unknown=unknown)
+        return leases.has_writer(fd, unknown=unknown)
     finally:
         os.close(fd)
-
-
-def _has_writer(fd: int, *, unknown: bool = False) -> bool:
-    """The kernel grants a read lease only while nobody has the file open for writing (fcntl(2), F_SETLEASE)."""
-    if not hasattr(fcntl, "F_SETLEASE"):
-        return unknown
-    try:
-        # Whoever opens the file before the lease is given back makes the kernel send a signal: one that does nothing.
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        return True if error.errno == errno.EAGAIN else unknown
-    return False
-
-
-def _take_lease(fd: int) -> bool:
-    """Keep others from opening the file; False if somebody has it open. Where there are no leases nobody is kept."""
-    if not hasattr(fcntl, "F_SETLEASE"):
-        return True
-    try:
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-    except OSError as error:
-        return error.errno != errno.EAGAIN
-    return True
-
-
-def _libc() -> Any:
-    import ctypes  # late: only who writes a report comes here
-
-    if not _LOADED:
-        _LOADED.append(ctypes.CDLL(None, use_errno=True))
-    return _LOADED[0]
-
-
-_LOADED: list[Any] = []
-
-
-def create(root: str, path: str, data: bytes) -> bool:
-    """Make a file that is not there yet, and the folders above it. False if something stands there.
-
-    Raises OSError, UnreadableError.
-    """
-    folder, _, name = path.rpartition("/")
-    temporary = _temporary(name)
-    with opened_folder(root, folder, make=True) as at, _own_folder(root) as aside:
-        _write_aside(aside, temporary, data)
-        try:
-            os.link(temporary, name, src_dir_fd=aside, dst_dir_fd=at, follow_symlinks=False)
-            os.fsync(at)
-            return True
-        except FileExistsError:
-            return False
-        finally:
-            os.unlink(temporary, dir_fd=aside)

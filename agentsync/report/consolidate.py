@@ -11,6 +11,7 @@ from typing import NamedTuple
 from agentsync.base import files, git
 from agentsync.base.crash import crash
 from agentsync.base.errors import LockedError
+from agentsync.base.exchange import Staged, create
 from agentsync.base.settings import Settings
 from agentsync.ledger.view import View
 from agentsync.report import attributes, git_index, obstacle, outcome, pages, paid, region
@@ -111,8 +112,8 @@ def _attempt(worktree: git.Worktree, page: _Page, asked: bool) -> Outcome:
         return outcome.owed(why)
     crash("write")
     if before is None:
-        return WRITTEN if files.create(worktree.root, page.path, after) else RACED
-    with files.Staged(worktree.root, page.path, after) as staged:
+        return WRITTEN if create(worktree.root, page.path, after) else RACED
+    with Staged(worktree.root, page.path, after) as staged:
         if not page.way.hidden:
             return WRITTEN if staged.exchange(before) else RACED
         # Not settled yet; and the filter knows the region for ours from the first moment.

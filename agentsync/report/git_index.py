@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from agentsync.base import files, git, processes
+from agentsync.base.exchange import Staged
 from agentsync.report import git_index_bytes, region
 from agentsync.report.outcome import NOTED, RACED, WRITTEN, Outcome, owed
 
@@ -75,9 +76,7 @@ def is_intended(worktree: git.Worktree, path: str) -> bool:
     return b"flags:" in out and bool(int(out[out.index(b"flags:") + 1], 16) & _INTENT_TO_ADD)
 
 
-def exchange(
-    worktree: git.Worktree, path: str, file: files.Staged, before: bytes, stored: bytes, *, within: bool
-) -> Outcome:
+def exchange(worktree: git.Worktree, path: str, file: Staged, before: bytes, stored: bytes, *, within: bool) -> Outcome:
     """Put a new region into the file that holds `before`, so that git sees at no moment that its size is another one.
 
     `stored`: the blob that the index is believed to have. NOTED; WRITTEN, where git has to compare contents; RACED if
@@ -125,7 +124,7 @@ def has_foreign_filter(worktree: git.Worktree) -> bool:
     return any(not name.startswith("filter.agentsync.") for name in said.decode(errors="replace").split())
 
 
-def _exchanged(file: files.Staged, before: bytes) -> Outcome:
+def _exchanged(file: Staged, before: bytes) -> Outcome:
     return WRITTEN if file.exchange(before) else RACED
 
 
@@ -141,7 +140,7 @@ class _Steps(NamedTuple):
     data: bytes
     place: git_index_bytes.Place
     mtime: int | None
-    file: files.Staged
+    file: Staged
     before: bytes
 
     def take(self, indexed: tuple[int, ...], signature: tuple[int, ...] | None, clean: bool) -> bool | None:

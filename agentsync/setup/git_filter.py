@@ -13,6 +13,7 @@ from functools import partial
 
 from agentsync.base import files, git
 from agentsync.base.blocks import block_lines, without_block
+from agentsync.base.exchange import exchange
 from agentsync.report import attributes, git_index, region
 from agentsync.report.attributes import FILTER
 from agentsync.setup.changes import Change, Edit, Write, carry_out
@@ -170,7 +171,7 @@ def uncover(worktree: git.Worktree, path: str, *, dry_run: bool) -> bool:
     oid = entry.oid if stored == indexed else git.store_blob(stored, cwd=worktree.root)
     git_index.put(worktree, path, entry, oid)
     if content is not None and shown != content:
-        files.exchange(worktree.root, path, content, shown)
+        exchange(worktree.root, path, content, shown)
     git_index.note_stat(worktree, path)
     return True
 

@@ -20,8 +20,8 @@ from lab.repo import Repo
 from lab.report import HIDDEN, PATH, clean_tree, edited, hidden, hidden_report, in_commit, initialise, newest, shown
 
 from agentsync import status
-from agentsync.base import files
 from agentsync.base.errors import LedgerError
+from agentsync.base.exchange import Staged, exchange
 from agentsync.report import paid, region
 from agentsync.report.attributes import FILTER
 from agentsync.report.outcome import owed as is_owed
@@ -230,17 +230,17 @@ def test_a_file_that_is_open_for_reading_is_replaced(lab: Repo) -> None:
 
 def test_what_is_saved_between_the_two_exchanges_stays(lab: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file was another one than expected, so it is put back; just then somebody saves."""
-    swap = files.Staged._swap
+    swap = Staged._swap
     saves = iter(["first\n", "second\n"])
 
-    def saving(staged: files.Staged) -> None:
+    def saving(staged: Staged) -> None:
         if text := next(saves, None):
             by_rename(lab.root / PATH, text)
         swap(staged)
 
     before = (lab.root / PATH).read_bytes()
-    monkeypatch.setattr(files.Staged, "_swap", saving)
-    assert not files.exchange(str(lab.root), PATH, before, b"ours\n")
+    monkeypatch.setattr(Staged, "_swap", saving)
+    assert not exchange(str(lab.root), PATH, before, b"ours\n")
     assert lab.read(PATH).startswith("second\n")
     assert not list((lab.root / ".agentsync").glob("*.new"))
 

@@ -25,8 +25,9 @@ from lab.report import (
     reporting,
 )
 
-from agentsync.base import files, git
+from agentsync.base import git
 from agentsync.base.errors import ConfigError
+from agentsync.base.exchange import Staged
 from agentsync.base.settings import Report, Watch
 from agentsync.report import attributes, git_index, obstacle, region
 from agentsync.report.outcome import CURRENT, WRITTEN, Kind
@@ -189,15 +190,15 @@ def test_in_a_repository_of_any_kind_git_sees_no_report(tmp_path: Path, kind: Ca
 
 def around(monkeypatch: pytest.MonkeyPatch, before: Callable[[], object], after: Callable[[], object]) -> None:
     """Something happens right before and right after the file is exchanged."""
-    exchange = files.Staged.exchange
+    exchange = Staged.exchange
 
-    def wrapped(staged: files.Staged, expected: bytes) -> bool:
+    def wrapped(staged: Staged, expected: bytes) -> bool:
         before()
         done = exchange(staged, expected)
         after()
         return done
 
-    monkeypatch.setattr(files.Staged, "exchange", wrapped)
+    monkeypatch.setattr(Staged, "exchange", wrapped)
 
 
 def test_git_sees_no_edit_between_the_steps_of_a_report(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
