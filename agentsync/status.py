@@ -63,12 +63,14 @@ class NotRecorded(TypedDict):
 class Survey(NamedTuple):
     """What lies around the ledger now, seen from one worktree (None: from none).
 
-    `waiting`: observations in notes. `not_recorded`: edits that are in no note either. `missing` and `unreadable`:
-    paths of that worktree, not there and not known, and not looked into with the reason. `owed`: worktree to why its
-    report is not written ("": its next hook, command or poll does it). `notices`: what the ledger has lost.
+    `repository`: its name. `waiting`: observations in notes. `not_recorded`: edits that are in no note either.
+    `missing` and `unreadable`: paths of that worktree, not there and not known, and not looked into with the reason.
+    `owed`: worktree to why its report is not written ("": its next hook, command or poll does it). `notices`: what the
+    ledger has lost.
     """
 
     settings: Settings
+    repository: str = ""
     worktree: str | None = None
     branch: str | None = None
     running: bool = False
@@ -169,6 +171,7 @@ def _survey(
     }
     return Survey(
         settings=settings,
+        repository=clone.name,
         worktree=here.name if here else None,
         branch=git.branch_of(here.git_dir) if here else None,
         running=files.is_held(f"{clone.store}/{files.WATCH_LOCK}"),
@@ -242,7 +245,9 @@ class Status(TypedDict):
     consolidation_threshold: int
     check_interval_seconds: int
     consolidation_interval_minutes: int
+    stale_after_days: int
     watching_since: str | None
+    repository: str
     worktree: str | None
     branch: str | None
     records: int
@@ -269,7 +274,9 @@ def status(state: State, cursor: Cursor, survey: Survey) -> Status:
         consolidation_threshold=settings.consolidation_threshold,
         check_interval_seconds=settings.check_interval_seconds,
         consolidation_interval_minutes=settings.consolidation_interval_minutes,
+        stale_after_days=settings.stale_after_days,
         watching_since=state.since,
+        repository=survey.repository,
         worktree=survey.worktree,
         branch=survey.branch,
         records=cursor.records,

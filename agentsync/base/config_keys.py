@@ -14,11 +14,12 @@ Problem = tuple[str, str] | None
 # A check gets the key, its value and its default.
 Check = Callable[[str, Any, Any], Problem]
 
-# Lowest and highest value of each number: a day, a million, a year; 0 of `keep` means all.
+# Lowest and highest value of each number: a day, a million, a year, a century; 0 of `keep` means all.
 RANGES = {
     "check_interval_seconds": (1, 86_400),
     "consolidation_threshold": (1, 1_000_000),
     "consolidation_interval_minutes": (1, 525_600),
+    "stale_after_days": (0, 36_500),
     "keep": (0, 10_000),
 }
 MESSAGE = 1000  # characters
@@ -104,6 +105,7 @@ KEYS: dict[type, dict[str, Check]] = {
         "consolidation_threshold": _number,
         "consolidation_interval_minutes": _number,
         "record_authors": _switch,
+        "stale_after_days": _number,
     },
     Report: {
         "path": _text(_report_path),

@@ -207,6 +207,9 @@ consolidation_interval_minutes = {consolidation_interval_minutes}
 # Whether the ledger keeps the authors' names and e-mail addresses, as the commits have them.
 record_authors = {record_authors}
 
+# The dashboard marks a document that has not changed for so many days; 0: none.
+stale_after_days = {stale_after_days}
+
 [report]
 # The document that gets the reports, from the repository's root.
 path = {path}

@@ -154,6 +154,14 @@ class Clone(NamedTuple):
         return f"{self.common_dir}/agentsync"
 
     @property
+    def name(self) -> str:
+        """What people call the repository: the folder of its main worktree, else that of its git directory."""
+        if self.here and self.here.name == "main":
+            return as_text(os.path.basename(self.here.root))
+        folder, last = os.path.split(self.common_dir)
+        return as_text(os.path.basename(folder) if last == ".git" else last.removesuffix(".git"))
+
+    @property
     def folder(self) -> str:
         """Where to start git for what all worktrees share. Inside a git directory it may refuse (safe.directory)."""
         return self.here.root if self.here else self.common_dir

@@ -56,6 +56,7 @@ class Settings(NamedTuple):
     consolidation_threshold: int = 5
     consolidation_interval_minutes: int = 60
     record_authors: bool = True
+    stale_after_days: int = 30
     report: Report = Report()
     watch: tuple[Watch, ...] = SEED_WATCH
 

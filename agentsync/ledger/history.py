@@ -57,9 +57,10 @@ class Entry:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The record as a JSON object, with the owner who is known today."""
+        """The record as a JSON object, with the owner and the commit that are known today."""
         flat = self.waiting or parse(self.line or b"")
-        return {**flat, "agent_owner": self.agent_owner} if "agent_owner" in flat else flat
+        known = {"agent_owner": self.agent_owner, "commit": self.commit}
+        return {**flat, **{name: value for name, value in known.items() if name in flat}}
 
     @property
     def recorded_at(self) -> float:

@@ -23,6 +23,7 @@ class Record:
     id: str
     timestamp: When
     waiting: Annotated[bool, Field(description="Seen, and not in the ledger yet")]
+    pending: Annotated[bool, Field(description="A change that no report covers yet")]
 
 
 @dataclass
@@ -32,6 +33,36 @@ class Log:
     count: int
     records: list[Record]
     next: Annotated[str | None, Field(description="Give it as `before` for the next page; null: there is none")]
+
+
+@dataclass
+class Fact:
+    """One change as a report shows it."""
+
+    file_path: str
+    event_type: str
+    timestamp: When
+    agent_owner: str | None
+
+
+@dataclass
+class Report:
+    """A consolidation: `count` changes of so many `files`, of which `facts` has the first 500."""
+
+    id: str
+    timestamp: When
+    trigger_type: str
+    conditions_met: dict[str, int]
+    count: int
+    files: int
+    facts: list[Fact]
+
+
+@dataclass
+class Reported:
+    """The newest report; null where there is none yet."""
+
+    report: Report | None
 
 
 @dataclass

@@ -76,6 +76,11 @@ def _reads(router: APIRouter, service: AutoSyncService) -> None:
         hour = int(now) // HOUR  # it is the same for a whole one
         return await _answered(request, service, ("timeline", hour), lambda _: service.snapshots.timeline(now))
 
+    @router.get("/api/sync/report", response_model=models.Reported, responses=_READ)
+    async def report(request: Request) -> Response:
+        """The newest report, as `agentsync report -n 1 --json` prints it, with its first changes."""
+        return await _answered(request, service, "report", lambda _: log_pages.report(service.ledger))
+
     @router.get("/api/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
         """What Prometheus scrapes."""
@@ -149,7 +154,7 @@ def _log(router: APIRouter, service: AutoSyncService) -> None:
         asked = history.Filter(tuple(one.strip("/") for one in path), agent, begin, type, all)
 
         def made(now: Snapshot) -> dict[str, Any]:
-            return log_pages.page(service.ledger, now.survey.waiting, asked, before, limit)
+            return log_pages.page(service.ledger, now.survey.waiting, now.state.pending, asked, before, limit)
 
         try:
             return await _answered(request, service, (asked, before, limit), made)

@@ -43,6 +43,7 @@ check_interval_seconds = 1
 consolidation_threshold = 2
 consolidation_interval_minutes = 3
 record_authors = false
+stale_after_days = 4
 [report]
 path = "R.md"
 language = "en"
@@ -52,7 +53,7 @@ commit = "with-work"
 path = 'docs/a\\*b/**'
 type = "a-b_1"
 """
-    want = Settings(1, 2, 3, False, Report("R.md", "en", 0, "with-work"), (Watch("docs/a\\*b/**", "a-b_1"),))
+    want = Settings(1, 2, 3, False, 4, Report("R.md", "en", 0, "with-work"), (Watch("docs/a\\*b/**", "a-b_1"),))
     assert parse(text.encode(), "c.toml") == want
     assert parse(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode(), "c.toml") == want
 
@@ -62,7 +63,7 @@ type = "a-b_1"
     [
         ("check_intervall_seconds = 3", 1, "unknown key", "check_interval_seconds"),
         ("\n[report]\nkepp = 1", 3, "unknown key 'kepp'", "did you mean keep"),
-        ("zzz = 1", 1, "unknown key", "record_authors"),
+        ("zzz = 1", 1, "unknown key", "stale_after_days"),
         ('[[watch]]\npath = "a"\ntype = "b"\n\nglob = "c"', 5, "unknown key", "path, type"),
         ("# x\nconsolidation_threshold = true", 2, "not a whole number", "consolidation_threshold = 5"),
         ('consolidation_threshold = "5"', 1, "a text", "consolidation_threshold = 5"),
@@ -168,6 +169,7 @@ WATCHES = st.lists(
         st.integers(1, 1_000_000),
         st.integers(1, 525_600),
         st.booleans(),
+        st.integers(0, 36_500),
         REPORTS,
         WATCHES.filter(lambda all_: len({one.path.replace("\\", "") for one in all_}) == len(all_)).map(tuple),
     )

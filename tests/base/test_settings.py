@@ -260,5 +260,5 @@ def test_a_path_that_can_be_watched_is_fine(path: str) -> None:
 
 
 def test_settings_survive_json() -> None:
-    one = Settings(7, 8, 9, False, Report("R.md", "en", 0), (Watch("a", "b"), Watch("**", "c")))
+    one = Settings(7, 8, 9, False, 10, Report("R.md", "en", 0), (Watch("a", "b"), Watch("**", "c")))
     assert from_json(json.loads(json.dumps(to_json(one)))) == one

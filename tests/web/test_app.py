@@ -70,6 +70,7 @@ TYPED: dict[str, type[Any]] = {
     "/api/sync/pending-changes": models.PendingChanges,
     "/api/sync/checksums": models.Checksums,
     "/api/sync/log": models.Log,
+    "/api/sync/report": models.Reported,
     "/api/sync/timeline": models.Timeline,
 }
 
@@ -131,6 +132,7 @@ class TestReads:
             ("/api/sync/status", "status"),
             ("/api/sync/pending-changes", "pending"),
             ("/api/sync/checksums", "checksums"),
+            ("/api/sync/report", "report"),
         ],
     )
     def test_it_is_what_the_command_prints(self, busy: Repo, path: str, command: str) -> None:
@@ -138,7 +140,8 @@ class TestReads:
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             printed = (await asyncio.to_thread(agentsync, busy.root, command, "--json")).json
-            assert (await client.get(path)).json() == printed
+            found = (await client.get(path)).json()
+            assert found == ({"report": printed[0]} if command == "report" else printed)
 
         with_client(busy, act)
 
@@ -165,7 +168,7 @@ class TestReads:
             if not path.startswith("/api") or len(tags) < 2:
                 return
             busy.commit("five\n")
-            busy.look()
+            busy.look(asked=True)
             new = await client.get(path, headers={"if-none-match": tags[0]})
             assert new.status_code == 200 and new.headers["etag"] != tags[0]
 
@@ -239,6 +242,7 @@ class TestLog:
     def test_pages_join_to_what_the_command_prints(self, busy: Repo) -> None:
         """Each record once, newest first, with its owner as is known today."""
         printed = agentsync(busy.root, "log", "--all", "--json", "-n", "0").records
+        pending = {one["id"] for one in agentsync(busy.root, "pending", "--json").json["changes"]}
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             for limit in (1, 2, 3, 500):
@@ -249,7 +253,10 @@ class TestLog:
                     page = (await client.get("/api/sync/log", params=query)).json()
                     assert page["count"] == len(page["records"]) <= limit
                     records, before, pages = records + page["records"], page["next"], pages + 1
-                assert [{**one, "waiting": 0} for one in records] == [{**one, "waiting": 0} for one in printed]
+                for one in records:
+                    told = one["kind"] == "change" and one["id"] in pending
+                    assert (one.pop("waiting"), one.pop("pending")) == (False, told)
+                assert records == printed
 
         with_client(busy, act)
 
@@ -267,7 +274,8 @@ class TestLog:
             first = (await client.get("/api/sync/log?limit=1")).json()
             second = (await client.get("/api/sync/log", params={"limit": "1", "before": first["next"]})).json()
             (record,) = second["records"]
-            assert record["agent_owner"] == "claude-code"
+            assert (record["agent_owner"], record["commit"]) == ("claude-code", first["records"][0]["commit"])
+            assert record["commit"]
             mine = (await client.get("/api/sync/log", params={"agent": "claude-code", "before": first["next"]})).json()
             assert [mine["count"], first["records"][0]["agent_owner"]] == [1, "claude-code"]
 
