@@ -133,12 +133,87 @@ class Consolidation(NamedTuple):
         return "consolidation"
 
 
-Event = Change | Attribution | Baseline | Consolidation
+class Claim(NamedTuple):
+    """Somebody says on which `paths` (from the root; folders and globs too) they work, until `expires` at the latest.
+
+    It warns and blocks nothing. `session` and `process` (see `base/processes.py`) end it earlier when they end.
+    """
+
+    id: str
+    timestamp: str
+    recorded: str
+    paths: list[str]
+    expires: str
+    note: str | None
+    agent_owner: str | None
+    evidence: list[dict[str, str]]
+    confidence: float
+    session: str | None
+    process: str | None
+    source: str
+    worktree: str | None
+    branch: str | None
+
+    @property
+    def kind(self) -> str:
+        """Its name in the ledger."""
+        return "claim"
+
+
+class Release(NamedTuple):
+    """Claims (their ids) that are over. `reason`: "asked", "handoff", or "ended" (the session, or its process)."""
+
+    id: str
+    timestamp: str
+    recorded: str
+    claims: list[str]
+    reason: str
+    agent_owner: str | None
+    evidence: list[dict[str, str]]
+    confidence: float
+    session: str | None
+    source: str
+    worktree: str | None
+
+    @property
+    def kind(self) -> str:
+        """Its name in the ledger."""
+        return "release"
+
+
+class Handoff(NamedTuple):
+    """A session's entry in the journal `file_path`: it names the session's `commits` and the `files` it changed."""
+
+    id: str
+    timestamp: str
+    recorded: str
+    file_path: str
+    commits: list[str]
+    files: list[str]
+    agent_owner: str | None
+    evidence: list[dict[str, str]]
+    confidence: float
+    session: str | None
+    source: str
+    worktree: str | None
+    branch: str | None
+    new_blob: str | None
+
+    @property
+    def kind(self) -> str:
+        """Its name in the ledger."""
+        return "handoff"
+
+
+Event = Change | Attribution | Baseline | Consolidation | Claim | Release | Handoff
 KINDS: dict[str, type[Event]] = {
     "change": Change,
     "attribution": Attribution,
     "baseline": Baseline,
     "consolidation": Consolidation,
+    "claim": Claim,
+    "release": Release,
+    "handoff": Handoff,
 }
 
 
@@ -330,7 +405,8 @@ class _Schema:
 
 
 def _forms(cls: type[Event]) -> dict[str, str]:
-    return {name: str(getattr(hint, "__forward_arg__", hint)) for name, hint in cls.__annotations__.items()}
+    forms = {name: str(getattr(hint, "__forward_arg__", hint)) for name, hint in cls.__annotations__.items()}
+    return {**forms, "id": "a UUID", **({"expires": _TIME} if "expires" in forms else {})}
 
 
 _TIME = "a time as RFC 3339 in UTC"
@@ -345,7 +421,6 @@ _STAMP_FORMS = {
 _OF_STAMP = slice(2, 6)
 _STAMP = _Schema({**_STAMP_FORMS, "id": "a UUID"})
 _RECORDS = {
-    kind: _Schema({**_STAMP_FORMS, **_forms(cls), "id": "a UUID", "timestamp": _TIME, "recorded": _TIME})
-    for kind, cls in KINDS.items()
+    kind: _Schema({**_STAMP_FORMS, **_forms(cls), "timestamp": _TIME, "recorded": _TIME}) for kind, cls in KINDS.items()
 }
-_EVENTS = {kind: _Schema({**_forms(cls), "id": "a UUID"}) for kind, cls in KINDS.items()}  # not recorded yet
+_EVENTS = {kind: _Schema(_forms(cls)) for kind, cls in KINDS.items()}  # not recorded yet

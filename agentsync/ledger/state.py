@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
-from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event
+from agentsync.ledger.events import Attribution, Baseline, Change, Claim, Consolidation, Event, Handoff, Release
 
 EDITS = 256  # of one uncommitted content that are kept by id; of a file that is never committed, the newest
 UNOWNED = 128  # changes without an owner that are remembered until a commit names one: the newest
 SHELF = 64  # contents kept per worktree and path; a stash older than that many others counts as a new edit
+CLAIMS = 64  # that were not released and are remembered: the newest
+HANDOFFS = 64  # sessions that have handed over and are remembered: the newest
 
 
 T = TypeVar("T")
@@ -68,6 +70,26 @@ class Consolidated(NamedTuple):
     changes: int
 
 
+class Claimed(NamedTuple):
+    """A claim that nobody has released; it may have expired since."""
+
+    paths: tuple[str, ...]
+    expires: str
+    timestamp: str
+    agent_owner: str | None
+    session: str | None
+    process: str | None
+    worktree: str | None
+    branch: str | None
+
+
+class Page(NamedTuple):
+    """The newest record that a report shows, a consolidation, a claim or a release; and when it was recorded."""
+
+    id: str
+    recorded: str
+
+
 class State(NamedTuple):
     """Everything that the ledger says now, but for its history. Maps are nested by worktree, then path."""
 
@@ -84,6 +106,9 @@ class State(NamedTuple):
     unowned: dict[str, str] = {}  # the newest of the unknown: id to file type
     consolidations: dict[str, int] = {}  # trigger type
     sources: dict[str, int] = {}  # who saw the changes
+    claims: dict[str, Claimed] = {}  # by id: the newest that were not released
+    handoffs: dict[str, str] = {}  # session to when it handed over: the newest
+    page: Page | None = None
 
 
 def apply(event: Event, state: State) -> State:
@@ -114,6 +139,9 @@ class Fold:
         self.unowned = dict(state.unowned)
         self.consolidations = dict(state.consolidations)
         self.sources = dict(state.sources)
+        self.claims = dict(state.claims)
+        self.handoffs = dict(state.handoffs)
+        self.page = state.page
 
     def add(self, event: Event) -> None:
         """Take one event in."""
@@ -132,6 +160,9 @@ class Fold:
             unowned=dict(self.unowned),
             consolidations=dict(self.consolidations),
             sources=dict(self.sources),
+            claims=dict(self.claims),
+            handoffs=dict(self.handoffs),
+            page=self.page,
         )
 
     def change(self, event: Change) -> None:
@@ -152,8 +183,7 @@ class Fold:
         _count(self.sources, event.source)
         if event.agent_owner is None:
             self.unowned[event.id] = event.file_type
-            if len(self.unowned) > UNOWNED:
-                del self.unowned[next(iter(self.unowned))]
+            _keep_newest(self.unowned, UNOWNED)
         if worktree is None:
             return
         if event.commit is None:
@@ -203,6 +233,35 @@ class Fold:
             self.pending.pop(id_, None)
         _count(self.consolidations, event.trigger_type)
         self.last = Consolidated(event.id, event.timestamp, event.recorded, event.trigger_type, len(event.event_ids))
+        self.page = Page(event.id, event.recorded)
+
+    def claim(self, event: Claim) -> None:
+        """It takes the place of what the same session has claimed there before."""
+        fields = event._asdict()
+        claimed = Claimed(
+            **{name: fields[name] for name in Claimed._fields if name != "paths"}, paths=tuple(event.paths)
+        )
+        for id_, before in list(self.claims.items()):
+            if before.expires <= event.timestamp or (
+                _speaker(before) == _speaker(claimed) and set(before.paths) <= set(claimed.paths)
+            ):
+                del self.claims[id_]
+        self.claims[event.id] = claimed
+        _keep_newest(self.claims, CLAIMS)
+        self.page = Page(event.id, event.recorded)
+
+    def release(self, event: Release) -> None:
+        """These claims are over."""
+        for id_ in event.claims:
+            self.claims.pop(id_, None)
+        self.page = Page(event.id, event.recorded)
+
+    def handoff(self, event: Handoff) -> None:
+        """A session has said what it leaves."""
+        if event.session:
+            self.handoffs.pop(event.session, None)
+            self.handoffs[event.session] = event.timestamp
+            _keep_newest(self.handoffs, HANDOFFS)
 
     def _known(self, worktree: str, path: str) -> Known | None:
         return self.known.get(worktree, {}).get(path)
@@ -236,7 +295,19 @@ FOLDS: dict[str, Callable[[Fold, Any], None]] = {
     "attribution": Fold.attribution,
     "baseline": Fold.baseline,
     "consolidation": Fold.consolidation,
+    "claim": Fold.claim,
+    "release": Fold.release,
+    "handoff": Fold.handoff,
 }
+
+
+def _speaker(claimed: Claimed) -> tuple[str | None, ...]:
+    return claimed.agent_owner, claimed.session, claimed.worktree
+
+
+def _keep_newest(entries: dict[str, Any], most: int) -> None:
+    while len(entries) > most:
+        del entries[next(iter(entries))]
 
 
 def _count(counts: dict[str, int], key: str) -> None:

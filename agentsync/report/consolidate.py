@@ -37,7 +37,7 @@ def write(
 
     `ending`: the operations whose last hook is running. `within`: this is one of git's hooks.
     """
-    if not paid.is_owed(worktree, view.state, settings) and not (asked and view.state.last):
+    if not paid.is_owed(worktree, view.state, settings) and not (asked and view.state.page):
         return CURRENT
     if why := obstacle.of_report(worktree, settings, ending):
         return outcome.owed(why)
@@ -54,7 +54,7 @@ def write(
 
 
 class _Page(NamedTuple):
-    """The report that a file is to show: `body` as Markdown, the id of its newest consolidation, how it is written."""
+    """The report that a file is to show: `body` as Markdown, the id of its newest record, how it is written."""
 
     path: str
     body: str
@@ -75,8 +75,8 @@ class _Page(NamedTuple):
 
 
 def _page(view: View, settings: Settings, way: Way, within: bool) -> _Page:
-    last, report = view.state.last, settings.report
-    return _Page(report.path, pages.body(view, settings), last.id if last else "", report.language, way, within)
+    page, report = view.state.page, settings.report
+    return _Page(report.path, pages.body(view, settings), page.id if page else "", report.language, way, within)
 
 
 def _write(worktree: git.Worktree, page: _Page, asked: bool) -> Outcome:

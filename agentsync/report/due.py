@@ -1,8 +1,8 @@
 """When a report is due, told to the hooks' sh, which cannot read a ledger.
 
-`due` in the store holds one line: how many changes are pending, the threshold, and the id of the newest consolidation.
-The file's time is the moment from which the time's rule fires. It may be deleted at any time: then a hook looks in the
-foreground, and it is made anew.
+`due` in the store holds one line: how many changes are pending, the threshold, and the id of the newest record that a
+report shows. The file's time is the moment from which the time's rule fires. It may be deleted at any time: then a hook
+looks in the foreground, and it is made anew.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def tell(store: str, state: State, settings: Settings, *, tried: bool = False) -
     since = state.last.recorded if state.last else state.since
     if since is None:
         return
-    newest = state.last.id if state.last and not tried else NOTHING
+    newest = state.page.id if state.page and not tried else NOTHING
     line = f"{len(state.pending)} {settings.consolidation_threshold} {newest}\n".encode()
     moment = from_rfc3339(since) + 60 * settings.consolidation_interval_minutes
     path = f"{store}/due"

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from agentsync.base.settings import Settings
 from agentsync.ledger.events import Attribution, Change, Consolidation
+from agentsync.ledger.state import State
 from agentsync.ledger.view import View
-from agentsync.report.render import Fact, Report, render
+from agentsync.report.render import Fact, Report, Zone, render
 
 
 def body(view: View, settings: Settings) -> str:
     """What the region is to hold, as Markdown."""
-    return render(newest(view, settings.report.keep), settings.report.language)
+    reports = newest(view, settings.report.keep)
+    return render(reports, settings.report.language, zones(view.state))
+
+
+def zones(state: State) -> list[Zone]:
+    """The claims that had not ended when the newest record that a report shows was made, oldest first."""
+    moment = state.page.recorded if state.page else ""
+    return [Zone(one.agent_owner, one.paths, one.expires) for one in state.claims.values() if one.expires > moment]
 
 
 def newest(view: View, count: int) -> list[Report]:

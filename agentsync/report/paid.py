@@ -1,6 +1,6 @@
-"""Which consolidation a worktree's report region shows.
+"""As of which record a worktree's report region is: a consolidation, a claim or a release.
 
-The note in the worktree's git directory has the consolidation's id; where git does not see the region, in a second line
+The note in the worktree's git directory has the record's id; where git does not see the region, in a second line
 the stat of what was written (git rewrites the file whenever it likes, and the region is gone or an older one then); and
 in a third the ids that were shown before.
 """
@@ -20,31 +20,29 @@ _PLAIN = "seen by git: "
 
 
 def is_owed(worktree: git.Worktree, state: State, settings: Settings) -> bool:
-    """Whether the region may show anything but the newest consolidation.
+    """Whether the region may show anything but what the newest records say.
 
     A report that git sees counts as shown in a worktree that was switched to another branch.
     """
-    if state.last is None:
+    if state.page is None:
         return False
     note, path = _note(worktree), settings.report.path
     if settings.report.commit != "agentsync":
-        return (note.id, note.stamp) != (state.last.id, "")
+        return (note.id, note.stamp) != (state.page.id, "")
     stamps = (stamp(worktree, path), stamp(worktree, path, hidden=False))
-    return note.id != state.last.id or note.stamp not in stamps
+    return note.id != state.page.id or note.stamp not in stamps
 
 
-def remember(worktree: git.Worktree, consolidation: str, stamp: str = "") -> None:
-    """Remember that the region shows this consolidation (its id); where that fails, it is rendered once more."""
+def remember(worktree: git.Worktree, record: str, stamp: str = "") -> None:
+    """Remember as of which record (its id) the region is; where that fails, it is rendered once more."""
     note = _note(worktree)
-    earlier = [id_ for id_ in (note.id, *note.earlier) if id_ not in ("", consolidation)][:EARLIER]
+    earlier = [id_ for id_ in (note.id, *note.earlier) if id_ not in ("", record)][:EARLIER]
     with suppress(OSError):
-        files.replace_file(
-            f"{worktree.git_dir}/{hidden.NOTE}", f"{consolidation}\n{stamp}\n{' '.join(earlier)}\n".encode()
-        )
+        files.replace_file(f"{worktree.git_dir}/{hidden.NOTE}", f"{record}\n{stamp}\n{' '.join(earlier)}\n".encode())
 
 
 def shown(worktree: git.Worktree) -> str:
-    """The id of the consolidation that was written last; "" for none."""
+    """The id of the record as of which the region was written last; "" for none."""
     return _note(worktree).id
 
 

@@ -23,6 +23,9 @@ class Phrases(NamedTuple):
     file: str
     event: str
     more: str
+    zones: str
+    zone: str
+    more_zones: str
     event_word: tuple[str, str]
     file_word: tuple[str, str]
 
@@ -40,6 +43,9 @@ PHRASES: dict[str, Phrases] = {
         file="- **{path}** : {count} événement(s)",
         event="  - `{event_type}` à {timestamp} (agent: {agent})",
         more="- … et {count} événement(s) de plus",
+        zones="### Zones de travail",
+        zone="- {paths} (agent: {agent}, jusqu'à {timestamp})",
+        more_zones="- … et {count} zone(s) de plus",
         event_word=("événement", "événements"),
         file_word=("fichier", "fichiers"),
     ),
@@ -55,6 +61,9 @@ PHRASES: dict[str, Phrases] = {
         file="- **{path}**: {count} event(s)",
         event="  - `{event_type}` at {timestamp} (agent: {agent})",
         more="- … and {count} more event(s)",
+        zones="### Work zones",
+        zone="- {paths} (agent: {agent}, until {timestamp})",
+        more_zones="- … and {count} more zone(s)",
         event_word=("event", "events"),
         file_word=("file", "files"),
     ),

@@ -117,7 +117,7 @@ def _require_calm(worktree: Worktree, settings: Settings) -> None:
 
 @dataclass(frozen=True)
 class _Page:
-    """The newest report: its file, its consolidation's id, Markdown, the title of a new section, the message."""
+    """The newest report: its file, the id of its newest record, Markdown, the title of a new section, the message."""
 
     path: str
     id: str
@@ -127,13 +127,13 @@ class _Page:
 
 
 def _page(view: View, settings: Settings) -> _Page:
-    last, report = view.state.last, settings.report
-    if last is None:
+    last, page, report = view.state.last, view.state.page, settings.report
+    if last is None or page is None:
         raise AgentsyncError(
             "there is no report to publish", cause="nothing was consolidated yet", hint="agentsync consolidate --commit"
         )
     message = report.message.replace("{time}", last.timestamp)
-    return _Page(report.path, last.id, pages.body(view, settings), PHRASES[report.language].heading, message)
+    return _Page(report.path, page.id, pages.body(view, settings), PHRASES[report.language].heading, message)
 
 
 class _Attempt:

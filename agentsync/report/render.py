@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from agentsync.report.phrases import PHRASES, Phrases
 
 LISTED = 50
+ZONES = 20  # claims that are listed, and paths of each
 UNKNOWN = "unknown"
 
 
@@ -24,6 +25,14 @@ class Fact(NamedTuple):
     event_type: str
     timestamp: str
     agent_owner: str | None
+
+
+class Zone(NamedTuple):
+    """What somebody says to be working on, until when at the latest (RFC 3339)."""
+
+    agent_owner: str | None
+    paths: tuple[str, ...]
+    until: str
 
 
 class Report(NamedTuple):
@@ -51,10 +60,10 @@ def to_json(report: Report) -> dict[str, Any]:
     }
 
 
-def render(reports: Sequence[Report], language: str) -> str:
-    """The body of the report region (lines end in LF): a notice, then each consolidation in the order given."""
+def render(reports: Sequence[Report], language: str, zones: Sequence[Zone] = ()) -> str:
+    """The body of the report region (lines end in LF): a notice, who works where, then the consolidations in order."""
     phrases = PHRASES[language]
-    lines = [phrases.notice, ""]
+    lines = [phrases.notice, "", *_zones(zones, phrases)]
     for report in reports:
         lines += [*_report(report, phrases), "", "---", ""]
     lines.pop()
@@ -64,6 +73,20 @@ def render(reports: Sequence[Report], language: str) -> str:
 def is_report_line(line: str) -> bool:
     """Whether the line has the shape of one that `render` writes, in any language."""
     return not line.strip() or line == "---" or _line_shapes().fullmatch(line) is not None
+
+
+def _zones(zones: Sequence[Zone], phrases: Phrases) -> Iterator[str]:
+    if not zones:
+        return
+    yield from (phrases.zones, "")
+    for zone in zones[:ZONES]:
+        paths = ", ".join(f"**{_path(path)}**" for path in zone.paths[:ZONES])
+        more = f", … (+{len(zone.paths) - ZONES})" if len(zone.paths) > ZONES else ""
+        agent, until = _markdown(_word(zone.agent_owner, _AGENT)), _word(zone.until, _TIME)
+        yield phrases.zone.format(paths=paths + more, agent=agent, timestamp=until)
+    if len(zones) > ZONES:
+        yield phrases.more_zones.format(count=len(zones) - ZONES)
+    yield from ("", "---", "")
 
 
 def _report(report: Report, phrases: Phrases) -> Iterator[str]:
@@ -151,6 +174,7 @@ def _conditions(conditions: dict[str, int]) -> str:
 
 _SHAPE = {
     "path": r".+",
+    "paths": r".+",
     "count": r"\d+",
     "files": r"\d+",
     "timestamp": r"\S+",

@@ -6,7 +6,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, new_id
+from agentsync.ledger.events import (
+    Attribution,
+    Baseline,
+    Change,
+    Claim,
+    Consolidation,
+    Event,
+    Handoff,
+    Release,
+    new_id,
+)
 
 TIME = "2025-10-10T12:00:00Z"
 PATHS = ("doc.md", "other.md")
@@ -79,7 +89,28 @@ def consolidation(ids: list[str]) -> Consolidation:
     return Consolidation(new_id(97), TIME, TIME, "manual", {"pending_changes": len(ids)}, ids, "scan")
 
 
+def claim(id_: str, *paths: str, **fields: Any) -> Claim:
+    """codex-local says until two that it works there."""
+    given_: dict[str, Any] = {"expires": "2025-10-10T14:00:00Z", "note": None, "process": None, "branch": "main"}
+    return Claim(id_, paths=list(paths), **{**_speaker(), **given_, **fields})
+
+
+def release(*claims: str, **fields: Any) -> Release:
+    return Release(new_id(96), claims=list(claims), **{**_speaker(), "reason": "asked", **fields})
+
+
+def handoff(session: str, **fields: Any) -> Handoff:
+    given_: dict[str, Any] = {"commits": [], "files": [], "branch": "main", "new_blob": None, "session": session}
+    return Handoff(new_id(95), file_path="docs/passation.md", **{**_speaker(), **given_, **fields})
+
+
+def _speaker() -> dict[str, Any]:
+    said = {"timestamp": TIME, "recorded": TIME, "agent_owner": "codex-local", "evidence": [], "confidence": 0.95}
+    return {**said, "session": "one", "source": "command", "worktree": "main"}
+
+
 ids = st.sampled_from(IDS)
+sessions = st.sampled_from((None, "one", "two"))
 places = {"file_path": st.sampled_from(PATHS), "worktree": st.sampled_from((*WORKTREES, None))}
 commits = st.sampled_from((None, "d" * 40))
 blobs = st.sampled_from(BLOBS)
@@ -102,5 +133,8 @@ events: st.SearchStrategy[Event] = st.one_of(
         watch=st.sampled_from((None, ["doc.md"])),
     ),
     st.builds(consolidation, st.lists(ids, max_size=4)),
+    st.builds(claim, ids, st.sampled_from(PATHS), session=sessions),
+    st.builds(release, ids),
+    st.builds(handoff, sessions),
 )
 histories = st.lists(events, max_size=30)

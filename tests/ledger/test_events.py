@@ -14,9 +14,12 @@ from agentsync.ledger.events import (
     Attribution,
     Baseline,
     Change,
+    Claim,
     Consolidation,
     DamagedError,
     Event,
+    Handoff,
+    Release,
     Stamp,
     decode,
     encode,
@@ -107,7 +110,22 @@ consolidations = st.builds(
     event_ids=st.lists(ids, max_size=2),
     source=texts,
 )
-events = st.one_of(changes, attributions, baselines, consolidations)
+speakers = {
+    "id": ids,
+    "timestamp": moments,
+    "recorded": moments,
+    "agent_owner": optional,
+    "evidence": evidence,
+    "confidence": st.floats(0, 1),
+    "session": optional,
+    "source": texts,
+    "worktree": optional,
+}
+some = st.lists(texts, max_size=2)
+claims = st.builds(Claim, paths=some, expires=moments, note=optional, process=optional, branch=optional, **speakers)
+releases = st.builds(Release, claims=st.lists(ids, max_size=2), reason=texts, **speakers)
+handoffs = st.builds(Handoff, file_path=texts, commits=some, files=some, branch=optional, new_blob=optional, **speakers)
+events = st.one_of(changes, attributions, baselines, consolidations, claims, releases, handoffs)
 stamps = st.builds(
     Stamp,
     writer=st.sampled_from(["clone-a", "clone-b"]),

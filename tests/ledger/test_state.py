@@ -7,10 +7,23 @@ import copy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lab.events import IDS, TIME, WORKTREES, attribution, baseline, change, consolidation, events, histories
+from lab.events import (
+    IDS,
+    TIME,
+    WORKTREES,
+    attribution,
+    baseline,
+    change,
+    claim,
+    consolidation,
+    events,
+    handoff,
+    histories,
+    release,
+)
 
 from agentsync.ledger.events import Change, Consolidation, Event, new_id
-from agentsync.ledger.state import SHELF, UNOWNED, Known, Shelved, State, apply, replay
+from agentsync.ledger.state import CLAIMS, SHELF, UNOWNED, Known, Shelved, State, apply, replay
 
 
 @given(histories, histories)
@@ -159,3 +172,20 @@ def test_changes_without_an_owner_are_remembered_for_a_while(committed: bool) ->
     old, new = (attribution([id_], agent_owner="human") for id_ in (ids_[-UNOWNED - 1], ids_[-UNOWNED]))
     assert apply(old, state).attributed == {}
     assert apply(new, state).attributed == {"docs": {"human": 1}}
+
+
+def test_a_claim_stands_until_it_is_released_or_said_again() -> None:
+    """By the same session in the same worktree, with all that it named before; another's claim stays."""
+    first = claim(IDS[0], "doc.md")
+    wider, other = claim(IDS[1], "doc.md", "docs"), claim(IDS[2], "doc.md", session="two")
+    state = replay([first, other, wider], State())
+    assert list(state.claims) == [IDS[2], IDS[1]]
+    assert list(apply(release(IDS[2], IDS[9]), state).claims) == [IDS[1]]
+    late = claim(IDS[3], "else.md", timestamp="2025-10-10T14:00:00Z", session="three")
+    assert list(apply(late, state).claims) == [IDS[3]], "what has expired is not carried on"
+    many = [claim(new_id(n), f"{n}.md") for n in range(CLAIMS + 5)]
+    assert len(replay(many, State()).claims) == CLAIMS
+
+
+def test_a_session_is_known_to_have_handed_over() -> None:
+    assert replay([handoff("one"), handoff("two")], State()).handoffs == {"one": TIME, "two": TIME}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from agentsync.report.phrases import PHRASES
-from agentsync.report.render import Fact, Report, is_report_line, render
+from agentsync.report.render import ZONES, Fact, Report, Zone, is_report_line, render
 
 FACTS = (
     Fact("docs/passation.md", "modified", "2025-10-10T15:20:00Z", "codex-cloud"),
@@ -194,3 +194,22 @@ def test_every_line_of_a_report_is_known_as_one(name: str, agent: str | None, la
 )
 def test_what_people_write_is_not_taken_for_a_report(line: str) -> None:
     assert not is_report_line(line)
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        ("fr", ("### Zones de travail", "jusqu'à 2025-10-10T14:00:00Z", "- … et 1 zone(s) de plus")),
+        ("en", ("### Work zones", "until 2025-10-10T14:00:00Z", "- … and 1 more zone(s)")),
+    ],
+)
+def test_who_works_where_comes_before_the_reports(language: str, lines: tuple[str, str, str]) -> None:
+    """With the time at which it ends, since the text may be read later; names stay in their place."""
+    zone = Zone("codex-local", ("docs/a_b.md", "x`<!-- y"), "2025-10-10T14:00:00Z")
+    text = render([report(*FACTS)], language, [zone] * (ZONES + 1))
+    title, until, more = lines
+    listed = f"- **docs/a_b.md**, **x\\`&lt;!-- y** (agent: codex-local, {until})\n"
+    assert f"\n\n{title}\n\n{listed}" in text
+    assert text.count(listed) == ZONES and f"{listed}{more}\n\n---\n\n### Consolidation" in text
+    assert all(map(is_report_line, text.split("\n")))
+    assert f"agent: unknown, {until.split()[0]} unknown" in render([], language, [Zone("No One", ("a",), "at noon")])
