@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -11,35 +12,55 @@ from collections.abc import Iterator, Sequence
 import click
 
 from agentsync.base.errors import FINDINGS, OK
+from agentsync.base.globs import is_glob
 from agentsync.base.settings import CONFIG_PATH
 from agentsync.cli.options import json_option
 from agentsync.cli.session import Session
-from agentsync.cli.tables import Table, plain
+from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, print_json, say
 from agentsync.cli.words import count
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
-from agentsync.setup import hooks
+from agentsync.setup import documents, hooks, manager_lines
 from agentsync.setup import init as setup
-from agentsync.setup.changes import Change
+from agentsync.setup.changes import Change, Edit
 from agentsync.status import names
 
-ACTIONS = {"write": "writes", "save": "saves", "restore": "restores", "remove": "removes", "keep": "keeps"}
+ACTIONS = {
+    "write": "writes",
+    "add": "adds lines to",
+    "save": "saves",
+    "restore": "restores",
+    "remove": "removes",
+    "keep": "keeps",
+    "advise": "leaves to you",
+}
 REPORTS = {
     "agentsync": "git does not see them; `agentsync publish` commits them",
     "with-work": "committed by whoever commits next, with their own work",
 }
-NAMED = 6  # documents that are named; of more, how many they are
+LANGUAGES = {"en": "English", "fr": "French"}
+NAMED, NAMED_LATER = 6, 3  # documents that are named; of more, how many they are
 
 
 @click.command()
 @click.option("--language", type=click.Choice(["fr", "en"]), help="Of the reports; else as in AGENT_SYNC.md or locale.")
 @click.option("--no-hooks", is_flag=True, help="Install no git hooks: `agentsync watch` or `scan` have to look.")
+@click.option("--husky", "manager", flag_value="husky", help="Add the lines that call agentsync to .husky/.")
+@click.option("--lefthook", "manager", flag_value="lefthook", help="Add them to lefthook.yml.")
 @click.option("--local", is_flag=True, help="Nothing that git would track: for you alone, in this clone.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be touched.")
 @click.option("--verbose", "-v", is_flag=True, help="Name each file that is touched.")
 @json_option
-def init(language: str | None, no_hooks: bool, local: bool, dry_run: bool, verbose: bool, as_json: bool) -> int:
+def init(
+    language: str | None,
+    no_hooks: bool,
+    manager: str | None,
+    local: bool,
+    dry_run: bool,
+    verbose: bool,
+    as_json: bool,
+) -> int:
     """Set agentsync up in this clone: configuration, hooks, and what the documents hold now.
 
     What git tracks of the documents that agents and people share (AGENTS.md, CLAUDE.md, docs/adr, ...) is written into
@@ -53,78 +74,111 @@ def init(language: str | None, no_hooks: bool, local: bool, dry_run: bool, verbo
       agentsync init
       agentsync init --dry-run
       agentsync init --local            in a repository that others need not know of it
+      agentsync init --husky            where husky holds git's hooks
     """
+    if manager and (no_hooks or local):
+        raise click.UsageError(f"--{manager} does not go with {'--no-hooks' if no_hooks else '--local'}")
     session = Session()
-    wish = setup.Wish(language, not no_hooks, local)
+    wish = setup.Wish(language, not no_hooks, local, manager or "")
     plan = setup.plan_init(session.clone, wish, python=sys.executable, environ=os.environ)
     if not dry_run:
         setup.begin(session.clone, plan, now=time.time())
+    unreached = [] if dry_run else _unreached(session, plan, manager or "")
     if as_json:
-        print_json(
-            {
-                "dry_run": dry_run,
-                "steps": [_flat(change) for change in plan.changes],
-                "commit": list(plan.commit),
-                "language": plan.settings.report.language,
-                "language_from": plan.language_from,
-                "report_commit": plan.settings.report.commit,
-                "watching_began": plan.begins,
-            }
-        )
-        return FINDINGS if _by_hand(plan) else OK
+        print_json(_as_json(plan, dry_run))
+        return FINDINGS if unreached else OK
     if verbose or dry_run:
-        _tell([change for change in plan.changes if change.action != "advise"], dry_run, _root(session))
+        _tell(plan.changes, dry_run, _root(session))
         say("")
     if not plan.changes:
         say("everything is there already; nothing was changed", "")
-    say(*plain(Table(("", ""), [*_watching(session, plan), *_installed(session, plan)])))
-    if not (advised := _by_hand(plan)):
-        return OK
-    say("", "NOT RECORDING BY HOOKS: somebody else holds them; add what stands here")
-    _tell(advised, False, _root(session))
-    return FINDINGS
+    show(Table(("", ""), [*_watching(session, plan), *_installed(session, plan)], folds=1))
+    if plan.commit:  # below the table: a terminal that folds it would break what is to be pasted
+        say("", "to commit:", f"  git add {' '.join(_typed(session, path) for path in plan.commit)}")
+    say(*unreached)
+    return FINDINGS if unreached else OK
+
+
+def _as_json(plan: setup.Plan, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "steps": [_flat(change) for change in plan.changes],
+        "commit": list(plan.commit),
+        "language": plan.settings.report.language,
+        "language_from": plan.language_from,
+        "report_commit": plan.settings.report.commit,
+        "watching_began": plan.begins,
+    }
 
 
 def _watching(session: Session, plan: setup.Plan) -> Iterator[tuple[str, str]]:
     """Which documents, in three lines."""
     state = View(Ledger(session.clone.store)).catch_up().state
     known = state.known.get(session.here.name if session.here else "", {})
-    there = sorted(path for path, one in known.items() if one.blob is not None)
+    there = {path for path, one in known.items() if one.blob is not None}
+    by_line = [(watch.path, documents.matched(watch, there)) for watch in plan.settings.watch]
+    now = [f"{path} ({len(found)})" if is_glob(path) else path for path, found in by_line if found]
     later = [path for path in names(plan.settings) if path not in (*there, plan.settings.report.path)]
-    yield "watching", f"{count(len(there), 'document')}{': ' if there else ''}{_some(there)}"
+    yield "watching", f"{count(len(there), 'document')}{': ' if there else ''}{_some(now, NAMED)}"
     if later:
-        yield "", f"once they are there: {_some(later)}"
-    yield "", f"the list is in {CONFIG_PATH}"
+        yield "", f"once they are there: {_some(later, NAMED_LATER)}"
+    yield "", f"`agentsync documents` shows and changes the list; it is in {_typed(session, CONFIG_PATH)}"
 
 
 def _installed(session: Session, plan: setup.Plan) -> Iterator[tuple[str, str]]:
-    """What will see changes, where it is kept, what comes of it; and what is left to do."""
+    """What will see changes, where it is kept, and what comes of it."""
     here, settings = session.here, plan.settings
     working = [hook.name for hook in hooks.inspect(session.clone, here) if hook.works] if here else []
     yield (
         "recording",
-        f"git's hooks {', '.join(working)}" if working else "no git hooks; `agentsync watch` and commands",
+        f"by git's hooks {', '.join(working)}" if working else "by no hook; by `agentsync watch` and by commands",
     )
-    yield "", f"the ledger: {clean(os.path.relpath(session.clone.store))}/ledger.jsonl"
+    yield "", f"into the ledger, {clean(os.path.relpath(session.clone.store))}/ledger.jsonl"
     when = f"after {settings.consolidation_threshold} changes or {settings.consolidation_interval_minutes} minutes"
     yield "reports", f"in {clean(settings.report.path)}, {when}; {REPORTS[settings.report.commit]}"
-    yield "", f"language: {settings.report.language}, from {clean(plan.language_from)}"
+    yield "", f"in {LANGUAGES[settings.report.language]}, from {clean(plan.language_from)}"
     if plan.local:
         yield "local", f"git sees nothing of this; {CONFIG_PATH} is yours alone"
-    if plan.commit:
-        paths = (os.path.relpath(f"{_root(session)}/{path}") for path in plan.commit)
-        yield "to commit", f"git add {' '.join(shlex.quote(clean(path)) for path in paths)}"
 
 
-def _some(paths: list[str]) -> str:
+def _some(paths: list[str], most: int) -> str:
     """The first of them by name, and how many more there are."""
-    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-    return f"{', '.join(map(clean, paths[:NAMED]))}{more}"
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return f"{', '.join(map(clean, paths[:most]))}{more}"
 
 
-def _by_hand(plan: setup.Plan) -> list[Change]:
-    """What only a person can do, since somebody else holds the hooks."""
-    return [change for change in plan.changes if change.action == "advise"]
+def _typed(session: Session, path: str) -> str:
+    """A path of the repository as it is typed in the current folder."""
+    return shlex.quote(clean(os.path.relpath(os.path.join(_root(session), path))))
+
+
+def _unreached(session: Session, plan: setup.Plan, asked: str) -> list[str]:
+    """Why git does not reach agentsync by each hook, and what only a person can do about it. `asked`: a manager."""
+    said = []
+    for change in plan.changes:
+        if change.action == "advise" and not isinstance(change, manager_lines.Advise):
+            said += ["", f"NOT RECORDING by {os.path.basename(change.path)}: {clean(change.note)}"]
+    advised = [change for change in plan.changes if isinstance(change, manager_lines.Advise)]
+    if advised:
+        said += _lines_to_add(session, advised, asked)
+    called = session.here and any(hook.state == "called" for hook in hooks.inspect(session.clone, session.here))
+    if called and not advised and not shutil.which("agentsync"):
+        said += ["", "NOT RECORDING: the hooks call agentsync, which is not on the PATH; `pipx install` puts it there"]
+    return said
+
+
+def _lines_to_add(session: Session, advised: list[manager_lines.Advise], asked: str) -> list[str]:
+    """Each of them below the file that it belongs to; as they are, so that they can be pasted."""
+    name, insertion = advised[0].manager.name, advised[0].manager.insertion
+    held = "git's hooks" if len(advised) > 1 else os.path.basename(advised[0].path)
+    said = ["", f"NOT RECORDING: {name} holds {held}, and does not call agentsync yet."]
+    if insertion and name != asked:
+        said.append(f"`agentsync init --{name}` adds these lines; or add them yourself:")
+    else:
+        said.append("Only a person can do it here; add these lines:" if asked else "Add these lines:")
+    for file, lines in dict.fromkeys((one.file, one.lines) for one in advised):
+        said += ["", f"{_typed(session, file)}:", *(f"  {clean(line)}" for line in lines.split("\n"))]
+    return said
 
 
 @click.command()
@@ -165,7 +219,5 @@ def _tell(changes: Sequence[Change], dry_run: bool, root: str) -> None:
     for change in changes:
         path = clean(os.path.relpath(change.path, root) if change.path.startswith(f"{root}/") else change.path)
         note = f" ({clean(change.note)})" if change.note and change.action != "advise" else ""
-        if change.action == "advise":
-            say(f"{path} is somebody else's hook:", *(f"  {clean(line)}" for line in change.note.split("\n")))
-        else:
-            say(f"{'would: ' if dry_run else ''}{ACTIONS[change.action]} {path}{note}")
+        action = "edits" if isinstance(change, Edit) else ACTIONS[change.action]
+        say(f"{'would: ' if dry_run else ''}{action} {path}{note}")

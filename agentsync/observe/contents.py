@@ -26,7 +26,7 @@ class Content(NamedTuple):
 NOTHING = Content(None, None)
 ABSENT = 64  # blobs found to be absent from a partial clone, one git process each, before the rest is left unread
 _CAT = ["cat-file", "--batch"]
-_STARTER = 200  # bytes that the file which `init` makes may have
+_STARTER = 300  # bytes that the file which `init` makes may have
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -58,7 +58,7 @@ class Contents:
         """Whether it is the report's file with no text of anybody's: the same as none, so making it is no change."""
         if path != self.report_path or len(clean) > _STARTER:
             return False
-        if not clean or not clean.startswith(b"## "):
+        if not clean or not clean.startswith(b"# "):
             return not clean
         from agentsync.report.phrases import STARTERS  # late: most files are longer
 

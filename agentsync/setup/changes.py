@@ -15,7 +15,7 @@ from agentsync.base.errors import AgentsyncError
 
 @dataclass(frozen=True)
 class Change:
-    """What a person is told: `action` is write, save, restore, remove, keep or advise. The last two touch nothing."""
+    """What a person is told. `action`: write, add, save, restore, remove; or keep or advise, which touch nothing."""
 
     path: str
     action: str

@@ -1,19 +1,22 @@
 """Programs that manage git hooks: how to recognise one, and what to tell a person who uses it.
 
-Their files are never edited and their scripts never chained: both sides would be undone by the other's next install.
+The hooks that they install are never touched: the next install would undo it. The files in which people tell them what
+to run are edited only where somebody asks for that (`agentsync init --husky`).
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
-_LINE = 'command -v agentsync >/dev/null && agentsync hook {name} "$@" || :'
+from agentsync.setup.manager_files import HUSKY_LINE, Insertion, in_script, in_yaml
+
 _LEFTHOOK = """\
 {name}:
   commands:
     agentsync:
-      run: agentsync hook {name} {{0}}
+      run: command -v agentsync >/dev/null && agentsync hook {name} {{0}} || true
       use_stdin: true"""
 _PRE_COMMIT = """\
 - repo: local
@@ -41,17 +44,21 @@ class Manager:
     call: str
     lines: str
     keeps: str | None = None
+    insertion: Callable[[str, str], Insertion | None] | None = None
 
     def calls_us(self, top: str, name: str) -> bool:
         """Whether somebody has followed the advice for the hook `name`."""
         call = self.call.format(name=name).encode()
         return any(call in _read(os.path.join(top, config.format(name=name))) for config in self.configs)
 
+    def config(self, top: str, name: str) -> str:
+        """The file for the hook `name`: the one that is there, else the usual one."""
+        paths = [os.path.join(top, config.format(name=name)) for config in self.configs]
+        return next((path for path in paths if os.path.exists(path)), paths[0])
+
     def advice(self, top: str, name: str) -> str:
         """What to add, and to which file."""
-        paths = [os.path.join(top, config.format(name=name)) for config in self.configs]
-        path = next((path for path in paths if os.path.exists(path)), paths[0])
-        return f"add to {path}:\n{self.lines.format(name=name)}"
+        return f"add to {self.config(top, name)}:\n{self.lines.format(name=name)}"
 
 
 PRE_COMMIT = Manager(
@@ -73,18 +80,22 @@ LEFTHOOK = Manager(
     ),
     call="agentsync hook {name}",
     lines=_LEFTHOOK,
+    insertion=in_yaml,
 )
 HUSKY = Manager(
     name="husky",
     marks=(b'. "$(dirname "$0")/h"', b"/husky.sh", b"# husky"),
     configs=("{name}",),
     call="agentsync hook {name}",
-    lines=_LINE,
+    lines=HUSKY_LINE,
+    insertion=in_script,
 )
 MANAGERS = (PRE_COMMIT, LEFTHOOK, HUSKY)
 
 # core.hooksPath names a folder that is not this clone's own, whoever put it there.
-ELSEWHERE = Manager(name="core.hooksPath", marks=(), configs=("{name}",), call="agentsync hook {name}", lines=_LINE)
+ELSEWHERE = Manager(
+    name="the folder of core.hooksPath", marks=(), configs=("{name}",), call="agentsync hook {name}", lines=HUSKY_LINE
+)
 
 
 def manager_of(script: bytes) -> Manager | None:

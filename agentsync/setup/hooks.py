@@ -10,15 +10,17 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentsync import __version__
 from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import HOOKS, Clone, Worktree
-from agentsync.setup import git_lfs
+from agentsync.setup import git_lfs, manager_lines
 from agentsync.setup.changes import Change, Move, Remove, Say, Write
 from agentsync.setup.hook_managers import Manager, manager_of, manager_of_folder
 from agentsync.setup.hook_scripts import ENTRY, Script, compose, read_script
+from agentsync.setup.manager_lines import Added
 
 SAVED = ".agentsync-saved"
 MOVED = ("", ".legacy", ".old")  # where our script may lie: its place; after `pre-commit install`; after lefthook's
@@ -57,12 +59,16 @@ class HookFolder:
 
 @dataclass(frozen=True)
 class HookState:
-    """Where one hook stands: `state` is a key of STATES, `advice` what a person can do about it, "" for nothing."""
+    """Where one hook stands: `state` is a key of STATES, `advice` what a person can do about it, "" for nothing.
+
+    `manager`: who holds its place, "" for nobody that is known.
+    """
 
     name: str
     state: str
     path: str
     advice: str = ""
+    manager: str = ""
 
     @property
     def works(self) -> bool:
@@ -77,13 +83,15 @@ def folder_of(clone: Clone, worktree: Worktree) -> HookFolder:
     return HookFolder(clone, worktree, os.path.join(worktree.root, said))
 
 
-def plan_install(clone: Clone, worktree: Worktree, python: str) -> list[Change]:
+def plan_install(clone: Clone, worktree: Worktree, python: str, into: str = "") -> list[Change]:
     """Put in what is missing; where nothing is, nothing. `python`: the absolute path of what hooks start.
 
-    Raises AgentsyncError.
+    `into`: the hook manager whose files may get our lines. Raises AgentsyncError.
     """
     folder = folder_of(clone, worktree)
     planned = [change for name in HOOKS for change in _plan_hook(name, folder, python)]
+    if into:
+        planned = manager_lines.plan_insert(planned, worktree, into)
     return [*_plan_record(folder, planned), *planned]
 
 
@@ -91,6 +99,7 @@ def plan_uninstall(clone: Clone, worktree: Worktree) -> list[Change]:
     """Take out what `plan_install` puts in, even if its record is gone or a manager moved it. Raises AgentsyncError."""
     places = [f"{folder}/{name}" for folder in _folders(clone, worktree) for name in HOOKS]
     found = [change for path in places for change in _plan_removal(path)]
+    found += manager_lines.plan_removal(_read_record(clone).added, git.worktrees(clone))
     record = _record_path(clone)
     return [*found, Remove(record)] if os.path.lexists(record) else found
 
@@ -142,7 +151,7 @@ def _plan_hook(name: str, folder: HookFolder, python: str) -> Sequence[Change]:
     path = folder.hook(name)
     if not folder.own:
         manager, top = manager_of_folder(folder.path)
-        return [] if manager.calls_us(top, name) else [Say(path, "advise", manager.advice(top, name))]
+        return [] if manager.calls_us(top, name) else [manager_lines.advise(manager, top, name, path)]
     present = read_hook(path)
     wanted = _composed(folder.clone, name, python, path)
     if present is None or read_script(present) or git_lfs.text_of(present) == present != b"":
@@ -166,36 +175,48 @@ def _plan_behind(name: str, folder: HookFolder, manager: Manager, python: str) -
     kept = path + (manager.keeps or "")
     if manager.keeps and script_at(kept):
         return _plan_write(kept, _composed(folder.clone, name, python, kept))
-    return [] if manager.calls_us(root, name) else [Say(path, "advise", manager.advice(root, name))]
+    return [] if manager.calls_us(root, name) else [manager_lines.advise(manager, root, name, path)]
 
 
 def _move(source: str, to: str, action: str) -> Move:
     return Move(to, action, f"was {os.path.basename(source)}", source=source)
 
 
+class Record(NamedTuple):
+    """What an uninstall has to know after core.hooksPath has changed: folders, from the common dir; what was saved."""
+
+    version: str = ""
+    folders: Sequence[str] = ()
+    saved: Sequence[str] = ()
+    added: Sequence[Added] = ()
+
+
 def _plan_record(folder: HookFolder, planned: list[Change]) -> list[Change]:
-    """Remember the folder, relative to the common dir, for an uninstall after core.hooksPath has changed."""
     common_dir = folder.clone.common_dir
     known = _read_record(folder.clone)
     here = [os.path.relpath(os.path.realpath(folder.path), os.path.realpath(common_dir))] if folder.own else []
     saved = [os.path.basename(change.source) for change in planned if isinstance(change, Move)]
-    record = {
-        "version": __version__,
-        "folders": sorted({*known["folders"], *here}),
-        "saved": sorted({*known["saved"], *saved}),
-    }
-    if record == known or not record["folders"]:
+    added = manager_lines.added_by(planned, folder.worktree)
+    record = Record(
+        __version__,
+        sorted({*known.folders, *here}),
+        sorted({*known.saved, *saved}),
+        [*known.added, *added],
+    )
+    if record == known or not (record.folders or record.added):
         return []
-    return [Write(_record_path(folder.clone), data=json.dumps(record, indent=1).encode() + b"\n")]
+    flat = {**record._asdict(), "added": [one._asdict() for one in record.added]}
+    return [Write(_record_path(folder.clone), data=json.dumps(flat, indent=1).encode() + b"\n")]
 
 
-def _read_record(clone: Clone) -> dict[str, list[str]]:
+def _read_record(clone: Clone) -> Record:
     try:
         with open(_record_path(clone), "rb") as file:
-            record = json.load(file)
-        return {**record, "folders": list(map(str, record["folders"])), "saved": list(map(str, record["saved"]))}
+            flat = json.load(file)
+        added = [Added(one["path"], tuple(one["lines"]), one["created"]) for one in flat.get("added", ())]
+        return Record(str(flat["version"]), list(map(str, flat["folders"])), list(map(str, flat["saved"])), added)
     except (OSError, ValueError, TypeError, KeyError):
-        return {"folders": [], "saved": []}
+        return Record()
 
 
 def _record_path(clone: Clone) -> str:
@@ -204,7 +225,7 @@ def _record_path(clone: Clone) -> str:
 
 def _folders(clone: Clone, worktree: Worktree) -> list[str]:
     """Every folder of this clone where hooks of ours may lie."""
-    known = [os.path.join(clone.common_dir, folder) for folder in _read_record(clone)["folders"]]
+    known = [os.path.join(clone.common_dir, folder) for folder in _read_record(clone).folders]
     folder = folder_of(clone, worktree)
     found = [f"{clone.common_dir}/hooks", *known, *([folder.path] if folder.own else [])]
     return list({os.path.realpath(each): each for each in reversed(found)}.values())
@@ -245,7 +266,7 @@ def _in_own_folder(name: str, folder: HookFolder) -> HookState:
         return HookState(name, "called", path)
     if manager.keeps and (behind := script_at(path + manager.keeps)):
         return _ours(name, path + manager.keeps, behind, "behind")
-    return HookState(name, "foreign", path, manager.advice(root, name))
+    return HookState(name, "foreign", path, manager.advice(root, name), manager.name)
 
 
 def _in_foreign_folder(name: str, folder: HookFolder) -> HookState:
@@ -254,8 +275,8 @@ def _in_foreign_folder(name: str, folder: HookFolder) -> HookState:
         return HookState(name, "called", os.path.join(top, name))
     own = f"{folder.clone.common_dir}/hooks/{name}"
     if script_at(own):
-        return HookState(name, "shadowed", own, manager.advice(top, name))
-    return HookState(name, "foreign", folder.hook(name), manager.advice(top, name))
+        return HookState(name, "shadowed", own, manager.advice(top, name), manager.name)
+    return HookState(name, "foreign", folder.hook(name), manager.advice(top, name), manager.name)
 
 
 def _ours(name: str, path: str, script: Script, fine: str) -> HookState:

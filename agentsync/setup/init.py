@@ -35,11 +35,15 @@ LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody asked `init` for. `language` None: found out. `local`: nothing that git would track."""
+    """What somebody asked `init` for. `language` None: found out. `local`: nothing that git would track.
+
+    `manager`: the hook manager whose files may get our lines; "" for none.
+    """
 
     language: str | None = None
     hooks: bool = True
     local: bool = False
+    manager: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def plan_init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, st
     begins = _is_new(clone)
     changes = [
         *local_files.plan_excludes(clone, local=local),
-        *(hooks.plan_install(clone, here, python) if wish.hooks else ()),
+        *(hooks.plan_install(clone, here, python, wish.manager) if wish.hooks else ()),
         *_plan_filter(clone, here, settings, python),
         *(() if apart else local_files.plan_gitignore(here, local=local)),
         *local_files.plan_doors(clone, here),

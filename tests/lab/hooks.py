@@ -126,19 +126,19 @@ class Lab:
         self.git("add", "--", path)
         return self.git("commit", "-qm", f"{path}: {text}", cwd=None, status=0, **env).stderr
 
-    def install(self, *, local: bool = False, root: Path | None = None) -> list[Change]:
-        changes = self.planned(local=local, root=root)
+    def install(self, *, local: bool = False, root: Path | None = None, into: str = "") -> list[Change]:
+        changes = self.planned(local=local, root=root, into=into)
         carry_out(changes)
         self.prepare()
         return changes
 
-    def planned(self, *, local: bool = False, root: Path | None = None) -> list[Change]:
+    def planned(self, *, local: bool = False, root: Path | None = None, into: str = "") -> list[Change]:
         """What is missing of the exclude patterns and the hooks."""
         clone = git.locate(str(root or self.root))
         check_interpreter(clone.worktree().root, str(self.python))
         return [
             *local_files.plan_excludes(clone, local=local),
-            *hooks.plan_install(clone, clone.worktree(), str(self.python)),
+            *hooks.plan_install(clone, clone.worktree(), str(self.python), into),
         ]
 
     def uninstall(self, root: Path | None = None) -> list[Change]:

@@ -61,7 +61,7 @@ def test_a_document_is_proposed_once(repo: Repo) -> None:
 def test_from_a_folder_the_line_to_paste_works_there(repo: Repo) -> None:
     track(repo, "docs/x.md")
     said = agentsync(repo.root / "docs", "init").out
-    line = said.partition("to commit  ")[2].partition("\n")[0]
+    line = said.partition("to commit:\n")[2].partition("\n")[0]
     subprocess.run(line, shell=True, cwd=repo.root / "docs", check=True)
     assert ".agentsync/config.toml" in repo.git("diff", "--cached", "--name-only").split()
 
@@ -70,6 +70,6 @@ def test_somebody_else_s_hooks_are_told_and_the_end_says_so(repo: Repo) -> None:
     (repo.root / ".husky").mkdir()
     repo.git("config", "core.hooksPath", ".husky")
     done = agentsync(repo.root, "init", code=3)
-    assert "\nNOT RECORDING BY HOOKS: " in done.out
+    assert "\nNOT RECORDING: husky holds git's hooks" in done.out
     assert 'agentsync hook post-commit "$@"' in done.out
     assert agentsync(repo.root, "init", "--json", code=3).json["steps"]

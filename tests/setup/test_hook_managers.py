@@ -7,6 +7,7 @@ Without them their tests are skipped and say so; AGENTSYNC_REQUIRE_NODE=1 makes 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from lab.hooks import MANAGERS, WATCHED, Call, Lab, calls, make_lab, recorder
 
+from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import HOOKS
 from agentsync.setup.hooks import HookState
 
@@ -270,6 +272,51 @@ def test_the_line_for_husky_says_nothing_where_agentsync_is_not_installed(lab: L
     assert lab.git("switch", "-qc", "side").stderr == ""
 
 
+def test_init_adds_the_lines_for_husky_where_somebody_asks_and_uninstall_takes_them_out(lab: Lab) -> None:
+    """Byte for byte, with a script that is there and ends without a newline."""
+    _node(lab, "husky")
+    script = lab.root / ".husky" / "post-commit"
+    script.write_text("true")
+    before = _tree(lab)
+    assert {step.action for step in lab.install(into="husky")} >= {"add"}
+    assert _state_names(lab) == ["called"] * 5
+    assert lab.install(into="husky") == []
+    _called_by_manager(lab)
+    lab.uninstall()
+    assert _tree(lab) == {**before, WATCHED: "1"}
+
+
+def test_lines_in_a_folder_of_husky_that_is_not_installed_yet(lab: Lab) -> None:
+    """Both ways lead to us: before its install ours, then its own."""
+    lab.write(".husky/pre-commit", "true\n")
+    lab.install(into="husky")
+    assert _state_names(lab) == ["ours"] * 5
+    _node(lab, "husky")
+    assert _state_names(lab) == ["called"] * 5
+
+
+def test_lines_that_somebody_has_edited_are_left_to_them(lab: Lab) -> None:
+    _node(lab, "husky")
+    lab.install(into="husky")
+    script = lab.root / ".husky" / "post-commit"
+    script.write_text(script.read_text().replace("|| :", "|| true"))
+    steps = {Path(step.path).name: step.action for step in lab.uninstall()}
+    assert steps["post-commit"] == "keep" and steps["post-merge"] == "remove"
+    assert "agentsync hook" in script.read_text()
+
+
+@pytest.mark.parametrize("manager", ["husky", "lefthook"])
+def test_a_manager_that_is_not_used_gets_no_file(lab: Lab, manager: str) -> None:
+    with pytest.raises(AgentsyncError, match="not used here"):
+        lab.planned(into=manager)
+
+
+def _tree(lab: Lab) -> dict[str, str]:
+    """The files of the worktree, without the managers' own."""
+    files = (path for path in lab.root.rglob("*") if path.is_file() and not {".git", "_"} & set(path.parts))
+    return {path.relative_to(lab.root).as_posix(): path.read_text() for path in files}
+
+
 LEFTHOOK = "post-commit:\n  commands:\n    other:\n      run: 'true'\n"
 
 
@@ -295,6 +342,43 @@ def test_the_advice_for_lefthook_works_for_every_hook(lab: Lab) -> None:
     _node(lab, "lefthook", "install")
     assert _state_names(lab) == ["called"] * 5
     _called_by_manager(lab)
+
+
+LEFTHOOK_FILES = {
+    "commands": "# ours\npost-commit:\n  parallel: true # why\n  commands:\n    a:\n      run: 'true'\npost-merge:\n",
+    "jobs": "post-commit:\n  jobs:\n  - run: 'true' # why\n\n# last",
+    "scripts": "post-commit:\n    scripts:\n        a.sh:\n            runner: sh\n",
+}
+
+
+@pytest.mark.parametrize("text", LEFTHOOK_FILES.values(), ids=LEFTHOOK_FILES)
+def test_init_adds_the_lines_for_lefthook_and_uninstall_takes_them_out(lab: Lab, text: str) -> None:
+    lab.write("lefthook.yml", text)
+    _node(lab, "lefthook", "install")
+    lab.install(into="lefthook")
+    assert "called" in _state_names(lab) and "foreign" not in _state_names(lab)
+    added = (lab.root / "lefthook.yml").read_text()
+    assert all(comment in added for comment in re.findall("# .*", text))
+    lab.commit(WATCHED, "1")
+    assert [call.args for call in _commands(lab)] == [("hook", "post-commit")]
+    lab.uninstall()
+    assert (lab.root / "lefthook.yml").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "post-commit: {commands: {a: {run: 'true'}}}\n",
+        "post-commit:\n  commands: {a: {run: 'true'}}\n",
+        "'post-commit':\n  commands:\n    a:\n      run: 'true'\n",
+        "post-commit:\r\n  commands:\r\n    a:\r\n      run: 'true'\r\n",
+    ],
+)
+def test_a_lefthook_file_in_another_style_is_left_to_a_person(lab: Lab, text: str) -> None:
+    lab.write("lefthook.yml", text)
+    _node(lab, "lefthook", "install")
+    assert [step.action for step in lab.install(into="lefthook") if step.path.endswith("post-commit")] == ["advise"]
+    assert (lab.root / "lefthook.yml").read_bytes() == text.encode()
 
 
 def test_lefthook_after_us_moves_us_aside_and_we_say_so(lab: Lab) -> None:

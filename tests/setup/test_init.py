@@ -54,7 +54,7 @@ def test_init_says_what_it_touches_and_what_to_commit(repo: Repo) -> None:
         "ledger.jsonl",
     ):
         assert path in said
-    assert "to commit  git add .agentsync/.gitignore .agentsync/config.toml" in said
+    assert "to commit:\n  git add .agentsync/.gitignore .agentsync/config.toml" in said
     shown = repo.git("status", "--porcelain", "-uall").split("\n")[:-1]
     assert shown == ["?? .agentsync/.gitignore", "?? .agentsync/config.toml"]
 
