@@ -7,15 +7,16 @@ from collections.abc import Iterable
 import click
 
 from agentsync.base.errors import OK
-from agentsync.cli.from_git import Diff, diff, subjects
+from agentsync.cli.from_git import subjects
 from agentsync.cli.options import json_option, raw_option
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, plain
 from agentsync.cli.terminal import clean, escape_json, page, patience, print_json, say
-from agentsync.cli.words import because, count, moment, short, who
+from agentsync.cli.words import because, count, lines, moment, short, who
 from agentsync.ledger import history
 from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, flatten
 from agentsync.ledger.view import View
+from agentsync.observe.diffs import Diff, of_change
 from agentsync.report.pages import owner_of
 from agentsync.status import record
 
@@ -65,7 +66,8 @@ def show_record(id_: str, stat: bool, as_json: bool, raw: bool) -> int:
     elif isinstance(event, Change):
         folder = session.clone.folder
         reported = _reported(covered, waiting)
-        page(_change(event, owner, [*_commits(event, commits, folder), *reported], diff(event, folder), stat=stat))
+        found = of_change(event, session.clone, session.settings.report.path)
+        page(_change(event, owner, [*_commits(event, commits, folder), *reported], found, stat=stat))
     else:
         page([*_aligned(_facts(event)), *_changes(event, view)])
     return OK
@@ -82,12 +84,14 @@ def _change(event: Change, owner: str | None, told: Rows, found: Diff, *, stat: 
         *(("also", clean(name)) for name in event.also),
         ("when", f"{clean(event.timestamp)}{where}"),
         *told,
-        ("size", found.size),
+        ("size", _size(event, found)),
     ]
     yield from _aligned(rows)
     if found.lines and not stat:
         yield ""
         yield from map(_coloured, found.lines)
+        if found.left_out:
+            yield f"and {count(found.left_out, 'line')} more"
     yield ""
     yield from _aligned(
         [
@@ -98,6 +102,14 @@ def _change(event: Change, owner: str | None, told: Rows, found: Diff, *, stat: 
             ("blob", " -> ".join((one or "none")[:ABBREVIATED] for one in (event.old_blob, event.new_blob))),
         ]
     )
+
+
+def _size(event: Change, found: Diff) -> str:
+    """`+12 -3`, of the lines or as it was recorded; else why nobody knows."""
+    recorded = lines(event.lines_added, event.lines_removed)
+    if not found.why:
+        return lines(found.added, found.removed)
+    return f"{recorded} ({found.why})" if recorded else found.why
 
 
 def _commits(event: Change, carried: list[Attribution], folder: str) -> Rows:

@@ -32,6 +32,11 @@ def short(id_: str) -> str:
     return clean(id_[-8:])
 
 
+def lines(added: int | None, removed: int | None) -> str:
+    """`+12 -3`; nothing where nobody could count them."""
+    return "" if added is None or removed is None else f"+{added} -{removed}"
+
+
 EDITS = {"created": "new", "modified": "edited", "deleted": "deleted"}
 
 

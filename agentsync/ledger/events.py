@@ -30,7 +30,10 @@ class Stamp(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Somebody changed a watched document (the seed's SyncEvent). Blobs and checksums are of the clean content."""
+    """Somebody changed a watched document (the seed's SyncEvent). Blobs and checksums are of the clean content.
+
+    Lines are None where they cannot be counted, and in records that are older than the counting.
+    """
 
     id: str
     timestamp: str
@@ -51,6 +54,8 @@ class Change(NamedTuple):
     commit: str | None
     old_blob: str | None
     new_blob: str | None
+    lines_added: int | None = None
+    lines_removed: int | None = None
 
     @property
     def kind(self) -> str:
@@ -362,6 +367,7 @@ _FORMS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool] | None]] = {
     "str": ((str,), None),
     "str | None": (_TEXT_OR_NULL, None),
     "int": ((int,), None),
+    "int | None": ((int, _NULL), None),
     "float": ((float, int), None),
     "list[str]": ((list,), _is_texts),
     "list[str] | None": ((list, _NULL), _is_texts),

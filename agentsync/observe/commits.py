@@ -151,6 +151,7 @@ def _change(gathered: Gathered, edit: Edit, worktree: str | None) -> Change:
         file_type=edit.file_type,
         old_checksum=edit.old.checksum,
         new_checksum=edit.new.checksum,
+        **gathered.contents.size(edit.old, edit.new)._asdict(),
         **_common(gathered, edit, worktree, found),
     )
 

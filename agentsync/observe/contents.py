@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from agentsync.base import git
 from agentsync.base.files import MAX_DOCUMENT, UnreadableError, read_document
+from agentsync.observe.sizes import Size, between
 
 
 class Content(NamedTuple):
@@ -25,6 +26,7 @@ class Content(NamedTuple):
 
 NOTHING = Content(None, None)
 ABSENT = 64  # blobs found to be absent from a partial clone, one git process each, before the rest is left unread
+KEPT = 64 << 20  # bytes of files that are kept to count their lines
 _CAT = ["cat-file", "--batch"]
 _STARTER = 300  # bytes that the file which `init` makes may have
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -39,6 +41,8 @@ class Contents:
         self.sha = sha256 if hex_length == 64 else sha1
         self._known: dict[tuple[str, str], Content] = {}  # by path and raw blob id
         self._bytes: dict[str, bytes | None] = {}
+        self._clean: dict[str, bytes] = {}  # by blob id, where that is not the id of bytes above
+        self._room = KEPT
 
     def blob_id(self, data: bytes) -> str:
         """git's id of these bytes."""
@@ -68,6 +72,22 @@ class Contents:
         """The clean content of a blob in git's store; None if it has not been fetched with `ask` yet."""
         return NOTHING if blob is None else self._known.get((path, blob))
 
+    def keep(self, content: Content, clean: bytes) -> Content:
+        """Remember the bytes of a content, to count its lines; not of all files of a large first look."""
+        if content.blob is not None and self._room >= len(clean):
+            self._room -= len(clean)
+            self._clean[content.blob] = clean
+        return content
+
+    def size(self, old: Content, new: Content) -> Size:
+        """How many lines came and went, as far as both contents were read."""
+        return between(self._clean_text(old.blob), self._clean_text(new.blob))
+
+    def _clean_text(self, blob: str | None) -> bytes | None:
+        if blob is None:
+            return b""  # no file has no lines
+        return self._clean[blob] if blob in self._clean else self._bytes.get(blob)
+
     def learn(self, path: str, raw: bytes, content: Content) -> None:
         """Remember what a file held, so that git need not be asked for the same bytes."""
         self._known[path, self.blob_id(raw)] = content
@@ -90,7 +110,9 @@ class Contents:
         clean = self.clean(path, data)
         if self.says_nothing(path, clean):
             return NOTHING
-        return Content(blob if clean is data else self.blob_id(clean), md5(clean))
+        if clean is data:
+            return Content(blob, md5(clean))
+        return self.keep(Content(self.blob_id(clean), md5(clean)), clean)
 
     def read(self, blobs: set[str]) -> dict[str, bytes | None]:
         """The bytes of blobs; None for one that is not here (a partial clone) or larger than a document may be."""
@@ -173,7 +195,7 @@ def of_file(
     if filter_ and within:
         raise UnreadableError(f"behind the filter {filter_}, which no hook starts; any command does")
     if unix == data and not filter_ and not any(others):
-        return Content(contents.blob_id(data), md5(data))
+        return contents.keep(Content(contents.blob_id(data), md5(data)), data)
     try:
         return _as_git_stores(contents, root, path, forms)
     except git.GitError as error:  # an encoding that there is not, a filter that fails
@@ -191,7 +213,7 @@ def _as_git_stores(contents: Contents, root: str, path: str, forms: tuple[bytes,
     blob = git.run(["hash-object", "--stdin", f"--path={path}"], cwd=root, stdin=data).decode().strip()
     for form in forms:
         if contents.blob_id(form) == blob:
-            return Content(blob, md5(form))
+            return contents.keep(Content(blob, md5(form)), form)
     return Content(blob, _checksum_behind_filter(root, path, data))
 
 

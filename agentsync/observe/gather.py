@@ -120,7 +120,12 @@ def _read_commits(walk: history.Walk, view: View, contents: Contents, merges: Me
         for paths in view.state.known.values():
             if path in paths:
                 contents.assume(path, Content(paths[path].blob, paths[path].checksum))
-    contents.ask((t.path, blob) for c in new for t in c.touches for blob in (*t.before[:1], t.after))
+    touched = [(touch.path, blob) for one in new for touch in one.touches for blob in (*touch.before[:1], touch.after)]
+    contents.ask(touched)
+    uncommitted = {one.blob for paths in view.state.known.values() for one in paths.values() if one.dirty}
+    edits = [touch for one in new for touch in one.touches if touch.after not in uncommitted]
+    # Those whose checksum is known, too: their lines are counted.
+    contents.read({blob for touch in edits for blob in (*touch.before[:1], touch.after) if blob})
     merges.ask(new, specs)
 
 

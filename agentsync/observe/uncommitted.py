@@ -112,4 +112,5 @@ def _change(gathered: Gathered, scene: Scene, path: str, before: Content, after:
         commit=None,
         old_blob=before.blob,
         new_blob=after.blob,
+        **gathered.contents.size(before, after)._asdict(),
     )

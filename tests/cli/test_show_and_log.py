@@ -244,12 +244,15 @@ def test_show_has_the_lines_and_the_commit_as_git_tells_them(history: Repo) -> N
     assert "@@" not in agentsync(history.root, "show", "--stat", modified).out
 
 
-def test_a_content_that_was_never_committed_is_not_shown_as_one(history: Repo) -> None:
+def test_a_content_that_was_never_committed_is_shown_as_long_as_the_file_has_it(history: Repo) -> None:
     history.write("not committed\n", "docs/other.md")
     agentsync(history.root, "scan")
-    out = agentsync(history.root, "show", history.changes()[-1]["id"]).out
-    assert "commit    not committed yet\n" in out
-    assert "size      git does not have the content after it: that was never committed\n" in out
+    id_ = history.changes()[-1]["id"]
+    out = agentsync(history.root, "show", id_).out
+    assert "commit    not committed yet\n" in out and "\n-two\n+not committed\n\nid " in out
+    history.write("gone\n", "docs/other.md")
+    out = agentsync(history.root, "show", id_).out
+    assert "size      +1 -1 (git does not have the content after it: it was never committed)\n" in out
 
 
 def test_log_names_the_commits(history: Repo) -> None:

@@ -64,6 +64,8 @@ changes = st.builds(
     commit=optional,
     old_blob=optional,
     new_blob=optional,
+    lines_added=st.none() | st.integers(0, 9),
+    lines_removed=st.none() | st.integers(0, 9),
 )
 attributions = st.builds(
     Attribution,
