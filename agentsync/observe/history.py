@@ -110,7 +110,7 @@ def walk(
     heads, left_out = {}, set()
     for worktree in worktrees:
         branch = git.branch_of(worktree.git_dir)
-        head = refs.get(f"refs/heads/{branch}") if branch else _detached(worktree.git_dir)
+        head = refs.get(f"refs/heads/{branch}") if branch else detached(worktree.git_dir)
         if head:
             heads[worktree.name] = head
         moving = git.rebasing(worktree.git_dir)
@@ -137,7 +137,7 @@ def walk(
         shallow=_shallow(clone.common_dir),
         seen=tuple(seen),
         notes={sha: note for sha, note in notes.items() if sha not in lone},
-        late=tuple(parsed(_show(clone.folder, known, specs), settings)) if known else (),
+        late=tuple(read(clone.folder, known, settings)) if known else (),
         lone=lone,
         lost=bool(before) and not seen,
     )
@@ -175,7 +175,7 @@ def prune(folder: str, walk: Walk, baseline: Sequence[str], unseen: Iterable[str
     every = sorted({*tips, *(tip for tip in walk.seen if tip not in parents)})
     if len(every) <= PRUNE + len(tips) + len(baseline):
         return every
-    return sorted({*tips, *apart(folder, _existing(folder, every), tips)})
+    return sorted({*tips, *apart(folder, existing(folder, every), tips)})
 
 
 def apart(folder: str, shas: Iterable[str], tips: Iterable[str]) -> set[str]:
@@ -185,6 +185,11 @@ def apart(folder: str, shas: Iterable[str], tips: Iterable[str]) -> set[str]:
         return set()
     asked = "".join((*(f"{sha}\n" for sha in sorted(others)), *(f"^{tip}\n" for tip in tips)))
     return others.intersection(_text(git.run(["rev-list", "--stdin"], cwd=folder, stdin=asked.encode())).split())
+
+
+def read(folder: str, shas: list[str], settings: Settings) -> Iterator[Commit]:
+    """These commits, without their ancestors."""
+    return parsed(_show(folder, shas, pathspecs(settings)), settings)
 
 
 def _show(folder: str, shas: list[str], pathspecs: list[str]) -> bytes:
@@ -202,21 +207,23 @@ def _log(folder: str, new: list[str], seen: list[str], pathspecs: list[str]) -> 
         except git.GitError:
             if attempt == 2:
                 raise
-            seen = _existing(folder, seen)  # one that was pruned from git's store is fatal
+            seen = existing(folder, seen)  # one that was pruned from git's store is fatal
     raise AssertionError
 
 
 def _missing(folder: str, shas: list[str]) -> frozenset[str]:
-    return frozenset(shas).difference(_existing(folder, shas)) if shas else frozenset()
+    return frozenset(shas).difference(existing(folder, shas)) if shas else frozenset()
 
 
-def _existing(folder: str, shas: list[str]) -> list[str]:
+def existing(folder: str, shas: list[str]) -> list[str]:
+    """Those of these commits that git has."""
     asked = "".join(f"{sha}\n" for sha in shas).encode()
     out = _text(git.run(["cat-file", "--batch-check"], cwd=folder, stdin=asked)).splitlines()
     return [sha for sha, line in zip(shas, out, strict=True) if line.split(" ")[1] == "commit"]
 
 
-def _detached(git_dir: str) -> str | None:
+def detached(git_dir: str) -> str | None:
+    """The commit of a HEAD that names no branch; None where it names one, or is gone."""
     try:
         with open(f"{git_dir}/HEAD", encoding="utf-8", errors="replace") as file:
             head = file.readline().strip()

@@ -78,11 +78,17 @@ class Merges:
 
 def merge_file(ours: bytes, base: bytes, theirs: bytes, *side: str) -> bytes | None:
     """What `git merge-file` makes of three contents, None where they conflict. `side`: --ours or --theirs wins."""
+    conflict, merged = three_way(ours, base, theirs, *side)
+    return None if conflict else merged
+
+
+def three_way(ours: bytes, base: bytes, theirs: bytes, *options: str) -> tuple[bool, bytes]:
+    """Whether three contents conflict, and what `git merge-file` makes of them, with markers then."""
     import tempfile  # late: few edits come here
 
     with tempfile.TemporaryDirectory() as folder:
         for name, data in (("ours", ours), ("base", base), ("theirs", theirs)):
             with open(f"{folder}/{name}", "wb") as file:
                 file.write(data)
-        status, out = git.answer(["merge-file", "-p", "-q", *side, "ours", "base", "theirs"], cwd=folder)
-    return out if status == 0 else None
+        status, out = git.answer(["merge-file", "-p", "-q", *options, "ours", "base", "theirs"], cwd=folder)
+    return status != 0, out

@@ -1,0 +1,330 @@
+"""Overlaps: documents of which each of two lines of work has edits that the other has not.
+
+By sets of edits, not by contents: an edit that git has carried over (rebased, cherry-picked, squashed) is the same one,
+because the ledger says so. Only how bad it is, is told from the contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import combinations
+from typing import NamedTuple
+
+from agentsync.base import git
+from agentsync.base.settings import Settings
+from agentsync.base.times import to_rfc3339
+from agentsync.ledger.events import Attribution, Change
+from agentsync.ledger.history import commits_of, owner_today
+from agentsync.ledger.state import Known
+from agentsync.ledger.view import View
+from agentsync.observe import history
+from agentsync.observe.agents import Clues, attribute, parse_trailers
+from agentsync.observe.contents import Contents, hex_length
+from agentsync.observe.lines import Graph, Line, graph, lines
+from agentsync.observe.merges import three_way
+
+CONFLICT, SAME_DOCUMENT = "conflict", "same document"
+UNKNOWN = "unknown"
+
+
+class Side(NamedTuple):
+    """One of the two lines of work: a worktree with its uncommitted edits, or a branch that no worktree has.
+
+    `changes`: the ids of the edits that the other side has not; a commit's where the ledger has none. `owners`: who
+    made them, "unknown" where nobody knows. `timestamp`: of the newest (RFC 3339).
+    """
+
+    worktree: str | None
+    branch: str | None
+    uncommitted: bool
+    owners: tuple[str, ...]
+    changes: tuple[str, ...]
+    timestamp: str
+
+
+class Overlap(NamedTuple):
+    """A document of which each of two lines of work has edits that the other has not, by different owners.
+
+    `level`: "conflict" where git cannot merge the two contents, else "same document". `id` stays the same until one
+    of them edits it again.
+    """
+
+    id: str
+    file_path: str
+    level: str
+    sides: tuple[Side, Side]
+
+
+class Edit(NamedTuple):
+    """An edit of a document. `lines`: the bits of the lines of work that have it. `by`: whom it is told from."""
+
+    id: str
+    owner: str
+    by: str
+    timestamp: str
+    lines: int
+
+
+class Uncommitted(NamedTuple):
+    """A document of a worktree (line number `line`) that is not as in its commit; `edits`: the changes behind that."""
+
+    line: int
+    path: str
+    blob: str | None
+    edits: tuple[str, ...]
+
+
+Held = Mapping[str, Mapping[str, Edit]]  # by path, then by the edit's id
+
+
+class Pair(NamedTuple):
+    """Two lines, by number, and the edits of a document that only the one and only the other has."""
+
+    path: str
+    one: int
+    other: int
+    ours: tuple[Edit, ...]
+    theirs: tuple[Edit, ...]
+
+
+def find(clone: git.Clone, every: Sequence[git.Worktree], view: View, settings: Settings, now: float) -> list[Overlap]:
+    """The overlaps of watched documents, conflicts first. Raises GitError, LedgerError."""
+    known = view.state.known
+    dirty = [name for name, paths in known.items() if any(one.dirty for one in paths.values())]
+    at_work = lines(clone.folder, every, dirty, now)
+    if len(at_work) < 2:
+        return []
+    found = graph(clone.folder, at_work, settings)
+    contents = Contents(clone.folder, settings.report.path, hex_length(clone.common_dir))
+    files = list(uncommitted(clone.folder, found, known, contents))
+    held = Holdings(clone.folder, found, view, settings).edits(files)
+    pairs = [one for one in overlapping(found, held) if are_different(one)]
+    if not pairs:
+        return []
+    levels = Levels(clone.folder, found, files, contents).of(pairs)
+    overlaps = [_overlap(found, pair, level) for pair, level in zip(pairs, levels, strict=True) if level]
+    return sorted(overlaps, key=lambda one: (one.level != CONFLICT, one.file_path))
+
+
+def uncommitted(
+    folder: str, found: Graph, known: Mapping[str, Mapping[str, Known]], contents: Contents
+) -> Iterator[Uncommitted]:
+    """The documents that are known to be other than in the commit; after `reset --soft` no edit has made them so."""
+    trees = [(number, line) for number, line in enumerate(found.lines) if line.worktree]
+    blobs = blobs_at(folder, {(line.head, path) for _, line in trees for path in known.get(line.tree, {})})
+    contents.ask((path, blob) for (_, path), blob in blobs.items())
+    for number, line in trees:
+        for path, one in known.get(line.tree, {}).items():
+            committed = contents.of(path, blobs.get((line.head, path)))
+            if one.dirty or (committed and committed.blob != one.blob):
+                yield Uncommitted(number, path, one.blob, one.edits)
+
+
+def overlapping(found: Graph, held: Held) -> list[Pair]:
+    """The pairs of lines of which each has an edit of a document that the other has not."""
+    pairs = []
+    for path, edits in held.items():
+        partial = [edit for edit in edits.values() if edit.lines != found.every]
+        numbers = [number for number in range(len(found.lines)) if any(edit.lines >> number & 1 for edit in partial)]
+        for one, other in combinations(numbers, 2):
+            ours = tuple(edit for edit in partial if edit.lines >> one & 1 > edit.lines >> other & 1)
+            theirs = tuple(edit for edit in partial if edit.lines >> one & 1 < edit.lines >> other & 1)
+            if ours and theirs:
+                pairs.append(Pair(path, one, other, ours, theirs))
+    return pairs
+
+
+def are_different(pair: Pair) -> bool:
+    """Whether more than one has made these edits, as far as is known; who is unknown may be anybody."""
+    return len({edit.by for edit in (*pair.ours, *pair.theirs)}) > 1 or not pair.ours[0].by
+
+
+class Holdings:
+    """Which edits each line of work has, by what the ledger knows of commits and files."""
+
+    def __init__(self, folder: str, found: Graph, view: View, settings: Settings) -> None:
+        self.folder, self.found, self.view, self.settings = folder, found, view, settings
+        self._edits: dict[str, dict[str, Edit]] = {}
+        self._older: list[tuple[str, str]] = []  # path and commit of edits that the ledger does not have
+
+    def edits(self, files: Iterable[Uncommitted]) -> Held:
+        """All edits that not every line has, and perhaps others."""
+        for commit in self.found.commits.values():
+            for touch in commit.touches:
+                for id_ in self._of_commit(commit.commit, touch.path, merge=len(commit.parents) > 1):
+                    self._have(touch.path, id_, commit.lines)
+        dirty = list(files)
+        for one in dirty:
+            for id_ in one.edits:
+                self._have(one.path, id_, 1 << one.line)
+        self._complete()
+        for one in dirty:
+            if all(any(self._carriers(id_)) for id_ in one.edits):  # a part is committed; the rest has no record
+                self._have(one.path, one.blob or "", 1 << one.line)
+        return self._edits
+
+    def _of_commit(self, commit: str, path: str, *, merge: bool) -> Iterable[str]:
+        """The edits that a commit made or carries; of those from before the ledger the ids of their commits."""
+        for event in self.view.events("commit", commit, path):
+            if isinstance(event, Change):
+                return [event.id]
+            if isinstance(event, Attribution):
+                return event.event_ids or event.carried_from
+        return [] if merge else [commit]
+
+    def _have(self, path: str, id_: str, lines: int) -> None:
+        edits = self._edits.setdefault(path, {})
+        edits[id_] = edits[id_]._replace(lines=edits[id_].lines | lines) if id_ in edits else self._edit(id_, lines)
+
+    def _edit(self, id_: str, lines: int) -> Edit:
+        change = next((event for event in self.view.events("id", id_) if isinstance(event, Change)), None)
+        if change is None:
+            return Edit(id_, UNKNOWN, "", "", lines)
+        commits = commits_of(self.view, id_)
+        owner = owner_today(change, commits)
+        session = next((one["session"] for one in change.evidence if "session" in one), "")
+        by = f"{owner} {session}" if owner else (change.author or "")
+        return Edit(id_, owner or UNKNOWN, by, change.timestamp, lines)
+
+    def _complete(self) -> None:
+        """Say of each edit which lines have it by another commit, and of those from before the ledger who made it."""
+        carriers: dict[str, list[tuple[str, str]]] = {}
+        older: dict[str, list[str]] = {}
+        for path, edits in self._edits.items():
+            for id_, edit in edits.items():
+                if edit.lines == self.found.every:
+                    continue
+                for commit in self._carriers(id_):
+                    carriers.setdefault(commit, []).append((path, id_))
+                if not edit.timestamp:
+                    older.setdefault(id_, []).append(path)
+        everywhere = self._in_base([commit for commit in carriers if commit not in self.found.commits])
+        for commit, held in carriers.items():
+            stretch = self.found.commits.get(commit)
+            mask = self.found.every if commit in everywhere else stretch.lines if stretch else 0
+            for path, id_ in held:
+                self._have(path, id_, mask)
+        self._learn(older)
+
+    def _carriers(self, id_: str) -> Iterable[str]:
+        events = (*self.view.events("id", id_), *self.view.events("attributed", id_))
+        return [event.commit for event in events if isinstance(event, (Change, Attribution)) and event.commit]
+
+    def _in_base(self, commits: Sequence[str]) -> set[str]:
+        """Those of these commits that all lines have. What git has not any more, no line has."""
+        if not commits or not self.found.base:
+            return set()
+        there = history.existing(self.folder, list(commits))
+        asked = "".join((*(f"{commit}\n" for commit in there), f"^{self.found.base}\n"))
+        apart = git.run(["rev-list", "--stdin"], cwd=self.folder, stdin=asked.encode()).decode().split()
+        return set(there).difference(apart)
+
+    def _learn(self, older: Mapping[str, Sequence[str]]) -> None:
+        """Who made the commits from before the ledger."""
+        commits = [id_ for id_ in older if id_ in self.found.commits]
+        for commit in history.read(self.folder, commits, self.settings) if commits else ():
+            clues = Clues(
+                trailers=parse_trailers(commit.trailers),
+                subject=commit.subject,
+                body=commit.body,
+                author=commit.author,
+                committer=commit.committer,
+            )
+            owner = attribute(clues).agent_owner
+            for path in older[commit.sha]:
+                self._edits[path][commit.sha] = self._edits[path][commit.sha]._replace(
+                    owner=owner or UNKNOWN, by=owner or commit.author, timestamp=to_rfc3339(commit.author_time)
+                )
+
+
+class Levels:
+    """How bad overlaps are, from the contents of both lines and of what they have in common."""
+
+    def __init__(self, folder: str, found: Graph, files: Iterable[Uncommitted], contents: Contents) -> None:
+        self.folder, self.found, self.contents = folder, found, contents
+        self.files = {(one.line, one.path): one.blob for one in files}
+        self._committed: dict[tuple[str, str], str | None] = {}  # commit and path to blob
+        self._bases: dict[tuple[int, int], list[str]] = {}
+
+    def of(self, pairs: Sequence[Pair]) -> list[str | None]:
+        """The level of each; None where there is nothing to merge."""
+        wanted = {(at, pair.path) for pair in pairs for at in (*self._heads(pair), *self._common(pair))}
+        self._committed = blobs_at(self.folder, wanted)
+        self.contents.read({blob for blob in self._committed.values() if blob})
+        drivers = merge_drivers(self.folder, {pair.path for pair in pairs})
+        return [self._level(pair, drivers.get(pair.path, "")) for pair in pairs]
+
+    def _heads(self, pair: Pair) -> tuple[str, str]:
+        return self.found.lines[pair.one].head, self.found.lines[pair.other].head
+
+    def _common(self, pair: Pair) -> list[str]:
+        key = (pair.one, pair.other)
+        if key not in self._bases:
+            self._bases[key] = self.found.common(*key)
+        return self._bases[key]
+
+    def _level(self, pair: Pair, driver: str) -> str | None:
+        ours, theirs = self._content(pair.path, pair.one), self._content(pair.path, pair.other)
+        bases = [self._clean(pair.path, self._committed.get((at, pair.path))) for at in self._common(pair)]
+        return judged(ours, bases, theirs, driver)
+
+    def _content(self, path: str, number: int) -> bytes | None:
+        line, key = self.found.lines[number], (number, path)
+        if line.worktree and key in self.files:
+            blob = self.files[key]
+            return None if blob is None else self.contents.clean_bytes(line.worktree.root, path, blob) or b""
+        return self._clean(path, self._committed.get((line.head, path)))
+
+    def _clean(self, path: str, blob: str | None) -> bytes | None:
+        data = self.contents.read({blob})[blob] if blob else None
+        return None if data is None else self.contents.clean(path, data)
+
+
+def judged(ours: bytes | None, bases: Sequence[bytes | None], theirs: bytes | None, driver: str = "") -> str | None:
+    """The level for two contents and those of their best common ancestors; None stands for no file.
+
+    `driver`: the attribute `merge` of the path. None where one of the contents is the whole of what a merge gives.
+    """
+    base = bases[0] if bases else None
+    for other in bases[1:]:  # they have merged each other: git merges the ancestors, too, with markers if it must
+        base = three_way(base or b"", b"", other or b"")[1] if base != other else base
+    if ours == theirs or base in (ours, theirs):
+        return None
+    if ours is None or theirs is None:
+        return CONFLICT  # deleted here, edited there
+    if driver == "union":
+        return SAME_DOCUMENT
+    if driver in ("unset", "binary") or b"\0" in (ours + theirs)[:8000]:
+        return CONFLICT
+    return CONFLICT if three_way(ours, base or b"", theirs)[0] else SAME_DOCUMENT
+
+
+def blobs_at(folder: str, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
+    """The blob of each path in each commit, in one process; None where there is no file."""
+    asked = [(at, path) for at, path in dict.fromkeys(wanted) if "\n" not in path]
+    stdin = "".join(f"{at}:{path}\n" for at, path in asked).encode(errors="surrogateescape")
+    rows = git.run(["cat-file", "--batch-check=%(objecttype) %(objectname)"], cwd=folder, stdin=stdin).splitlines()
+    return {key: row[5:].decode() if row.startswith(b"blob ") else None for key, row in zip(asked, rows, strict=True)}
+
+
+def merge_drivers(folder: str, paths: Iterable[str]) -> dict[str, str]:
+    """The attribute `merge` of paths, where it is set."""
+    stdin = "".join(f"{path}\0" for path in sorted(paths)).encode(errors="surrogateescape")
+    said = git.run(["check-attr", "-z", "--stdin", "merge"], cwd=folder, stdin=stdin).decode(errors="surrogateescape")
+    words = said.split("\0")
+    return {path: value for path, value in zip(words[::3], words[2::3], strict=False) if value != "unspecified"}
+
+
+def _overlap(found: Graph, pair: Pair, level: str) -> Overlap:
+    sides = (_side(found.lines[pair.one], pair.ours), _side(found.lines[pair.other], pair.theirs))
+    said = "\0".join((pair.path, *sorted(edit.id for edit in (*pair.ours, *pair.theirs))))
+    return Overlap(sha256(said.encode(errors="surrogateescape")).hexdigest()[:16], pair.path, level, sides)
+
+
+def _side(line: Line, edits: Sequence[Edit]) -> Side:
+    inside = sorted(edits, key=lambda edit: (edit.timestamp, edit.id))
+    owners = tuple(dict.fromkeys(edit.owner for edit in inside))
+    worktree = line.tree or None
+    ids = tuple(edit.id for edit in inside)
+    return Side(worktree, line.branch, line.uncommitted, owners, ids, inside[-1].timestamp)

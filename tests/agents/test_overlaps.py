@@ -1,0 +1,276 @@
+"""Overlaps: two lines of work with an edit each that the other has not; git itself is the judge of conflicts."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from lab.repo import Repo, describe, new_repo
+from lab.templates import copied
+
+from agentsync.agents.overlaps import CONFLICT, Overlap, overlaps
+from agentsync.observe.witness import set_agent
+
+AGENTS = ("claude-code", "codex-local", "cursor")
+DOCS = ("doc.md", "docs/other.md")
+LINES = 14
+
+Edits = frozenset[tuple[str, int]]  # document and number
+
+
+class Line(NamedTuple):
+    """A line of work as the oracle has it."""
+
+    name: str
+    commit: str
+    edits: Edits
+
+
+def with_lines(root: Path) -> Repo:
+    """A clone with two documents of some lines."""
+    repo = new_repo(root)
+    for path in DOCS:
+        repo.write("".join(f"line {number}\n" for number in range(LINES)), path)
+    repo.commit()
+    repo.begin()
+    return repo
+
+
+class Day:
+    """Random work of three agents in a worktree each; who has which edit is told from the operations alone."""
+
+    def __init__(self, root: Path, seed: int) -> None:
+        self.random = random.Random(seed)
+        main = copied(root / "main", with_lines)
+        self.trees = [main, *(main.worktree(name, "-b", name) for name in ("one", "two"))]
+        self.number = 0
+        self.has: dict[str, Edits] = {main.head(): frozenset()}  # by commit
+        self.dirty: list[Edits] = [frozenset()] * 3
+        self.stashed: list[tuple[str, Edits] | None] = [None] * 3
+        self.owners: dict[int, str] = {}
+        self.branches: list[str] = []
+        self.told: list[str] = []
+        for tree, agent in zip(self.trees, AGENTS, strict=True):
+            set_agent(tree.clone().worktree(), agent)
+        main.look()
+
+    def play(self, steps: int) -> None:
+        for _ in range(steps):
+            at = self.random.randrange(3)
+            self.trees[0].time = self.trees[at].time = max(tree.time for tree in self.trees) + 1
+            name = self.random.choices(*zip(*WORK.items(), strict=True))[0]
+            self.told.append(f"{name} in {at}")
+            getattr(self, name)(at)
+            if self.random.random() < 0.4:
+                self.trees[0].look()
+
+    def edits_at(self, at: int) -> Edits:
+        return self.has[self.trees[at].head()]
+
+    def new_edit(self, at: int, path: str) -> tuple[str, int]:
+        self.number += 1
+        self.owners[self.number] = AGENTS[at]
+        return path, self.number
+
+    def edit(self, at: int) -> None:
+        path, line = self.random.choice(DOCS), self.random.randrange(LINES)
+        made = self.new_edit(at, path)
+        lines = self.trees[at].read(path).splitlines(keepends=True)
+        line = min(line, len(lines) - 1)
+        what = self.random.random()
+        if what < 0.7:
+            lines[line] = f"{lines[line].rstrip()} {made[1]}\n"
+        else:
+            lines.insert(line, f"new {made[1]}\n")
+        self.trees[at].write("".join(lines), path)
+        self.dirty[at] |= {made}
+
+    def commit(self, at: int) -> None:
+        if self.dirty[at]:
+            self.committed(at, self.edits_at(at) | self.dirty[at])
+
+    def committed(self, at: int, edits: Edits, *args: str) -> None:
+        tree = self.trees[at]
+        tree.git("add", "-A", "--", ".", ":!.agentsync")
+        tree.git("commit", "-q", "--allow-empty", "-m", f"work {self.number}", *args)
+        tree.note()
+        self.has[tree.head()] = edits
+        self.dirty[at] = frozenset()
+
+    def amend(self, at: int) -> None:
+        if self.dirty[at] and self.edits_at(at) != frozenset() and not self.is_merge(at):
+            self.committed(at, self.edits_at(at) | self.dirty[at], "--amend")
+
+    def is_merge(self, at: int) -> bool:
+        return bool(self.trees[at].git("rev-parse", "-q", "--verify", "HEAD^2", check=False).strip())
+
+    def other(self, at: int) -> str:
+        return self.trees[self.random.choice([each for each in range(3) if each != at])].head()
+
+    def merge(self, at: int) -> None:
+        tree, other = self.trees[at], self.other(at)
+        self.commit(at)
+        edits = self.edits_at(at) | self.has[other]
+        tree.git("merge", "-q", "--no-edit", other, check=False)
+        unmerged = tree.git("diff", "--name-only", "--diff-filter=U").split()
+        for path in unmerged:
+            side = self.random.choice(("ours", "theirs", "both"))
+            if side != "both":
+                tree.git("checkout", f"--{side}", "--", path)
+                continue
+            text = "".join(line for line in tree.read(path).splitlines(keepends=True) if line[:7] not in MARKERS)
+            made = self.new_edit(at, path)
+            tree.write(f"{text}joined {made[1]}\n", path)
+            edits |= {made}
+        if unmerged:
+            self.committed(at, edits)
+        self.has[tree.head()] = edits
+
+    def rebase(self, at: int) -> None:
+        tree, other = self.trees[at], self.other(at)
+        self.commit(at)
+        tree.look()
+        edits, before = self.edits_at(at) | self.has[other], tree.head()
+        if tree.git("rebase", "-q", other, check=False) is not None and "rebase" in tree.git("status"):
+            tree.git("rebase", "--abort")
+        elif tree.head() != before:
+            self.has[tree.head()] = edits
+
+    def pick(self, at: int) -> None:
+        tree, other = self.trees[at], self.other(at)
+        if self.dirty[at] or tree.git("rev-list", "--parents", "-n1", other).count(" ") != 1:
+            return
+        parent = tree.git("rev-parse", f"{other}^").strip()
+        edits, before = self.edits_at(at), tree.head()
+        tree.git("cherry-pick", other, check=False)
+        if tree.git("diff", "--name-only", "--diff-filter=U") or tree.head() == before:
+            tree.git("cherry-pick", "--abort", check=False)
+            tree.git("reset", "-q", "--hard")
+        elif parent in self.has:
+            self.has[tree.head()] = edits | (self.has[other] - self.has[parent])
+        else:
+            tree.git("reset", "-q", "--hard", before)
+
+    def undo(self, at: int) -> None:
+        self.trees[at].git("reset", "-q", "--hard")
+        self.dirty[at] = frozenset()
+
+    def back(self, at: int) -> None:
+        tree = self.trees[at]
+        parent = tree.git("rev-parse", "-q", "--verify", "HEAD^", check=False).strip()
+        if parent in self.has and not self.is_merge(at):
+            tree.git("reset", "-q", "--hard", parent)
+            self.dirty[at] = frozenset()
+
+    def soft(self, at: int) -> None:
+        tree, edits = self.trees[at], self.edits_at(at)
+        parent = tree.git("rev-parse", "-q", "--verify", "HEAD^", check=False).strip()
+        if parent in self.has and not self.is_merge(at):
+            tree.git("reset", "-q", "--soft", parent)
+            self.dirty[at] |= edits - self.has[parent]
+
+    def stash(self, at: int) -> None:
+        tree, kept = self.trees[at], self.stashed[at]
+        if kept is None and self.dirty[at]:
+            tree.look()
+            tree.git("stash", "-q")
+            self.stashed[at], self.dirty[at] = (tree.head(), self.dirty[at]), frozenset()
+        elif kept and kept[0] == tree.head() and not self.dirty[at] and at == self.last_stash():
+            tree.git("stash", "pop", "-q")
+            self.stashed[at], self.dirty[at] = None, kept[1]
+
+    def last_stash(self) -> int:
+        """Stashes are the clone's: only the newest is popped, if it is known whose it is."""
+        kept = [at for at, one in enumerate(self.stashed) if one]
+        return kept[0] if len(kept) == 1 else -1
+
+    def branch(self, at: int) -> None:
+        name = f"branch-{self.number}"
+        if len(self.branches) < 2 and name not in self.branches:
+            self.trees[at].git("branch", name)
+            self.branches.append(name)
+
+    def lines(self) -> list[Line]:
+        """Each line of work as a commit of all that it holds."""
+        found = []
+        for at, tree in enumerate(self.trees):
+            index = {"GIT_INDEX_FILE": str(tree.root.parent / f"index-{at}")}
+            tree.git("read-tree", "HEAD", env=index)
+            tree.git("add", "-A", "--", *DOCS, env=index)
+            made = tree.git("write-tree", env=index).strip()
+            commit = tree.git("commit-tree", "-p", "HEAD", "-m", "all", made).strip()
+            found.append(Line(("main", "one", "two")[at], commit, self.edits_at(at) | self.dirty[at]))
+        for name in self.branches:
+            commit = self.trees[0].git("rev-parse", name).strip()
+            found.append(Line(name, commit, self.has[commit]))
+        return found
+
+    def expected(self) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+        """Documents and pairs of lines: where both have edits of their own, and where git cannot merge these."""
+        overlap, conflict = set(), set()
+        for one, other in itertools.combinations(self.lines(), 2):
+            for path in DOCS:
+                ours, theirs = ({e for e in each if e[0] == path} for each in (one[2] - other[2], other[2] - one[2]))
+                if ours and theirs and len({self.owners[number] for _, number in ours | theirs}) > 1:
+                    overlap.add((path, *sorted((one.name, other.name))))
+            said = self.trees[0].git("merge-tree", "--write-tree", "--name-only", one.commit, other.commit, check=False)
+            unmerged = {line for line in said.split("\n\n")[0].split("\n")[1:] if line}
+            conflict |= {(path, *sorted((one.name, other.name))) for path in unmerged}
+        return overlap, conflict & overlap
+
+
+MARKERS = ("<<<<<<<", "=======", ">>>>>>>")
+WORK = {
+    "edit": 9, "commit": 5, "merge": 2, "rebase": 1, "pick": 1.5, "undo": 0.5, "back": 0.5,
+    "soft": 0.4, "stash": 1, "branch": 0.6, "amend": 0.6,
+}  # fmt: skip
+
+
+def found(repo: Repo) -> list[Overlap]:
+    repo.look()
+    return list(overlaps(repo.clone(), repo.view(), repo.settings, float(repo.time)))
+
+
+def named(one: Overlap) -> tuple[str, ...]:
+    return (one.file_path, *sorted(side.worktree or side.branch or "" for side in one.sides))
+
+
+def objects(repo: Repo) -> set[str]:
+    folder = repo.root / ".git" / "objects"
+    return {os.path.join(at, name) for at, _, names in os.walk(folder) for name in names}
+
+
+def days(number: int) -> list[int]:
+    return list(range(number))
+
+
+def check(root: Path, seed: int) -> None:
+    day = Day(root, seed)
+    for _ in range(3):
+        day.play(12)
+        overlap, conflict = day.expected()
+        day.trees[0].look()
+        before = objects(day.trees[0])
+        told = found(day.trees[0])
+        assert objects(day.trees[0]) == before
+        story = "\n".join((*day.told, describe(day.trees[0])))
+        assert {named(one) for one in told if one.level == CONFLICT} == conflict, story
+        assert {named(one) for one in told} <= overlap, story
+
+
+@pytest.mark.parametrize("seed", days(3))
+def test_a_random_day(tmp_path: Path, seed: int) -> None:
+    """No conflict is missed, and none is told that git does not find; git's store stays as it is."""
+    check(tmp_path, seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 1100, 50))
+def test_many_random_days(tmp_path: Path, seed: int) -> None:
+    """A thousand of them."""
+    for each in range(seed, seed + 50):
+        check(tmp_path / str(each), each)
