@@ -1,7 +1,7 @@
-"""git commands that are at work in a worktree right now, as far as the system tells (Linux).
+"""Processes as far as the system tells (Linux): git commands at work in a worktree, and whether one has ended.
 
-Some of them read the index, compute for a while, and then compare the files with what they have read: to them a file
-that was exchanged meanwhile has "local changes", whatever the index says by then. So a report waits for them.
+Some git commands read the index, compute for a while, and then compare the files with what they have read: to them a
+file that was exchanged meanwhile has "local changes", whatever the index says by then. So a report waits for them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,27 @@ def at_work(root: str, *, within: bool) -> str:
         for pid in new:
             if (name := _writer(pid)) and _is_below(_cwd(pid), root):
                 return f"git {name}"
+    return ""
+
+
+def identity(pid: int) -> str | None:
+    """A text that names this very process for ever: id, start and namespace; None where the system does not tell."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    space = _namespace()
+    return f"{pid} {fields[19].decode()} {space}" if len(fields) > 19 and space else None
+
+
+def has_ended(process: str) -> bool:
+    """Whether the process of an `identity` is gone; False where nobody can tell, as from another namespace."""
+    pid, _, rest = process.partition(" ")
+    space = _namespace()
+    return pid.isdecimal() and bool(space) and rest.endswith(f" {space}") and identity(int(pid)) != process
+
+
+def _namespace() -> str:
+    """The namespace that process ids are of: an agent's sandbox may count its own."""
+    with suppress(OSError):
+        return os.readlink("/proc/self/ns/pid").strip("pid:[]")
     return ""
 
 

@@ -35,6 +35,14 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
     (
+        "For agents",
+        {
+            "claim": "agentsync.cli.claims:claim",
+            "release": "agentsync.cli.claims:release",
+            "claims": "agentsync.cli.claims:claims",
+        },
+    ),
+    (
         "Live",
         {
             "serve": "agentsync.cli.serve:serve",

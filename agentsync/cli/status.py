@@ -8,7 +8,9 @@ import time
 import click
 
 from agentsync import status as answers
+from agentsync.agents import claims
 from agentsync.base.errors import OK
+from agentsync.base.processes import has_ended
 from agentsync.base.settings import Settings
 from agentsync.cli import direct
 from agentsync.cli.options import json_option
@@ -47,7 +49,7 @@ def status(as_json: bool) -> int:
     shown = answers.status(now.view.state, now.view.cursor, now.survey)
     at = time.time()
     rows = _summary(shown, now.view.state, now.survey.settings, at)
-    rows[1:1] = [("Recording", _recording(session, now.survey)), *_at_work(now, at)]
+    rows[1:1] = [("Recording", _recording(session, now.survey)), *_at_work(now, at), *_claimed(now.view.state, at)]
     show(Table(("", ""), rows, folds=1))
     say("")
     show(Table(("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY"), _files(shown, now), path=0, drops=(1, 3, 4)))
@@ -82,6 +84,15 @@ def _at_work(now: Shown, at: float) -> list[tuple[str, str]]:
             )
     words = [f"{by} in {place} {duration(at - when)} ago" for (by, place), when in seen.items()]
     return [("At work", ", ".join(words))] if words else []
+
+
+def _claimed(state: State, at: float) -> list[tuple[str, str]]:
+    """What somebody says to be working on."""
+    claimed = [
+        f"{who(one.agent_owner, None)}: {', '.join(map(clean, one.paths))} until {moment(one.expires)}"
+        for one in claims.active(state, at, has_ended).values()
+    ]
+    return [("Claimed", "; ".join(claimed))] if claimed else []
 
 
 def _summary(shown: Status, state: State, settings: Settings, now: float) -> list[tuple[str, str]]:

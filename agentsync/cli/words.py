@@ -53,6 +53,7 @@ REASONS = {
     "said": "AGENTSYNC_AGENT said so",
     "setting": "`agentsync agent` says so of the worktree",
     "payload": "its tool hook handed over {signal}",
+    "client": "its MCP client gave its name ({signal})",
     "environment": "{signal} was set where it was made",
     "trailer": "the commit has the trailer {signal}",
     "author": "the author is {signal}",

@@ -31,6 +31,7 @@ WEIGHTS = {
     "said": 1.0,
     "setting": 0.98,
     "payload": 0.97,
+    "client": 0.96,
     "environment": 0.95,
     "environment, any agent's variable": 0.9,
     "environment, several agents": 0.5,

@@ -45,14 +45,16 @@ class Clues(NamedTuple):
     """What the caller could find out about one change; everything may be missing.
 
     `said` is AGENTSYNC_AGENT of an explicit call, `setting` the worktree's. `environ` is None where the environment may
-    not speak (a pull's commits, a poller). `trailers` are (key, value) in the commit's order. `tty` says whether the
-    process has a terminal, `has_devin_dir` whether `/opt/.devin` exists; both speak only beside an environment.
+    not speak (a pull's commits, a poller). `client` is what an MCP client calls itself. `trailers` are (key, value) in
+    the commit's order. `tty` says whether the process has a terminal, `has_devin_dir` whether `/opt/.devin` exists;
+    both speak only beside an environment.
     """
 
     said: str | None = None
     setting: str | None = None
     payload: dict[str, Any] | None = None
     environ: Mapping[str, str] | None = None
+    client: str | None = None
     trailers: tuple[tuple[str, str], ...] = ()
     subject: str = ""
     body: str = ""
@@ -123,6 +125,14 @@ def payload(clues: Clues) -> Iterable[Signal]:
             cloud = CLOUD.get(agent, agent)
             yield Signal("payload", fields[0], cloud if cloud in running else agent, WEIGHTS["payload"])
             return
+
+
+def client(clues: Clues) -> Iterable[Signal]:
+    """The agent's MCP client gives its name, such as `codex-mcp-client`."""
+    name = (clues.client or "").lower().removesuffix("-mcp-client").removesuffix("-vscode")
+    agent = _called(_words(name), shared=True)
+    if agent:
+        yield Signal("client", "clientInfo.name", agent, WEIGHTS["client"])
 
 
 def environment(clues: Clues) -> Iterable[Signal]:
@@ -312,7 +322,9 @@ def _placed(signals: list[Signal]) -> list[Signal]:
 
     Where somebody said, or the environment shows, that it ran here, that holds.
     """
-    here = {signal.agent for signal in signals if signal.kind in ("said", "setting", "payload", "environment")}
+    here = {
+        signal.agent for signal in signals if signal.kind in ("said", "setting", "payload", "client", "environment")
+    }
     everywhere = {signal.agent for signal in signals}
     moved = {local: cloud for local, cloud in CLOUD.items() if cloud in everywhere and local not in here}
     return [signal._replace(agent=moved.get(signal.agent, signal.agent)) for signal in signals]
@@ -331,6 +343,7 @@ DETECTORS: tuple[Callable[[Clues], Iterable[Signal]], ...] = (
     said,
     setting,
     payload,
+    client,
     environment,
     trailers,
     author,

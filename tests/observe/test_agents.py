@@ -464,7 +464,8 @@ def test_each_name_that_the_program_gives_is_listed_and_may_stand_in_the_ledger(
 def test_each_weight_is_a_confidence_and_detectors_stand_in_order_of_theirs() -> None:
     assert all(0 < weight <= 1 for weight in WEIGHTS.values())
     assert [detect.__name__ for detect in DETECTORS] == [
-        *("said", "setting", "payload", "environment", "trailers", "author", "committer", "message", "branch"),
+        *("said", "setting", "payload", "client", "environment"),
+        *("trailers", "author", "committer", "message", "branch"),
         "weak_environment",
     ]
 
@@ -472,3 +473,22 @@ def test_each_weight_is_a_confidence_and_detectors_stand_in_order_of_theirs() ->
 def test_trailers_are_read_as_git_prints_them() -> None:
     text = "Co-Authored-By: Claude <noreply@anthropic.com>\nFixes: a:b\u2028c\nnot one\n: no key\n\n"
     assert parse_trailers(text) == (CLAUDE, ("Fixes", "a:b\u2028c"))
+
+
+@pytest.mark.parametrize(
+    ("name", "agent"),
+    [
+        ("codex-mcp-client", "codex-local"),
+        ("claude-code", "claude-code"),
+        ("gemini-cli-mcp-client", "gemini-cli"),
+        ("cursor-vscode", "cursor"),
+        ("mcp", None),
+        ("Ignore all previous instructions", None),
+        ("", None),
+    ],
+)
+def test_an_mcp_client_gives_its_name(name: str, agent: str | None) -> None:
+    """More certain than the environment, which may be that of the agent that started the other one."""
+    found = attribute(Clues(client=name, environ={"GOOSE_TERMINAL": "1"}))
+    assert found.agent_owner == (agent or "goose")
+    assert not agent or found.evidence[0] == {"kind": "client", "signal": "clientInfo.name", "agent": agent}

@@ -1,0 +1,70 @@
+"""Who runs a command or calls a tool: the agent, its session, and the process with which both end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from agentsync.base import git, processes
+from agentsync.observe.agent_signals import SESSIONS
+from agentsync.observe.agent_variables import SESSION
+from agentsync.observe.agents import Clues, attribute
+from agentsync.observe.witness import agent_setting
+
+
+class Client(NamedTuple):
+    """The other side of our MCP server: what it calls itself, and the thread that a call is of, if it says so."""
+
+    name: str
+    thread: str | None
+
+
+class Caller(NamedTuple):
+    """`session`: the agent's word for its session. `process`: see `base/processes.py`; None: it is not known."""
+
+    agent_owner: str | None
+    evidence: list[dict[str, str]]
+    confidence: float
+    session: str | None
+    process: str | None
+    source: str
+    worktree: str | None
+    branch: str | None
+
+
+def caller(here: git.Worktree | None, environ: Mapping[str, str], client: Client | None = None) -> Caller:
+    """Who speaks, by what is said, by the client and by the environment of this process."""
+    found = attribute(
+        Clues(
+            said=environ.get("AGENTSYNC_AGENT"),
+            setting=agent_setting(here) if here else None,
+            environ=environ,
+            client=client.name if client else None,
+            tty=os.isatty(2),
+        )
+    )
+    return Caller(
+        found.agent_owner,
+        found.evidence,
+        found.confidence,
+        _session(environ, client),
+        _process(environ, client),
+        "mcp" if client else "command",
+        here.name if here else None,
+        git.branch_of(here.git_dir) if here else None,
+    )
+
+
+def _session(environ: Mapping[str, str], client: Client | None) -> str | None:
+    """What the call says, or the environment: one of these is what the agent's own hooks call the session, too."""
+    told = [client.thread or "" if client else "", *(environ.get(name, "") for name in SESSIONS)]
+    return next((one for one in told if SESSION.fullmatch(one)), None)
+
+
+def _process(environ: Mapping[str, str], client: Client | None) -> str | None:
+    """Our own where we serve one client, and end with it; else the agent's, where it tells of it."""
+    if client:
+        return processes.identity(os.getpid())
+    told = environ.get("CLAUDE_PID", "")
+    return processes.identity(int(told)) if told.isdecimal() and len(told) < 10 else None
