@@ -18,7 +18,7 @@ from agentsync.cli.options import json_option
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, print_json, say
-from agentsync.cli.words import count
+from agentsync.cli.words import count, some
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.view import View
 from agentsync.setup import documents, hooks, manager_lines
@@ -119,9 +119,9 @@ def _watching(session: Session, plan: setup.Plan) -> Iterator[tuple[str, str]]:
     by_line = [(watch.path, documents.matched(watch, there)) for watch in plan.settings.watch]
     now = [f"{path} ({len(found)})" if is_glob(path) else path for path, found in by_line if found]
     later = [path for path in names(plan.settings) if path not in (*there, plan.settings.report.path)]
-    yield "watching", f"{count(len(there), 'document')}{': ' if there else ''}{_some(now, NAMED)}"
+    yield "watching", f"{count(len(there), 'document')}{': ' if there else ''}{some(now, NAMED)}"
     if later:
-        yield "", f"once they are there: {_some(later, NAMED_LATER)}"
+        yield "", f"once they are there: {some(later, NAMED_LATER)}"
     yield "", f"`agentsync documents` shows and changes the list; it is in {_typed(session, CONFIG_PATH)}"
 
 
@@ -139,12 +139,6 @@ def _installed(session: Session, plan: setup.Plan) -> Iterator[tuple[str, str]]:
     yield "", f"in {LANGUAGES[settings.report.language]}, from {clean(plan.language_from)}"
     if plan.local:
         yield "local", f"git sees nothing of this; {CONFIG_PATH} is yours alone"
-
-
-def _some(paths: list[str], most: int) -> str:
-    """The first of them by name, and how many more there are."""
-    more = f" and {len(paths) - most} more" if len(paths) > most else ""
-    return f"{', '.join(map(clean, paths[:most]))}{more}"
 
 
 def _typed(session: Session, path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agentsync.cli.terminal import clean
@@ -74,6 +74,12 @@ def meant(word: str, words: Iterable[str]) -> str:
     """`; did you mean X?`, if one of the words is close."""
     close = difflib.get_close_matches(word, sorted(words), 1)
     return f"; did you mean {clean(close[0])}?" if close else ""
+
+
+def some(paths: Sequence[str], most: int) -> str:
+    """The first of them by name, and how many more there are."""
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return f"{', '.join(map(clean, paths[:most]))}{more}"
 
 
 def count(number: int, word: str) -> str:

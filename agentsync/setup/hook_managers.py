@@ -98,6 +98,11 @@ ELSEWHERE = Manager(
 )
 
 
+def insertable(name: str) -> bool:
+    """Whether `init` can add our lines to the files of the manager of this name."""
+    return any(manager.name == name and manager.insertion for manager in MANAGERS)
+
+
 def manager_of(script: bytes) -> Manager | None:
     """Whose script this is; None if it is an ordinary hook."""
     return next((manager for manager in MANAGERS if any(mark in script for mark in manager.marks)), None)

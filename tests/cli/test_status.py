@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -120,7 +121,7 @@ def test_what_git_has_begun_is_shown_as_paused(ready: Repo) -> None:
     (Path(ready.clone().common_dir) / "MERGE_HEAD").write_text(ready.head())
     paused = agentsync(ready.root, "status", "--json").json["paused"]
     assert [(one["worktree"], one["operation"]) for one in paused] == [("main", "merge")]
-    assert "paused: main: a merge since " in agentsync(ready.root, "status").out
+    assert "paused: git is in the middle of a merge in main since " in agentsync(ready.root, "status").out
 
 
 def test_a_report_that_could_not_be_written_is_owed(ready: Repo) -> None:
@@ -195,7 +196,7 @@ def test_what_cannot_even_be_kept_is_shown_as_not_recorded(locked: Repo) -> None
     assert told == [("main", "doc.md", "modified"), ("main", "docs/other.md", "deleted")]
     assert [file["sync_status"] for file in shown["files"].values()] == [1, 0, 0]
     text = agentsync(locked.root, "status").out
-    assert "in sync" not in next(line for line in text.splitlines() if line.startswith("doc.md"))
+    assert "not recorded yet" in next(line for line in text.splitlines() if line.startswith("doc.md"))
     assert "not recorded yet: doc.md, edited in main (the ledger is locked; nor could they be kept" in text
     assert "not recorded yet: docs/other.md, deleted" in agentsync(locked.root, "pending").out
     assert "not recorded yet: doc.md, edited" in agentsync(locked.root, "log").err
@@ -246,11 +247,45 @@ def test_status_says_whether_hooks_record_and_who_is_at_work(ready: Repo) -> Non
     ready.commit("one\n", CLAUDECODE="1", GIT_AUTHOR_DATE=f"@{now:.0f} +0000", GIT_COMMITTER_DATE=f"@{now:.0f} +0000")
     ready.wait_for_notes()
     text = agentsync(ready.root, "status").out
-    assert "\nRecording    git's hooks, commands\n" in text
+    assert "\nRecording    git's hooks, last ran less than a minute ago\n" in text
     assert "\nAt work      claude-code in main less than a minute ago\n" in text
     ready.git("config", "core.hooksPath", ".husky")
     text = agentsync(ready.root, "status").out
-    assert "\nRecording    NOT BY HOOKS: post-commit and 4 more hooks: installed, but core.hooksPath makes git" in text
+    assert "\nRecording    NOT RECORDING: husky holds git's hooks; `agentsync init --husky` adds the lines\n" in text
+
+
+def test_status_says_what_is_not_committed_and_what_is_not_reported(ready: Repo) -> None:
+    def state(path: str = "doc.md") -> str:
+        return agentsync(ready.root, "status").out.partition(f"\n{path} ")[2].partition("  20")[0].split("  ")[-1]
+
+    assert "\nUnreported   nothing\n" in agentsync(ready.root, "status").out
+    ready.write("one\n")
+    text = agentsync(ready.root, "status").out
+    assert "\nUncommitted  doc.md\nUnreported   1 change in 1 document; reported when there are 1000, or in " in text
+    assert state() == "uncommitted, unreported"
+    ready.git("commit", "-qam", "one")
+    assert state() == "unreported"
+    agentsync(ready.root, "consolidate")
+    assert state() == "up to date"
+    ready.worktree("other", "-b", "other").write("two\n")
+    text = agentsync(ready.root, "status").out
+    assert "\nUncommitted  1 document in other\n" in text
+    assert re.search("\nLast report  .* ago, of 1 change .asked for.\n", text)
+
+
+def test_of_many_documents_status_lists_what_matters(repo: Repo) -> None:
+    repo.settings = QUIET._replace(watch=(Watch("docs/**/*.md", "docs"),))
+    for number in range(30):
+        repo.write("one\n", f"docs/{number:02}.md")
+    repo.commit(message="many")
+    repo.begin()
+    repo.hooks()
+    repo.commit("two\n", "docs/29.md")
+    text = agentsync(repo.root, "status").out
+    rows = [line for line in text.splitlines() if line.startswith("docs/")]
+    assert rows[0].startswith("docs/29.md  docs  unreported")
+    assert len(rows) == 20 and "\nand 11 more documents; `agentsync status --all` lists them\n" in text
+    assert agentsync(repo.root, "status", "--all").out.count("\ndocs/") == 31
 
 
 def test_a_damaged_line_is_a_problem(ready: Repo) -> None:
