@@ -7,13 +7,17 @@ Agents ask for `status --json` all the time, and importing click costs more than
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import sys
 
 DOORS: dict[tuple[str, ...], str] = {
-    ("status", "--json"): "status_json",
-    ("pending", "--json"): "pending_json",
-    ("checksums", "--json"): "checksums_json",
+    ("status", "--json"): "direct:status_json",
+    ("pending", "--json"): "direct:pending_json",
+    ("checksums", "--json"): "direct:checksums_json",
+    ("brief",): "briefing:as_text",
+    ("brief", "--json"): "briefing:as_json",
+    ("brief", "--hook"): "briefing:for_hook",
 }
 
 
@@ -63,9 +67,8 @@ def _straight(argv: list[str]) -> int:
         from agentsync.hook import main as hook  # a hook manager's line is on the way of a commit
 
         return hook(argv[1:]) if argv[1:2] and argv[1] in HOOKS else _commands(argv)
-    from agentsync.cli import direct
-
-    door: int = getattr(direct, DOORS[tuple(argv)])()
+    module, _, name = DOORS[tuple(argv)].partition(":")
+    door: int = getattr(importlib.import_module(f"agentsync.cli.{module}"), name)()
     return door
 
 

@@ -37,6 +37,7 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "For agents",
         {
+            "brief": "agentsync.cli.brief:brief",
             "claim": "agentsync.cli.claims:claim",
             "release": "agentsync.cli.claims:release",
             "claims": "agentsync.cli.claims:claims",
