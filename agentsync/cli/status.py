@@ -48,7 +48,7 @@ def status(every: bool, as_json: bool) -> int:
         say("", f"and {count(left, 'more document')}; `agentsync status --all` lists them")
     if now.survey.missing:
         say("", f"watched once they are there: {some(now.survey.missing, NAMED)}")
-    notes = status_rows.notes(shown)
+    notes = [*status_rows.notes(shown), *status_rows.removed(session, now)]
     if notes:
         say("", *notes)
     session.check_config()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
 from agentsync import status as answers
-from agentsync.agents import claims
+from agentsync.agents import claims, rescue
 from agentsync.base.background import LOCK
 from agentsync.base.git import HOOKS
 from agentsync.base.processes import has_ended
 from agentsync.base.settings import Settings, type_of
+from agentsync.cli.rescue import sentence
 from agentsync.cli.session import Session
 from agentsync.cli.terminal import clean
 from agentsync.cli.words import count, duration, moment, not_recorded, some, who
@@ -191,3 +193,10 @@ def notes(shown: Status) -> list[str]:
         reason = one["reason"] or "the next git command there writes it"
         lines.append(f"report not yet written in worktree {clean(one['worktree'])}: {clean(reason)}")
     return lines + [f"problem: {clean(one['about'])}: {clean(one['problem'])}" for one in shown["problems"]]
+
+
+def removed(session: Session, now: Shown) -> list[str]:
+    """Uncommitted edits that are gone: each is told once."""
+    at = time.time()
+    found = rescue.tell_once(session.clone, now.view, now.survey.settings, at, "status")
+    return [f"removed: {sentence(one, at)}" for one in found]

@@ -126,13 +126,21 @@ class Contents:
     def clean_bytes(self, root: str, path: str, blob: str) -> bytes | None:
         """The clean content of this id, out of git's store or the file in `root`; None where neither has it."""
         data = self.read({blob})[blob]
-        if data is not None:
-            return self.clean(path, data)
+        return self.clean(path, data) if data is not None else self.in_file(root, path, blob)
+
+    def in_file(self, root: str, path: str, blob: str) -> bytes | None:
+        """The clean content of this id, if the file in `root` still has it."""
         try:
             clean = self.clean(path, read_document(root, path) or b"")
         except UnreadableError:
             return None
         return next((form for form in (clean, clean.replace(b"\r\n", b"\n")) if self.blob_id(form) == blob), None)
+
+    def at_hand(self, path: str, blob: str) -> bytes | None:
+        """The clean content of this id, if git was asked for it already."""
+        data = self._bytes.get(blob)
+        clean = None if data is None else self.clean(path, data)
+        return clean if clean is not None and self.blob_id(clean) == blob else None
 
     def _sizes(self, blobs: list[str]) -> dict[str, bytes]:
         """What git says of each blob's type and size; nothing of one that only the remote of a partial clone has."""

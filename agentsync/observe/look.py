@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agentsync.base import git
 from agentsync.base.crash import crash
 from agentsync.base.errors import LedgerError, LockedError
-from agentsync.ledger import notes, watermark
-from agentsync.ledger.events import Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339
+from agentsync.ledger import kept, notes, watermark
+from agentsync.ledger.events import Baseline, Change, Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339
 from agentsync.ledger.log import Ledger, ReplacedError, Transaction, line_hash
 from agentsync.ledger.view import View
 from agentsync.observe import history, settling, worktree
@@ -55,6 +55,7 @@ def look(request: Request) -> Seen:
         nothing = not drafts.events and trigger_of(gathered, drafts) is None
         seen: Seen | None = Seen(view, gathered.scenes)
         if not nothing or gathered.taken:
+            kept.keep(request.clone.store, _contents(gathered, drafts))
             try:
                 with view.ledger.transaction(request.timeout) as transaction:
                     seen = append(gathered, drafts, view, transaction)
@@ -72,6 +73,33 @@ def look(request: Request) -> Seen:
             _finish(gathered, view)
             return seen
     raise LedgerError("the files change faster than they can be looked at", hint="try again")
+
+
+def _contents(gathered: Gathered, drafts: Drafts) -> dict[str, bytes]:
+    """What the recorded documents hold, by id, as far as it is at hand: uncommitted it lies in the file alone."""
+    contents, found = gathered.contents, {}
+    for event in [event for event in drafts.events if isinstance(event, Change)][-kept.AT_ONCE :]:
+        if event.new_blob and event.commit and (data := contents.at_hand(event.file_path, event.new_blob)) is not None:
+            found[event.new_blob] = data
+    for name, path, blob in _uncommitted(drafts.events):
+        scene = gathered.scenes.get(name)
+        data = contents.in_file(scene.worktree.root, path, blob) if scene else None
+        if data is not None:
+            found[blob] = data
+    return found
+
+
+def _uncommitted(events: Sequence[Event]) -> Iterator[tuple[str, str, str]]:
+    """Worktree, path and blob of the uncommitted contents that events tell of."""
+    for event in events:
+        if isinstance(event, Change) and event.commit is None and event.worktree and event.new_blob:
+            yield event.worktree, event.file_path, event.new_blob
+        elif isinstance(event, Baseline):
+            yield from (
+                (event.worktree, path, file["blob"])
+                for path, file in event.files.items()
+                if file["dirty"] and file["blob"]
+            )
 
 
 def append(gathered: Gathered, drafts: Drafts, view: View, transaction: Transaction) -> Seen | None:

@@ -26,6 +26,7 @@ from agentsync.observe.merges import three_way
 
 CONFLICT, SAME_DOCUMENT = "conflict", "same document"
 UNKNOWN = "unknown"
+FAR = 64  # contents that are followed from one to another
 
 
 class Side(NamedTuple):
@@ -67,10 +68,14 @@ class Edit(NamedTuple):
 
 
 class Uncommitted(NamedTuple):
-    """A document of a worktree (line number `line`) that is not as in its commit; `edits`: the changes behind that."""
+    """A document of a worktree (line number `line`) that is not as in its commit, and the clean blobs of both.
+
+    `edits`: the changes behind that, as far as they were made when it was not committed.
+    """
 
     line: int
     path: str
+    committed: str | None
     blob: str | None
     edits: tuple[str, ...]
 
@@ -110,15 +115,15 @@ def find(clone: git.Clone, every: Sequence[git.Worktree], view: View, settings: 
 def uncommitted(
     folder: str, found: Graph, known: Mapping[str, Mapping[str, Known]], contents: Contents
 ) -> Iterator[Uncommitted]:
-    """The documents that are known to be other than in the commit; after `reset --soft` no edit has made them so."""
+    """The documents that are known to be other than in the commit; after `reset --soft` they have no edits."""
     trees = [(number, line) for number, line in enumerate(found.lines) if line.worktree]
     blobs = blobs_at(folder, {(line.head, path) for _, line in trees for path in known.get(line.tree, {})})
     contents.ask((path, blob) for (_, path), blob in blobs.items())
     for number, line in trees:
         for path, one in known.get(line.tree, {}).items():
             committed = contents.of(path, blobs.get((line.head, path)))
-            if one.dirty or (committed and committed.blob != one.blob):
-                yield Uncommitted(number, path, one.blob, one.edits)
+            if committed and (one.dirty or committed.blob != one.blob):
+                yield Uncommitted(number, path, committed.blob, one.blob, one.edits)
 
 
 def overlapping(found: Graph, held: Held) -> list[Pair]:
@@ -154,31 +159,53 @@ class Holdings:
             for touch in commit.touches:
                 for id_ in self._of_commit(commit.commit, touch.path, merge=len(commit.parents) > 1):
                     self._have(touch.path, id_, commit.lines)
-        dirty = list(files)
-        for one in dirty:
-            for id_ in one.edits:
-                self._have(one.path, id_, 1 << one.line)
+        rest = [one for one in files if self._have_uncommitted(one)]
         self._complete()
-        for one in dirty:
-            if all(any(self._carriers(id_)) for id_ in one.edits):  # a part is committed; the rest has no record
+        for one in rest:
+            if all(any(self._carriers(id_)) for id_ in one.edits):
                 self._have(one.path, one.blob or "", 1 << one.line)
         return self._edits
 
+    def _have_uncommitted(self, one: Uncommitted) -> bool:
+        """Whether there may be more in it than its edits: if a part of them is committed, the rest has no record."""
+        first = self._change(one.edits[0]) if one.edits else None
+        begin = first.old_blob if first else one.blob
+        undone = self._between(one.path, one.committed, begin)
+        for id_ in (*undone, *one.edits):
+            self._have(one.path, id_, 1 << one.line)
+        return not undone
+
+    def _between(self, path: str, old: str | None, new: str | None) -> list[str]:
+        """The edits of commits that lead from one content to the other: a commit that was undone, or is brought."""
+        ways: dict[str | None, list[str]] = {old: []}
+        queue = [old]
+        for blob in queue:  # it grows while it is walked
+            if blob == new or len(ways) > FAR:
+                break
+            for event in self.view.events("from", path, blob or ""):
+                if isinstance(event, (Change, Attribution)) and event.new_blob not in ways:
+                    ways[event.new_blob] = [*ways[blob], *self._ids(event)]
+                    queue.append(event.new_blob)
+        return ways.get(new, [])
+
     def _of_commit(self, commit: str, path: str, *, merge: bool) -> Iterable[str]:
         """The edits that a commit made or carries; of those from before the ledger the ids of their commits."""
-        for event in self.view.events("commit", commit, path):
-            if isinstance(event, Change):
-                return [event.id]
-            if isinstance(event, Attribution):
-                return event.event_ids or event.carried_from
-        return [] if merge else [commit]
+        events = (event for event in self.view.events("commit", commit, path))
+        found = next((event for event in events if isinstance(event, (Change, Attribution))), None)
+        return self._ids(found) if found else [] if merge else [commit]
+
+    def _ids(self, event: Change | Attribution) -> list[str]:
+        return [event.id] if isinstance(event, Change) else event.event_ids or event.carried_from
+
+    def _change(self, id_: str) -> Change | None:
+        return next((event for event in self.view.events("id", id_) if isinstance(event, Change)), None)
 
     def _have(self, path: str, id_: str, lines: int) -> None:
         edits = self._edits.setdefault(path, {})
         edits[id_] = edits[id_]._replace(lines=edits[id_].lines | lines) if id_ in edits else self._edit(id_, lines)
 
     def _edit(self, id_: str, lines: int) -> Edit:
-        change = next((event for event in self.view.events("id", id_) if isinstance(event, Change)), None)
+        change = self._change(id_)
         if change is None:
             return Edit(id_, UNKNOWN, "", "", lines)
         commits = commits_of(self.view, id_)
