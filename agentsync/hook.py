@@ -166,9 +166,9 @@ def _pairs(text: str) -> dict[str, list[str]]:
 
 def _told(error: BaseException) -> str:
     if isinstance(error, OutOfTimeError):
-        return "the look took too long and was ended; the next command takes in what it would have seen"
+        return "the look took too long and was stopped; the next command records what it would have seen"
     if isinstance(error, MemoryError):
-        return f"the look was ended at {watchdog.MEMORY >> 20} MB; the next command takes in what it would have seen"
+        return f"the look was stopped at {watchdog.MEMORY >> 20} MB; the next command records what it would have seen"
     return error.message if isinstance(error, AgentsyncError) else f"{type(error).__name__}: {error}"
 
 

@@ -224,7 +224,7 @@ class WatchLock(files.Locked):
             who, what = _holder(self.path)
             by = f"by process {who}" + (f", {what}" if what else "")
             raise LockedError(
-                "this clone is being watched already", cause=by, hint=f"kill {who}, or let it work"
+                "this clone is already being watched", cause=by, hint=f"stop it with `kill {who}`, or let it run"
             ) from None
         self.say("agentsync watch")
 

@@ -140,7 +140,7 @@ def survey(
     *,
     why: Why | None = None,
     looked: bool = False,
-    reason: str = "nobody has looked yet",
+    reason: str = "not looked at yet",
 ) -> Survey:
     """Look around, without looking at any change. `looked`: whether that was just done; if not, `reason` says why."""
     return git.steadily(
@@ -190,7 +190,7 @@ def _not_recorded(
     edited: Mapping[str, Mapping[str, str]], paused: Iterable[Paused], waiting: Iterable[Observations], reason: str
 ) -> Iterable[NotRecorded]:
     """The edits that no look has come to, by worktree and path, without those in notes."""
-    going_on = {one["worktree"]: f"a {one['operation']} is going on" for one in paused}
+    going_on = {one["worktree"]: f"a {one['operation']} is in progress" for one in paused}
     kept = {(event.worktree, event.file_path) for note in waiting for event in note.events if isinstance(event, Change)}
     for name, paths in edited.items():
         for path, event_type in paths.items():

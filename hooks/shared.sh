@@ -93,7 +93,7 @@ look() {
 
 look_ended() {
     [ "$1" -gt 128 ] || return 0
-    printf '%s %s: the look was ended by force (status %s); the next command takes in what it would have seen\n' \
+    printf '%s %s: the look was killed (status %s); the next command records what it would have seen\n' \
         "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$agentsync_name" "$1" >>"$agentsync_common/agentsync/hook-errors.log" &&
         : >"$agentsync_common/agentsync/look-ended"
 }

@@ -301,7 +301,7 @@ def test_a_look_that_the_kernel_has_ended_is_told_too(repo: Repo, tmp_path: Path
     install(repo, tmp_path / "python", "#!/bin/sh\nkill -PROF $$\n")
     assert repo.commit("edited\n")
     store = Path(repo.clone().store)
-    assert "post-commit: the look was ended by force" in (store / "hook-errors.log").read_text()
+    assert "post-commit: the look was killed" in (store / "hook-errors.log").read_text()
     assert (store / watchdog.ENDED).exists()
 
 

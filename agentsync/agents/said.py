@@ -43,4 +43,4 @@ def _append(clone: git.Clone, view: View, events: Sequence[Event], now: float) -
             continue
         except (LockedError, OSError):
             return notes.put(clone, clone.here, events, now)
-    raise LedgerError("the ledger is replaced all the time", hint="try again")
+    raise LedgerError("the ledger keeps being replaced", hint="try again")

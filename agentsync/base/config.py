@@ -76,7 +76,7 @@ def in_force(clone: Clone, worktree: Worktree | None) -> Configuration:
 
 
 def load(path: str) -> Settings:
-    """The settings of a file. Raises ConfigError, also where there is none or it is no plain file."""
+    """The settings of a file. Raises ConfigError, also where there is none or it is not a regular file."""
     return _parsed(_read(path)[0], path)
 
 
@@ -109,14 +109,14 @@ def _read(path: str) -> tuple[bytes, Stamp]:
     try:
         for link in (os.path.dirname(path), path):
             if stat.S_ISLNK(os.lstat(link).st_mode):
-                hint = "put a plain file there, so that nothing outside the repository is read"
+                hint = "put a regular file there, so that nothing outside the repository is read"
                 raise ConfigError(f"{path}: a symbolic link", hint=hint)
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would wait for ever
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
-                hint = "put a plain file there; `agentsync init` writes one"
-                raise ConfigError(f"{path}: not a plain file", hint=hint)
+                hint = "put a regular file there; `agentsync init` writes one"
+                raise ConfigError(f"{path}: not a regular file", hint=hint)
             return read_all(fd, LARGEST + 1), [path, status.st_ino, status.st_size, status.st_mtime_ns]
         finally:
             os.close(fd)

@@ -95,7 +95,7 @@ def _watched_path(key: str, value: Any, default: Any) -> Problem:
 def _type(key: str, value: Any, default: Any) -> Problem:
     if _TYPE.fullmatch(value):
         return None
-    hint = 'write a word of small letters, digits, "-" and "_", 32 at the most, such as type = "docs"'
+    hint = 'write a word of small letters, digits, "-" and "_", at most 32, such as type = "docs"'
     return f"{key} is {shown(value)}", hint
 
 

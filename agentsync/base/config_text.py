@@ -193,7 +193,7 @@ _SEE = "docs/configuration.md shows each key with an example"
 _FOUND = "# Found in this repository when agentsync was set up; take out what nobody shares."
 _TEMPLATE = """\
 # What agentsync watches in this repository, and when it reports. Data only: nothing here is ever executed.
-# A change takes effect with the next git hook or command. Every key may be left out; then its default holds.
+# A change takes effect with the next git hook or command. Every key may be left out; then its default applies.
 
 # Seconds between two looks of `agentsync watch`.
 check_interval_seconds = {check_interval_seconds}

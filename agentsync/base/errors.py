@@ -39,6 +39,6 @@ def not_set_up() -> AgentsyncError:
     """The error for a repository in which agentsync knows nothing yet."""
     return AgentsyncError(
         "agentsync is not set up in this repository",
-        cause="the ledger has no baseline yet",
+        cause="nothing is recorded here yet",
         hint="agentsync init",
     )

@@ -121,7 +121,7 @@ def _own_folder(root: str) -> Iterator[int]:
         try:
             fd = opened.enter_context(files.opened_folder(root, files.OWN, make=True))
         except NotADirectoryError:
-            raise UnreadableError(f"{files.OWN} is a symbolic link, or no folder") from None
+            raise UnreadableError(f"{files.OWN} is a symbolic link or not a folder") from None
         yield fd
 
 

@@ -58,7 +58,7 @@ def verify(as_json: bool) -> int:
 def check(strict: bool, as_json: bool) -> int:
     """Check the configuration, the report's region and the ledger, for CI and pre-commit.
 
-    Reads only, asks no network, and needs no ledger. Exit code 3 if anything was found; a missing watched file is only
+    It only reads, and needs neither network nor ledger. Exit code 3 if anything was found; a missing file is only
     a warning.
 
     \b

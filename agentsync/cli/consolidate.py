@@ -47,7 +47,7 @@ def consolidate(if_due: bool, commit: bool, as_json: bool) -> int:
     else:
         if found:
             tell_changes(found)
-        tell_consolidation(done, nothing="no rule fires yet" if if_due else "nothing is pending")
+        tell_consolidation(done, nothing="no report is due yet" if if_due else "nothing new to report")
     unpaid = {one.name for one in here if paid.is_owed(one, done.seen.view.state, session.settings)}
     owed = {name: one.why for name, one in done.reports.items() if name in unpaid and one.kind is Kind.OWED}
     if not as_json:
@@ -56,9 +56,9 @@ def consolidate(if_due: bool, commit: bool, as_json: bool) -> int:
         _tell_published(published)
     if owed:
         raise AgentsyncError(
-            "the report is not yet written",
+            "the report could not be written",
             cause="; ".join(f"{name}: {why}" for name, why in owed.items()),
-            hint="nothing is lost: the next hook, command or poll after that is mended writes it",
+            hint="nothing is lost: once that is resolved, the next git hook or command writes it",
         )
     return OK
 

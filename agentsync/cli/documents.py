@@ -58,14 +58,14 @@ def add(paths: tuple[str, ...], type_: str | None) -> int:
     if not new:
         return OK
     carry_out([Write(where, data=text.encode())])
-    say(*(f"watches {clean(one.path)}: {_matches(one, there)}" for one, there in _found(session, new)))
+    say(*(f"now watches {clean(one.path)}: {_matches(one, there)}" for one, there in _found(session, new)))
     return OK
 
 
 @documents.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=watched_paths)
 def remove(paths: tuple[str, ...]) -> int:
-    """Watch PATH no more; give it as `agentsync documents` shows it. What is recorded stays in the ledger.
+    """Stop watching PATH; type it as `agentsync documents` shows it. What is recorded stays in the ledger.
 
     \b
     Example:
@@ -76,7 +76,7 @@ def remove(paths: tuple[str, ...]) -> int:
     for path in from_root(session, paths):
         text = without_watch(text, path, CONFIG_PATH)
     carry_out([Write(where, data=text.encode())])
-    say(*(f"watches {clean(path)} no more" for path in from_root(session, paths)))
+    say(*(f"no longer watches {clean(path)}" for path in from_root(session, paths)))
     return OK
 
 
@@ -112,7 +112,7 @@ def _configuration(session: Session) -> tuple[str, str]:
     config.load(where)  # it is a plain file, and without a mistake
     data = files.read_document(session.clone.worktree().root, CONFIG_PATH)
     if data is None:
-        raise AgentsyncError(f"there is no {CONFIG_PATH}", hint="agentsync init")
+        raise AgentsyncError(f"{CONFIG_PATH} does not exist", hint="agentsync init")
     return data.decode(), where
 
 

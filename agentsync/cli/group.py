@@ -16,7 +16,7 @@ from agentsync.cli.words import meant
 NAME, COMPLETE = "agentsync", "_AGENTSYNC_COMPLETE"
 EXIT_CODES = (
     (0, "fine"),
-    (1, "error: what went wrong, why, and what to do stands on stderr"),
+    (1, "error: stderr says what went wrong, why, and what to do"),
     (2, "the command line is wrong"),
     (3, "findings (check, verify, doctor)"),
     (4, "another process held the ledger's lock"),
@@ -51,7 +51,7 @@ class Group(click.Group):
         if args[0].startswith("--"):
             self.parse_args(ctx, args)  # it shows what was asked for, and ends
         if args[0] not in COMMANDS:
-            raise click.UsageError(f"there is no command {args[0]!r}{meant(args[0], COMMANDS)}", ctx)
+            raise click.UsageError(f"unknown command {args[0]!r}{meant(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

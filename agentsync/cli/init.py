@@ -91,7 +91,7 @@ def init(
         _tell(plan.changes, dry_run, _root(session))
         say("")
     if not plan.changes:
-        say("everything is there already; nothing was changed", "")
+        say("everything is set up already; nothing was changed", "")
     show(Table(("", ""), [*_watching(session, plan), *_installed(session, plan)], folds=1))
     if plan.commit:  # below the table: a terminal that folds it would break what is to be pasted
         say("", "to commit:", f"  git add {' '.join(_typed(session, path) for path in plan.commit)}")

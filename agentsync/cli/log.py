@@ -58,8 +58,10 @@ def _as_git_says(text: str, now: float) -> float | None:
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=watched_paths)
-@click.option("--agent", metavar="A", shell_complete=agent_names, help='Changes of this agent; "unknown" of nobody.')
-@click.option("--since", metavar="T", callback=_since, help="Changes since then: 2h, yesterday, 2025-10-10, RFC 3339.")
+@click.option(
+    "--agent", metavar="A", shell_complete=agent_names, help='By this agent only; "unknown": by nobody known.'
+)
+@click.option("--since", metavar="T", callback=_since, help="Only since then: 2h, yesterday, 2025-10-10, RFC 3339.")
 @click.option("--type", "type_", metavar="T", help="A file type (sync, docs, ...) or created, modified, deleted.")
 @click.option("-n", "number", type=click.IntRange(min=0), default=20, help="The newest N; 0: all. [default: 20]")
 @click.option("--follow", "-f", is_flag=True, help="Oldest first, and go on as changes come.")
@@ -80,7 +82,7 @@ def log(
     """List the changes, newest first. PATH is a document or a folder.
 
     Changes that are seen but not yet in the ledger are shown as "waiting". With --json each line is one record; its
-    agent_owner is who did it as is known today, where a later commit has told. With --raw it is as recorded.
+    agent_owner is the one known today, which a later commit may have told. With --raw it is the one recorded.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ def _labels(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) 
         if not equals or not NAME.fullmatch(name):
             raise click.BadParameter(f"{clean(text)!r} is not NAME=VALUE with a name of letters, digits and '_'")
         if name in LABELS:
-            raise click.BadParameter(f"the metrics have a label {name} of their own")
+            raise click.BadParameter(f"the metrics already have a label {name}")
         found[name] = clean(value)
     return found
 

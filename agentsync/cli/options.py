@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
-raw_option: Callable[[Any], Any] = click.option(
-    "--raw", is_flag=True, help="Print records as they stand in the ledger."
-)
+raw_option: Callable[[Any], Any] = click.option("--raw", is_flag=True, help="Print records as they are in the ledger.")
 
 
 def agent_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

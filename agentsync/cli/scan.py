@@ -26,7 +26,7 @@ from agentsync.sync import Synced, sync
 def scan(as_json: bool) -> int:
     """Look once, now: at the commits of all branches and the files of all worktrees of this clone.
 
-    What an edit's author does not say himself, AGENTSYNC_AGENT=NAME may say for the files of this worktree.
+    AGENTSYNC_AGENT=NAME says who made the edits in this worktree.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def scan(as_json: bool) -> int:
     tell_reports(session, done.reports)
     for name, scene in done.seen.scenes.items():
         if scene.paused:
-            say(f"paused: {clean(name)}: a {scene.paused.name} is going on, so its files were not looked at")
+            say(f"paused: {clean(name)}: a {scene.paused.name} is in progress, so its files were not looked at")
         for path, why in scene.problems.items():
             say(f"problem: {clean(path)}: {clean(why)}")
     return OK

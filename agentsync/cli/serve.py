@@ -79,7 +79,7 @@ def service(
     """Let systemd run `agentsync serve` for this clone, for you, from login on.
 
     install writes a user unit and starts it, with the options of `agentsync serve`; status says what is there and
-    whether it runs; uninstall stops it and takes it out. Where systemd is not at hand the unit is written all the same.
+    whether it runs; uninstall stops it and takes it out. Without systemd the unit is written all the same.
 
     \b
     Examples:
@@ -118,7 +118,7 @@ def _show(found: systemd.Found, as_json: bool) -> int:
 def _arguments(host: str, port: int, token_file: str | None, allow_remote: bool, names: tuple[str, ...]) -> list[str]:
     """The options once more, for a unit."""
     if port == 0:
-        raise click.UsageError("a service that is to be found again needs a port of its own: --port")
+        raise click.UsageError("a service needs a fixed port: --port")
     found = ["--host", host, "--port", str(port)]
     if token_file:
         found += ["--token-file", os.path.abspath(token_file)]
@@ -131,7 +131,7 @@ def access_of(host: str, token_file: str | None, allow_remote: bool, names: tupl
     token = read_token(token_file) if token_file else None
     if not is_local(host) and not (allow_remote and token):
         raise click.UsageError(
-            f"{clean(host)} is reached from other machines: that needs --allow-remote and --token-file PATH"
+            f"other machines can reach {clean(host)}: that needs --allow-remote and --token-file PATH"
         )
     also = names if host in ("0.0.0.0", "::", "") else (host, *names)  # noqa: S104
     return Access(also, token)
@@ -150,11 +150,11 @@ def read_token(path: str) -> str:
     finally:
         os.close(fd)
     if not stat.S_ISREG(status.st_mode):
-        raise ConfigError(f"the token file {path} is no plain file", hint="name a file that holds the token")
+        raise ConfigError(f"the token file {path} is not a regular file", hint="name a file that holds the token")
     if status.st_mode & 0o077:
         raise ConfigError(f"others may read the token file {path}", hint=f"chmod 600 {path}")
     token = data.strip().decode("ascii", "replace")
     if not SHORTEST <= len(token) <= LONGEST or not all("!" <= char <= "~" for char in token):
-        what = f"it has to have {SHORTEST} to {LONGEST} characters of ASCII, without spaces"
+        what = f"a token has {SHORTEST} to {LONGEST} ASCII characters, without spaces"
         raise ConfigError(f"the token file {path} has no token", cause=what, hint="head -c 32 /dev/urandom | base64")
     return token

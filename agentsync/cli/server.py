@@ -121,7 +121,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError) as error:
-        raise AgentsyncError(f"there is no address {clean(host)}", cause=str(error)) from None
+        raise AgentsyncError(f"{clean(host)} is not a known host or address", cause=str(error)) from None
     # Without its protocol asyncio does not take it for TCP, and answers wait 40 ms for the peer's delayed ACK.
     with socket.socket(family, kind, protocol) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -22,7 +22,7 @@ from agentsync.status import record
 
 Rows = list[tuple[str, str]]
 ABBREVIATED = 10  # digits of a blob's name
-GONE = "which git does not have any more"
+GONE = "which git no longer has"
 SOURCES = {
     "hook": "a hook",
     "poller": "the poller",

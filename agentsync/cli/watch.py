@@ -21,7 +21,7 @@ MOMENT = 0.5  # seconds
 
 @click.command()
 @click.option(
-    "--interval", type=click.FloatRange(min=0.1), help="Seconds between two whole looks. [default: as configured]"
+    "--interval", type=click.FloatRange(min=0.1), help="Seconds between two full looks. [default: as configured]"
 )
 @click.option("--once", is_flag=True, help="Look once at every worktree, apply the rules, and end.")
 def watch(interval: float | None, once: bool) -> int:

@@ -280,7 +280,7 @@ def event_of(flat: Mapping[str, Any]) -> Event:
     """The event in a flat JSON object without a stamp; unknown fields are left out. Raises DamagedError."""
     cls = KINDS.get(str(flat.get("kind"))) if isinstance(flat, dict) else None
     if cls is None:
-        raise DamagedError("no kind of event")
+        raise DamagedError("not a kind of event")
     return cls(*_EVENTS[str(flat["kind"])].values(flat))
 
 
@@ -376,7 +376,7 @@ _FORMS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool] | None]] = {
     "dict[str, int]": ((dict,), _is_counts),
     "a UUID": ((str,), _is_id),
     "a writer's name": ((str,), is_writer),
-    "a count from 1 on": ((int,), _is_count),
+    "a whole number from 1": ((int,), _is_count),
     "a clock": ((str,), _is_clock),
     "a time as RFC 3339 in UTC": ((str,), lru_cache(1024)(is_time)),  # most happened when they were recorded,
 }
@@ -420,7 +420,7 @@ _STAMP_FORMS = {
     "v": "int",
     "kind": "str",
     "writer": "a writer's name",
-    "seq": "a count from 1 on",
+    "seq": "a whole number from 1",
     "prev": "str",
     "clock": "a clock",
 }

@@ -23,7 +23,7 @@ from agentsync.ledger.log import Ledger
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
 
-SHOWS_IDS = "agentsync log --all shows how ids end; give as much of one as makes it the only one"
+SHOWS_IDS = "`agentsync log --all` shows the ends of ids; type enough of one to make it unique"
 
 
 @dataclass
@@ -181,7 +181,7 @@ def find(ledger: Ledger, waiting: Iterable[Observations], part: str) -> tuple[Ev
     """
     wanted = part.lower()
     if not wanted or set(wanted) - set("0123456789abcdef-"):
-        raise AgentsyncError(f"{part!r} is not an id", cause="an id has the digits 0-9, a-f and '-'", hint=SHOWS_IDS)
+        raise AgentsyncError(f"{part!r} is not an id", cause="ids consist of 0-9, a-f and '-'", hint=SHOWS_IDS)
     noted = [event for one in waiting for event in one.events]
     found: dict[str, tuple[Event | None, bytes | None]] = {e.id: (e, None) for e in noted if _fits(e.id, wanted)}
     found.update(_matching(ledger, wanted))

@@ -215,7 +215,7 @@ def _commit_note(path: str, flat: Mapping[str, Any]) -> CommitNote:
     if not isinstance(worktree, str) or not isinstance(variables, dict):
         raise DamagedError("no worktree, or no variables")
     if not all(isinstance(value, str) for value in variables.values()):
-        raise DamagedError("a variable that is no text")
+        raise DamagedError("a variable that is not text")
     tty, devin, picked = (flat.get(name) is True for name in ("tty", "devin", "picked"))
     return CommitNote(path, _written(path), commit, worktree, variables, tty, devin, picked)
 

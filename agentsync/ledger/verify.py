@@ -133,7 +133,7 @@ def _wrong_sequence(stamp: Stamp, last: int) -> str:
     if stamp.seq == last + 1:
         return ""
     if stamp.seq <= last:
-        return f"sequence: record {stamp.seq} of {stamp.writer} after {last}; it is not folded again"
+        return f"sequence: record {stamp.seq} of {stamp.writer} after {last}; it is not counted again"
     missing = stamp.seq - last - 1
     return f"sequence: {missing} record{'s' * (missing > 1)} of {stamp.writer} missing before {stamp.seq}"
 

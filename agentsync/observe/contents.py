@@ -201,13 +201,13 @@ def of_file(
             return Content(content.blob, content.checksum or md5(form))
     filter_, *others = _attributes(root, path, "filter", "ident", "working-tree-encoding")
     if filter_ and within:
-        raise UnreadableError(f"behind the filter {filter_}, which no hook starts; any command does")
+        raise UnreadableError(f"behind the filter {filter_}, which hooks do not run; any command does")
     if unix == data and not filter_ and not any(others):
         return contents.keep(Content(contents.blob_id(data), md5(data)), data)
     try:
         return _as_git_stores(contents, root, path, forms)
     except git.GitError as error:  # an encoding that there is not, a filter that fails
-        raise UnreadableError(f"git cannot take it in: {error.cause}") from None
+        raise UnreadableError(f"git cannot store it: {error.cause}") from None
 
 
 def _attributes(root: str, path: str, *names: str) -> list[str]:

@@ -64,7 +64,7 @@ class Graph(NamedTuple):
 def lines(folder: str, every: Sequence[git.Worktree], uncommitted: Iterable[str], now: float) -> list[Line]:
     """The lines of work that go on. `uncommitted`: the names of worktrees with uncommitted edits.
 
-    Where a rebase is going on, the line is still the branch as it was before.
+    Where a rebase is in progress, the line is still the branch as it was before.
     """
     asked = ["for-each-ref", "--format=%(objectname) %(committerdate:unix) %(refname)", "refs/heads"]
     rows = [row.split(" ", 2) for row in git.run(asked, cwd=folder).decode(errors="surrogateescape").splitlines()]

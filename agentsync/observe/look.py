@@ -72,7 +72,7 @@ def look(request: Request) -> Seen:
         if seen:
             _finish(gathered, view)
             return seen
-    raise LedgerError("the files change faster than they can be looked at", hint="try again")
+    raise LedgerError("files change faster than they can be read", hint="try again")
 
 
 def _contents(gathered: Gathered, drafts: Drafts) -> dict[str, bytes]:
@@ -174,7 +174,7 @@ def _kept(gathered: Gathered, drafts: Drafts, error: OSError | LockedError) -> L
             path = notes.put(request.clone, here, new, request.now)
             kept = f"; {len(new)} observation(s) kept in {os.path.dirname(path)}"
         except OSError as second:
-            kept = f"; nor could they be kept as a note: {second.strerror}"
+            kept = f"; it could not be kept as a note either: {second.strerror}"
     if isinstance(error, LockedError):
         return LockedError(error.message + kept, cause=error.cause, hint=error.hint)
     return LedgerError(

@@ -57,7 +57,7 @@ def _judge(clone: git.Clone, worktree: git.Worktree, settings: Settings, install
     if settings.report.commit != "agentsync":
         return Way(hidden=False), merge
     if others["filter"]:
-        why = f"{path} has filter={others['filter']} in .gitattributes, and git allows for one"
+        why = f"{path} has filter={others['filter']} in .gitattributes, and git allows only one"
         return Way(hidden=False, why=why), merge
     return Way(hidden=True), f"filter=agentsync {merge}".strip()
 
@@ -89,8 +89,8 @@ def _others(clone: git.Clone, worktree: git.Worktree, path: str) -> dict[str, st
         with tempfile.TemporaryDirectory() as folder:
             return _asked_of(folder, worktree, path)
     except OSError as error:
-        hint = "make room where temporary files go, or name another folder in TMPDIR"
-        raise AgentsyncError("no temporary folder can be made", cause=error.strerror or "", hint=hint) from None
+        hint = "free some space for temporary files, or name another folder in TMPDIR"
+        raise AgentsyncError("a temporary folder cannot be created", cause=error.strerror or "", hint=hint) from None
 
 
 def _asked_of(empty: str, worktree: git.Worktree, path: str) -> dict[str, str]:

@@ -91,7 +91,7 @@ def _write(worktree: git.Worktree, page: _Page, asked: bool) -> Outcome:
         if done.kind is not Kind.RACED:
             _remember(worktree, page, stamp if done == CURRENT else page.stamp(worktree), noted=done == NOTED)
             return CURRENT if done == CURRENT else WRITTEN
-    return outcome.owed(f"{page.path} is being written all the time")
+    return outcome.owed(f"{page.path} keeps being changed by another program")
 
 
 def _attempt(worktree: git.Worktree, page: _Page, asked: bool) -> Outcome:

@@ -24,7 +24,7 @@ from agentsync.report.outcome import NOTED, RACED, WRITTEN, Outcome, owed
 
 TRIES = 8
 PAUSE = 0.01  # seconds, a little more with each try
-FOREIGN = owed("git may start somebody else's filter when its index is written, which no hook does")
+FOREIGN = owed("git may start somebody else's filter when its index is written, which hooks never do")
 AT_WORK = owed("another git command is at work here, or git's index cannot be written")
 _INTENT_TO_ADD = 1 << 29
 

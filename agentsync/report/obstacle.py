@@ -51,7 +51,7 @@ def of_report(worktree: git.Worktree, settings: Settings, ending: tuple[str, ...
 def in_progress(worktree: git.Worktree, ending: tuple[str, ...] = ()) -> str:
     """The operation that git has begun in the worktree and not ended."""
     operation = git.operation(worktree.git_dir, ending)
-    return f"a {operation.name} is going on" if operation else ""
+    return f"a {operation.name} is in progress" if operation else ""
 
 
 def of_index(worktree: git.Worktree, path: str) -> str:

@@ -44,7 +44,7 @@ def publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) ->
     except (git.GitError, OSError) as error:
         cause = error.cause if isinstance(error, git.GitError) else str(error)
         raise AgentsyncError(
-            "the report could not be published", cause=cause, hint="nothing was changed; mend that, then try again"
+            "the report could not be published", cause=cause, hint="nothing was changed; fix that, then try again"
         ) from None
 
 
@@ -62,7 +62,7 @@ def _publish(clone: Clone, worktree: Worktree, view: View, settings: Settings) -
         why = attempt.why
     raise AgentsyncError(
         "the report could not be published",
-        cause=why or "the branch is moving, or git's index is held by other commands all the time",
+        cause=why or "the branch keeps moving, or other commands keep git's index locked",
         hint="try again; nothing was changed",
     )
 
@@ -108,7 +108,7 @@ def _require_calm(worktree: Worktree, settings: Settings) -> None:
     deadline = time.monotonic() + PATIENCE
     while why := obstacle.of_report(worktree, settings):
         if why != obstacle.LOCKED or time.monotonic() >= deadline:
-            raise AgentsyncError("the report cannot be published now", cause=why, hint="end that, then try again")
+            raise AgentsyncError("the report cannot be published now", cause=why, hint="finish that, then try again")
         time.sleep(0.01)
 
 
@@ -130,7 +130,7 @@ def _page(view: View, settings: Settings) -> _Page:
     last, page, report = view.state.last, view.state.page, settings.report
     if last is None or page is None:
         raise AgentsyncError(
-            "there is no report to publish", cause="nothing was consolidated yet", hint="agentsync consolidate --commit"
+            "no report to publish", cause="nothing has been reported yet", hint="agentsync consolidate --commit"
         )
     message = report.message.replace("{time}", last.timestamp)
     return _Page(report.path, page.id, pages.body(view, settings), PHRASES[report.language].heading, message)
@@ -220,13 +220,13 @@ class _Attempt:
         said = self._git("--literal-pathspecs", "ls-tree", "-z", self.head, "--", self.path).rstrip("\0")
         mode, _, blob = said.partition("\t")[0].partition(" blob ")
         if not mode.startswith("100"):
-            raise self._no_file(f"{self.path} is not in HEAD as a file")
+            raise self._no_file(f"{self.path} is not committed as a file")
         return mode, blob
 
     def _no_file(self, what: str) -> AgentsyncError:
         return AgentsyncError(
             what,
-            cause="a report is published into a file that is committed",
+            cause="a report can only be published into a committed file",
             hint=f"git add {self.path} && git commit, then try again",
         )
 
@@ -253,7 +253,7 @@ class _Attempt:
             self._git("var", "GIT_AUTHOR_IDENT")
         except git.GitError as error:
             raise AgentsyncError(
-                "git does not know who commits",
+                "git does not know your name and address",
                 cause=error.cause.splitlines()[0],
                 hint='git config user.name "YOUR NAME" && git config user.email YOU@EXAMPLE.ORG',
             ) from None

@@ -236,7 +236,7 @@ def _quietly(undo: Callable[[str], None], path: str) -> None:
 
 
 _WRITABLE = "make it writable, or run this where it is (an agent's sandbox often denies writes under .git)"
-_HINTS = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on that disk, then try again")
+_HINTS = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space on that disk, then try again")
 
 
 @contextlib.contextmanager

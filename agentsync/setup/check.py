@@ -43,7 +43,7 @@ def _settings(here: Worktree) -> tuple[Settings, list[Finding]]:
     path = f"{here.root}/{CONFIG_PATH}"
     if not os.path.lexists(path):
         hint = "`agentsync init` writes it; commit it, so that every clone watches the same"
-        return Settings(), [Finding(CONFIG_PATH, 0, "missing, the defaults hold", hint, warning=True)]
+        return Settings(), [Finding(CONFIG_PATH, 0, "missing, so the defaults apply", hint, warning=True)]
     try:
         return config.load(path), []
     except ConfigError as error:
@@ -58,7 +58,7 @@ def _report(clone: Clone, here: Worktree, settings: Settings) -> Iterator[Findin
     try:
         content = files.read_document(here.root, path)
     except files.UnreadableError as error:
-        yield Finding(path, 0, str(error), "put a plain file there")
+        yield Finding(path, 0, str(error), "put a regular file there")
         return
     try:
         found = region.find(content or b"")

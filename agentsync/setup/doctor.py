@@ -104,14 +104,14 @@ def proof(patient: Patient) -> Iterator[Result]:
     """Each hook is as this version writes it, and what it starts can start."""
     for state in patient.hooks:
         if state.state in ("ours", "chained", "behind") and not hooks.is_as_written(patient.clone, state):
-            what = f"{state.path} is not as `agentsync init` writes it here"
+            what = f"{state.path} differs from what `agentsync init` writes"
             yield Result("proof", False, what, "agentsync doctor --fix", patient.install_hooks)
     state = patient.hooks[0]
     if state.state == "called":
         yield Result("proof", True, "a hook manager calls agentsync; commit a watched file to see that it does")
     elif state.works and (script := hooks.script_at(state.path)):
         problem = _start(script)
-        hint = "install agentsync anew, then run `agentsync init`" if problem else ""
+        hint = "reinstall agentsync, then run `agentsync init`" if problem else ""
         yield Result("proof", not problem, problem or f"{script.python} starts, and finds agentsync", hint)
 
 
@@ -130,20 +130,20 @@ def _start(script: Script) -> str:
 def ledger(patient: Patient) -> Iterator[Result]:
     """There is a ledger that can be written, and nobody holds its lock for long."""
     if patient.view.state.since is None:
-        yield Result("ledger", False, "there is no baseline yet", "run `agentsync init`")
+        yield Result("ledger", False, "nothing is recorded here yet", "run `agentsync init`")
         return
     try:
         with patient.ledger.transaction(PATIENCE):
             pass
     except LockedError:
-        yield Result("ledger", False, f"its lock is held{_by_whom(patient.ledger.path)}", "wait, or end that process")
+        yield Result("ledger", False, f"it is locked{_by_whom(patient.ledger.path)}", "wait, or end that process")
     except (AgentsyncError, OSError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        hint = "observations wait in .agentsync/notes until it can be written"
+        hint = "what is seen is kept in .agentsync/notes until it is writable"
         yield Result("ledger", False, f"{patient.ledger.path} cannot be written: {why}", hint)
     else:
         records = patient.view.cursor.records
-        yield Result("ledger", True, f"{records} record{'s' * (records != 1)}, can be written, nobody holds its lock")
+        yield Result("ledger", True, f"{records} record{'s' * (records != 1)}, writable, not locked")
 
 
 def _by_whom(path: str) -> str:
@@ -164,9 +164,9 @@ def ledger_content(patient: Patient) -> Iterator[Result]:
     if damaged:
         yield Result("records", False, f"damaged lines, the first at byte {damaged[0]}", "agentsync verify")
     if unknown:
-        yield Result("records", True, f"{unknown} of a later version's kinds; they are kept and skipped")
+        yield Result("records", True, f"{unknown} of kinds that only a later version knows; they are kept and skipped")
     for notice in watermark.notices(patient.ledger):
-        hint = "find out who did that; `agentsync doctor --fix` takes what is there as the beginning"
+        hint = "find out who did that; `agentsync doctor --fix` accepts the ledger as it is now"
         yield Result("records", False, watermark.explain(notice), hint, lambda: _accept(patient))
 
 
@@ -181,16 +181,16 @@ def noted(patient: Patient) -> Iterator[Result]:
     waiting = notes.waiting(patient.clone, every, time.time())
     count = len(waiting.commits) + sum(len(one.events) for one in waiting.observations)
     if count:
-        yield Result("notes", False, f"{count} observation(s) not appended yet", "agentsync scan", patient.look)
+        yield Result("notes", False, f"{count} observation(s) not in the ledger yet", "agentsync scan", patient.look)
     for path in notes.others(patient.clone, every, waiting):
-        yield Result("notes", False, f"{path} is not a whole note", "look at it, then remove it")
+        yield Result("notes", False, f"{path} is not a complete note", "look at it, then remove it")
 
 
 def owed(patient: Patient) -> Iterator[Result]:
     """Each worktree's report shows the newest consolidation."""
     for name, why in patient.survey.owed.items():
         reason = f": {why}" if why else ""
-        hint = "agentsync consolidate" if not why or "missing" in why else "end that, then `agentsync consolidate`"
+        hint = "agentsync consolidate" if not why or "missing" in why else "finish that, then `agentsync consolidate`"
         yield Result("report", False, f"not written in worktree {name}{reason}", hint, patient.look)
 
 
@@ -204,7 +204,8 @@ def report_hidden(patient: Patient) -> Iterator[Result]:
         there = attributes.is_installed(patient.clone.folder)
         program = git_filter.program(patient.clone)
         gone = there and bool(program) and not os.access(program, os.X_OK)
-        what = "calls an interpreter that is gone" if gone else "is another version's" if there else "is not installed"
+        what = "is from another version" if there else "is not installed"
+        what = "calls an interpreter that is gone" if gone else what
         fix = partial(git_filter.install, patient.clone, patient.python)
         yield Result("report filter", not (gone or not there), f"git's filter {what}", "agentsync init", fix)
     for worktree in git.worktrees(patient.clone):
@@ -241,7 +242,7 @@ def _way_out(why: str, worktree: Worktree, path: str) -> str:
 def paused(patient: Patient) -> Iterator[Result]:
     """No operation of git keeps a worktree's files from being looked at."""
     for one in patient.survey.paused:
-        what = f"worktree {one['worktree']} is paused: {one['operation']} is going on since {one['since']}"
+        what = f"worktree {one['worktree']} is paused: {one['operation']} has been in progress since {one['since']}"
         yield Result("paused", False, what, f"end it: git {_ending(one['operation'])}")
 
 
@@ -257,7 +258,7 @@ def documents(patient: Patient) -> Iterator[Result]:
     if missing:  # no finding: the seed's list is a start, and one that appears is a change
         yield Result("documents", True, f"not there (yet): {', '.join(missing)}; the list is in {CONFIG_PATH}")
     for path, why in patient.survey.unreadable.items():
-        yield Result("documents", False, f"{path} is not looked into: {why}", "put a plain file there")
+        yield Result("documents", False, f"{path} cannot be watched: {why}", "put a regular file there")
 
 
 def hook_errors(patient: Patient) -> Iterator[Result]:
@@ -266,8 +267,8 @@ def hook_errors(patient: Patient) -> Iterator[Result]:
     with suppress(OSError):
         began = os.stat(lock)
         if began.st_size and not files.is_held(lock):
-            what = f"the look in the background that began at {to_rfc3339(began.st_mtime)} was ended by force"
-            yield Result("hook errors", True, f"{what}; whoever looks next takes in what it would have seen")
+            what = f"the look in the background that began at {to_rfc3339(began.st_mtime)} was killed"
+            yield Result("hook errors", True, f"{what}; whoever looks next records what it would have seen")
     path = f"{patient.clone.store}/hook-errors.log"
     try:
         with open(path, encoding="utf-8", errors="replace") as file:

@@ -33,7 +33,7 @@ STATES = {
     "foreign": "somebody else's hook, which does not call agentsync",
     "shadowed": "installed, but core.hooksPath makes git look elsewhere",
     "not executable": "installed, but git does not run it",
-    "interpreter gone": "installed, but the Python or the package that it calls is not there",
+    "interpreter gone": "installed, but the Python or the package that it calls is gone",
     "other version": "installed by another version of agentsync",
 }
 _INIT = "run `agentsync init`"

@@ -142,7 +142,7 @@ def _settings(
         if wish.language not in (None, settings.report.language):
             raise AgentsyncError(
                 f'{where} says language = "{settings.report.language}"',
-                cause="init changes no configuration that is there",
+                cause="init never changes an existing configuration",
                 hint=f'write language = "{wish.language}" there',
             )
         return there
@@ -272,11 +272,11 @@ def _plan_worktree(worktree: Worktree, *, purge: bool) -> Iterator[Change]:
         if not os.path.isfile(full):
             continue
         if path in tracked and path == CONFIG_PATH:
-            yield Say(full, "keep", "git tracks it: `git rm -r .agentsync` is for everybody")
+            yield Say(full, "keep", "git tracks it; `git rm -r .agentsync` removes it for everybody")
         elif path not in tracked and ours(full, purge):
             yield Remove(full)
         elif path == CONFIG_PATH:
-            yield Say(full, "keep", "somebody has edited it; --purge removes it, too")
+            yield Say(full, "keep", "somebody has edited it; --purge removes it too")
     waiting = f"{worktree.root}/{notes.IN_WORKTREE}"
     if os.path.isdir(waiting) and not os.path.islink(waiting) and (purge or not os.listdir(waiting)):
         yield Remove(waiting)
@@ -331,8 +331,8 @@ def _plan_store(clone: Clone, *, purge: bool) -> Iterator[Change]:
     for name in sorted(os.listdir(clone.store)):
         path = f"{clone.store}/{name}"
         if path == waiting and os.path.isdir(path) and os.listdir(path):
-            yield Say(path, "keep", "notes that no look has taken in yet; --purge removes them, too")
+            yield Say(path, "keep", "notes that are not in the ledger yet; --purge removes them too")
         elif name not in KEPT and name != "hooks.json":  # that one is gone with the hooks
             yield Remove(path)
     if os.path.lexists(f"{clone.store}/ledger.jsonl"):
-        yield Say(f"{clone.store}/ledger.jsonl", "keep", "the ledger; --purge removes it, too")
+        yield Say(f"{clone.store}/ledger.jsonl", "keep", "the ledger; --purge removes it too")

@@ -19,17 +19,17 @@ TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/folde
 def check_interpreter(root: str, python: str) -> None:
     """Raise AgentsyncError for an interpreter that hooks must not name."""
     if not os.path.isabs(python) or not os.access(python, os.X_OK):
-        raise AgentsyncError(f"{python or 'the interpreter'} cannot be started", hint="install agentsync anew")
+        raise AgentsyncError(f"{python or 'the interpreter'} cannot be started", hint="reinstall agentsync")
     if thrown_away(root, python):
         raise AgentsyncError(
             "hooks cannot be installed from a throw-away environment",
-            cause=f"{python} will be gone some day, and the hooks would fall silent",
-            hint="install agentsync to stay (`uv tool install`, `pipx install`), then run `agentsync init` with that",
+            cause=f"{python} will disappear, and the hooks would silently stop",
+            hint="install agentsync to stay (`uv tool install`, `pipx install`), then run `agentsync init` from there",
         )
     if tracked(root, python):
         raise AgentsyncError(
             "hooks cannot use an interpreter that git tracks in this repository",
-            cause=f"whoever writes the repository could change {python}, and git would run it",
+            cause=f"whoever commits to the repository could change {python}, and git would run it",
             hint="install agentsync outside of the repository, or in a folder that git ignores",
         )
 

@@ -21,6 +21,6 @@ def check_trees(clone: Clone) -> None:
             raise AgentsyncError(
                 f"this is a treeless clone (--filter={value})",
                 cause="which documents a commit touches is not known here, and agentsync fetches nothing by itself",
-                hint="fetch the trees, too (git 2.36 or newer): "
+                hint="fetch the trees as well (git 2.36 or newer): "
                 f"git config {name} blob:none && git fetch --refetch {remote}",
             )

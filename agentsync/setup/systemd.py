@@ -115,7 +115,7 @@ def _run(commands: list[list[str]], purpose: str) -> list[str]:
     for command, line in zip(commands, shown, strict=True):
         code, said = _systemctl(command)
         if code is None or (code and "bus" in said):
-            return [*done, f"systemd is not at hand: {purpose} it with {' && '.join(shown[len(done) :])} ({said})"]
+            return [*done, f"systemd is not available: {purpose} it with {' && '.join(shown[len(done) :])} ({said})"]
         if code and purpose == "start":
             raise AgentsyncError(f"{line} failed", cause=said, hint="journalctl --user shows why")
         done.append(f"ran {line}")
@@ -126,7 +126,7 @@ def _systemctl(args: list[str]) -> tuple[int | None, str]:
     """Exit status and words of systemctl; None where it cannot be had, and why."""
     program = shutil.which("systemctl")
     if program is None:
-        return None, "there is no systemctl"
+        return None, "systemctl is not installed"
     nothing, both = subprocess.DEVNULL, subprocess.STDOUT
     with suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(
@@ -146,4 +146,4 @@ def _refuse_foreign(path: str) -> None:
     except OSError as error:
         raise AgentsyncError(f"cannot read {path}", cause=error.strerror or "") from None
     if not ours:
-        raise AgentsyncError(f"{path} is not of agentsync's making", hint="move it out of the way")
+        raise AgentsyncError(f"{path} was not written by agentsync", hint="move it out of the way")

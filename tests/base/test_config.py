@@ -334,15 +334,15 @@ def test_what_is_no_plain_file_is_refused(config: Path, store: Path, tmp_path: P
     config.unlink()
     os.mkfifo(config)
     assert stat.S_ISFIFO(os.stat(config).st_mode)
-    with pytest.raises(ConfigError, match="not a plain file"):
+    with pytest.raises(ConfigError, match="not a regular file"):
         load(str(config))
     settings, problem = now(config, store)
     assert settings == Settings()
     assert problem is not None
-    assert "not a plain file" in problem
+    assert "not a regular file" in problem
     config.unlink()
     config.mkdir()
-    with pytest.raises(ConfigError, match="not a plain file"):
+    with pytest.raises(ConfigError, match="not a regular file"):
         load(str(config))
 
 

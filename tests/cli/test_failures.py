@@ -59,7 +59,7 @@ def test_usage_errors_are_exit_code_2(tmp_path: Path) -> None:
 
 def test_a_misspelt_command_is_told_what_was_meant(tmp_path: Path) -> None:
     assert agentsync(tmp_path, "stauts", code=2).err == (
-        "error: there is no command 'stauts'; did you mean status?\nhint: agentsync --help\n"
+        "error: unknown command 'stauts'; did you mean status?\nhint: agentsync --help\n"
     )
     assert "no part in a hook 'nosuch'" in agentsync(tmp_path, "hook", "nosuch", code=2).err
 
@@ -120,10 +120,10 @@ def test_a_file_that_cannot_be_written_is_told_with_what_to_type(repo: Repo, com
     usual = "agentsync.prom" if command[0] == "metrics" else "dashboard.html"
     cases = {
         ".": ("it is a folder", f"name a file in it: ./{usual}"),
-        "no such/x": ("there is no folder no such", "mkdir -p 'no such', then try again"),
-        "file/x": ("file is not a folder", "name a file in a folder of yours"),
-        "/dev/null": ("it is no plain file", "name a plain file"),
-        "x" * 300: ("File name too long", "name a file in a folder of yours, on a disk that has room"),
+        "no such/x": ("the folder no such does not exist", "mkdir -p 'no such', then try again"),
+        "file/x": ("file is not a folder", "name a file in a folder that you may write to"),
+        "/dev/null": ("it is not a regular file", "name a regular file"),
+        "x" * 300: ("File name too long", "name a file in a folder that you may write to, on a disk with room"),
     }
     for path, (cause, hint) in cases.items():
         said = agentsync(repo.root, *command, path, code=1).err.split("error: ")[1]
@@ -151,12 +151,12 @@ def test_a_full_disk_under_init_is_told_as_that(repo: Repo, monkeypatch: pytest.
 
     monkeypatch.setattr(files, "write_all", full)
     said = agentsync(repo.root, "init", code=1).err
-    assert "\ncause: No space left on device\nhint: make room" in said
-    assert said.startswith("error: no temporary folder can be made" if temporary else f"error: {repo.root}/.git/")
+    assert "\ncause: No space left on device\nhint: free some space" in said
+    assert said.startswith("error: a temporary folder cannot be created" if temporary else f"error: {repo.root}/.git/")
 
 
 def test_a_folder_is_no_token_file(repo: Repo) -> None:
     """Nobody is told to take a folder's rights away."""
     agentsync(repo.root, "init")
     said = agentsync(repo.root, "serve", "--token-file", ".", code=1).err
-    assert said == "error: the token file . is no plain file\nhint: name a file that holds the token\n"
+    assert said == "error: the token file . is not a regular file\nhint: name a file that holds the token\n"

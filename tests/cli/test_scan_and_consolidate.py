@@ -37,7 +37,7 @@ def test_scan_looks_at_all_worktrees_and_believes_who_speaks_for_this_one(ready:
 
 def test_scan_says_what_it_did_not_look_at(ready: Repo) -> None:
     (Path(ready.clone().common_dir) / "MERGE_HEAD").write_text(ready.head())
-    assert "paused: main: a merge is going on" in agentsync(ready.root, "scan").out
+    assert "paused: main: a merge is in progress" in agentsync(ready.root, "scan").out
     assert agentsync(ready.root, "scan", "--json").json["paused"] == [{"worktree": "main", "operation": "merge"}]
 
 
@@ -55,7 +55,7 @@ def test_consolidate_writes_the_report_and_answers_as_the_api_does(ready: Repo) 
 
 def test_with_nothing_pending_it_says_so_and_writes_nothing(ready: Repo) -> None:
     before = ready.lines()
-    assert agentsync(ready.root, "consolidate").out == "nothing is pending\n"
+    assert agentsync(ready.root, "consolidate").out == "nothing new to report\n"
     assert agentsync(ready.root, "consolidate", "--json").json["trigger"] is None
     assert ready.lines() == before
 
@@ -65,7 +65,7 @@ def test_with_nothing_pending_a_merge_that_goes_on_is_no_failure(ready: Repo) ->
     ready.commit("one\n")
     agentsync(ready.root, "consolidate")
     (Path(ready.clone().common_dir) / "MERGE_HEAD").write_text(ready.head())
-    assert agentsync(ready.root, "consolidate").out == "nothing is pending\n"
+    assert agentsync(ready.root, "consolidate").out == "nothing new to report\n"
 
 
 def test_if_due_waits_for_a_rule(repo: Repo) -> None:
@@ -73,7 +73,7 @@ def test_if_due_waits_for_a_rule(repo: Repo) -> None:
     repo.begin()
     repo.hooks()
     repo.write("one\n")
-    assert agentsync(repo.root, "consolidate", "--if-due").out.endswith("no rule fires yet\n")
+    assert agentsync(repo.root, "consolidate", "--if-due").out.endswith("no report is due yet\n")
     repo.write("one\n", "docs/other.md")
     out = agentsync(repo.root, "consolidate", "--if-due").out
     assert out.endswith("2 changes consolidated (threshold)\nreport written: AGENT_SYNC.md in main\n")
@@ -85,8 +85,8 @@ def test_a_report_that_cannot_be_written_is_told_with_its_reason(ready: Repo) ->
     done = agentsync(ready.root, "consolidate", code=1)
     assert done.out == "1 change consolidated (manual)\n"
     assert done.err.splitlines()[:2] == [
-        "error: the report is not yet written",
-        "cause: main: a merge is going on",
+        "error: the report could not be written",
+        "cause: main: a merge is in progress",
     ]
     (Path(ready.clone().common_dir) / "MERGE_HEAD").unlink()
     assert "report written" in agentsync(ready.root, "scan").out

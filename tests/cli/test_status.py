@@ -197,7 +197,7 @@ def test_what_cannot_even_be_kept_is_shown_as_not_recorded(locked: Repo) -> None
     assert [file["sync_status"] for file in shown["files"].values()] == [1, 0, 0]
     text = agentsync(locked.root, "status").out
     assert "not recorded yet" in next(line for line in text.splitlines() if line.startswith("doc.md"))
-    assert "not recorded yet: doc.md, edited in main (the ledger is locked; nor could they be kept" in text
+    assert "not recorded yet: doc.md, edited in main (the ledger is locked; it could not be kept" in text
     assert "not recorded yet: docs/other.md, deleted" in agentsync(locked.root, "pending").out
     assert "not recorded yet: doc.md, edited" in agentsync(locked.root, "log").err
 
@@ -218,7 +218,7 @@ def test_while_a_merge_goes_on_an_edit_is_not_in_sync(ready: Repo) -> None:
     (Path(ready.clone().common_dir) / "MERGE_HEAD").write_text(ready.head())
     ready.write("conflict\n")
     shown = agentsync(ready.root, "status", "--json").json
-    assert [one["reason"] for one in shown["not_recorded"]] == ["a merge is going on"]
+    assert [one["reason"] for one in shown["not_recorded"]] == ["a merge is in progress"]
     assert shown["files"]["doc.md"]["sync_status"] == 0
     assert ready.count() == 0
 

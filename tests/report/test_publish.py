@@ -298,14 +298,14 @@ def test_a_branch_that_was_switched_at_the_last_moment_gets_nothing(lab: Repo, m
 
 def test_without_a_report_there_is_nothing_to_publish(repo: Repo) -> None:
     hidden(repo)
-    assert refused(repo).message == "there is no report to publish"
+    assert refused(repo).message == "no report to publish"
 
 
 def test_a_file_that_is_not_committed_gets_no_report(lab: Repo) -> None:
     lab.git("rm", "-q", "--cached", PATH)
     lab.git("commit", "-q", "-m", "gone")
     error = refused(lab)
-    assert error.message == f"{PATH} is not in HEAD as a file" and error.hint.startswith(f"git add {PATH}")
+    assert error.message == f"{PATH} is not committed as a file" and error.hint.startswith(f"git add {PATH}")
 
 
 def test_a_branch_without_a_commit_gets_no_report(lab: Repo) -> None:
@@ -404,7 +404,7 @@ def test_who_has_no_name_is_told_what_to_type(lab: Repo, monkeypatch: pytest.Mon
         for part in ("NAME", "EMAIL"):
             monkeypatch.delenv(f"GIT_{role}_{part}")
     error = refused(lab)
-    assert error.message == "git does not know who commits" and error.hint.startswith("git config user.name")
+    assert error.message == "git does not know your name and address" and error.hint.startswith("git config user.name")
 
 
 # Others at work

@@ -74,7 +74,7 @@ def test_an_examination_leaves_no_trace(clinic: Repo) -> None:
 def test_before_init_it_says_init(repo: Repo) -> None:
     """Not a traceback."""
     said = agentsync(repo.root, "doctor", code=3).said
-    assert "FINDING  ledger: there is no baseline yet" in said
+    assert "FINDING  ledger: nothing is recorded here yet" in said
     assert "-> run `agentsync init`" in said
 
 
@@ -102,7 +102,7 @@ def test_a_hook_that_somebody_edited_is_found_and_mended(clinic: Repo) -> None:
     """It still says whose it is, and may do nothing."""
     hook = clinic.root / ".git" / "hooks" / "post-commit"
     hook.write_bytes(hook.read_bytes().replace(b"\nawake() {\n", b"\nawake() {\n    return 1\n"))
-    assert told(clinic) == [("proof", f"{hook} is not as `agentsync init` writes it here")]
+    assert told(clinic) == [("proof", f"{hook} differs from what `agentsync init` writes")]
     agentsync(clinic.root, "doctor", "--fix")
     assert findings(clinic) == []
 
@@ -150,7 +150,7 @@ def test_a_held_lock_is_found_with_its_holder(clinic: Repo, monkeypatch: pytest.
         (found,) = findings(clinic)
     finally:
         os.close(fd)
-    assert found.what.startswith("its lock is held")
+    assert found.what.startswith("it is locked")
     if os.path.exists("/proc/locks"):
         assert f"by process {os.getpid()}" in found.what
 
@@ -226,9 +226,9 @@ def test_notes_are_found_and_appended(clinic: Repo) -> None:
         found = told(clinic)
     finally:
         os.close(fd)
-    assert ("notes", "1 observation(s) not appended yet") in found
-    assert ("notes", f"{folder}/notes.txt is not a whole note") in found
-    assert told(clinic) == [("notes", f"{folder}/notes.txt is not a whole note")]
+    assert ("notes", "1 observation(s) not in the ledger yet") in found
+    assert ("notes", f"{folder}/notes.txt is not a complete note") in found
+    assert told(clinic) == [("notes", f"{folder}/notes.txt is not a complete note")]
     assert clinic.count() == 1
 
 
@@ -253,7 +253,7 @@ def test_a_paused_worktree_is_found_since_when(clinic: Repo) -> None:
     (clinic.root / ".git" / "rebase-apply" / "applying").touch()
     os.utime(clinic.root / ".git" / "rebase-apply" / "applying", (NOON, NOON))
     (found,) = [result for result in findings(clinic) if result.check == "paused"]
-    assert found.what == "worktree main is paused: am is going on since 2025-10-10T12:00:00Z"
+    assert found.what == "worktree main is paused: am has been in progress since 2025-10-10T12:00:00Z"
     assert "git am" in found.hint
 
 
@@ -263,7 +263,7 @@ def test_a_missing_and_an_unreadable_document_are_found(clinic: Repo) -> None:
     (clinic.root / "doc.md").mkdir()
     clinic.git("rm", "-q", "docs/other.md")
     clinic.git("commit", "-q", "-m", "gone")
-    assert told(clinic) == [("documents", "doc.md is not looked into: a directory")]
+    assert told(clinic) == [("documents", "doc.md cannot be watched: a directory")]
     assert "not there (yet): docs/other.md" in agentsync(clinic.root, "doctor", code=3).said
 
 

@@ -246,7 +246,7 @@ def test_a_configuration_on_another_branch_holds_and_the_tree_is_left_alone(repo
         fresh.git("remote", "remove", "origin")
     before = fresh.git("status", "--porcelain", "-uall")
     done = agentsync(fresh.root, "init")
-    assert "language: fr, from .agentsync/config.toml of " in done.said
+    assert "in French, from .agentsync/config.toml of " in done.said
     assert "to commit" not in done.said
     assert fresh.git("status", "--porcelain", "-uall") == before
     assert "nothing was changed" in agentsync(fresh.root, "init").said

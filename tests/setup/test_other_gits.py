@@ -53,7 +53,7 @@ def test_the_command_of_an_earlier_version_is_brought_up_to_date(lab: Lab) -> No
     """It had many lines; `doctor` says so, and `init` writes it anew."""
     lab.git("config", FILTER, f"agentsync_path=%f\nagentsync_python={sys.executable}\nexec cat")
     said = [one.what for one in doctor.report_hidden(Patient(lab.clone(), sys.executable))]
-    assert said[0] == "git's filter is another version's"
+    assert said[0] == "git's filter is from another version"
     lab.init()
     assert git_filter.is_current(lab.clone(), sys.executable)
 

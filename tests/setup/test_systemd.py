@@ -93,14 +93,14 @@ def test_the_unit_s_command_serves(repo: Repo, bench: Systemd) -> None:
 
 
 def test_without_systemd_the_unit_is_written_and_what_to_run_is_told(repo: Repo, bench: Systemd) -> None:
-    """Where there is no systemctl, and where it reaches no user manager."""
+    """Where systemctl is not installed, and where it reaches no user manager."""
     done = agentsync(quiet(repo).root, "service", "install")
     name = bench.unit().name
     assert (
-        f"systemd is not at hand: start it with systemctl --user daemon-reload && systemctl --user enable {name}"
+        f"systemd is not available: start it with systemctl --user daemon-reload && systemctl --user enable {name}"
         in (done.out)
     )
-    assert "(there is no systemctl)" in done.out
+    assert "(systemctl is not installed)" in done.out
     bench.program.write_text("#!/bin/sh\necho Failed to connect to bus: No medium found\nexit 1\n")
     bench.program.chmod(0o755)
     done = agentsync(repo.root, "service", "install")
@@ -133,7 +133,7 @@ def test_status_says_what_systemd_says(repo: Repo, bench: Systemd, state: str) -
 def test_status_says_plainly_where_there_is_no_systemctl_and_who_watches(repo: Repo, bench: Systemd) -> None:
     with served(quiet(repo).root) as server:
         out = agentsync(repo.root, "service", "status").out
-    assert "systemd:   there is no systemctl\n" in out
+    assert "systemd:   systemctl is not installed\n" in out
     assert f"watched by process {server.process.pid}, agentsync serve, http://127.0.0.1:{server.port}/" in out
 
 
@@ -154,7 +154,7 @@ def test_a_unit_of_somebody_else_is_left_alone(repo: Repo, bench: Systemd, actio
     agentsync(quiet(repo).root, "service", "install")
     bench.unit().write_text("[Service]\n")
     done = agentsync(repo.root, "service", action, code=1)
-    assert "not of agentsync's making" in done.err and bench.unit().read_text() == "[Service]\n"
+    assert "was not written by agentsync" in done.err and bench.unit().read_text() == "[Service]\n"
 
 
 def test_a_service_needs_a_port_that_stays(repo: Repo, bench: Systemd) -> None:

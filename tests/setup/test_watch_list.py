@@ -61,8 +61,8 @@ def test_a_document_is_watched_from_then_on_and_no_more(repo: Repo) -> None:
     agentsync(repo.root, "init")
     agentsync(repo.root, "documents", "remove", "docs/adr/**/*.md")
     assert agentsync(repo.root / "docs", "documents", "add", "adr/**/*.md", "README.md").out.splitlines() == [
-        "watches docs/adr/**/*.md: 1 document",
-        "watches docs/README.md: not there yet",
+        "now watches docs/adr/**/*.md: 1 document",
+        "now watches docs/README.md: not there yet",
     ]
     listed = {one["path"]: one for one in agentsync(repo.root, "documents", "--json").json}
     assert listed["docs/adr/**/*.md"] == {
