@@ -23,7 +23,7 @@ def hook(name: str, args: tuple[str, ...]) -> int:
     from agentsync.hook import main
 
     if name not in HOOKS:
-        raise click.UsageError(f"agentsync has nothing to do in a hook {name!r}; it has in {', '.join(HOOKS)}")
+        raise click.UsageError(f"agentsync does not use a hook {name!r}, only {', '.join(HOOKS)}")
     return main([name, *args])
 
 

@@ -61,7 +61,7 @@ def test_a_misspelt_command_is_told_what_was_meant(tmp_path: Path) -> None:
     assert agentsync(tmp_path, "stauts", code=2).err == (
         "error: unknown command 'stauts'; did you mean status?\nhint: agentsync --help\n"
     )
-    assert "no part in a hook 'nosuch'" in agentsync(tmp_path, "hook", "nosuch", code=2).err
+    assert "does not use a hook 'nosuch', only post-commit" in agentsync(tmp_path, "hook", "nosuch", code=2).err
 
 
 def test_help_and_version_are_words_too(tmp_path: Path) -> None:
