@@ -35,15 +35,7 @@ class Caller(NamedTuple):
 
 def caller(here: git.Worktree | None, environ: Mapping[str, str], client: Client | None = None) -> Caller:
     """Who speaks, by what is said, by the client and by the environment of this process."""
-    found = attribute(
-        Clues(
-            said=environ.get("AGENTSYNC_AGENT"),
-            setting=agent_setting(here) if here else None,
-            environ=environ,
-            client=client.name if client else None,
-            tty=os.isatty(2),
-        )
-    )
+    found = attribute(clues(here, environ, client))
     return Caller(
         found.agent_owner,
         found.evidence,
@@ -53,6 +45,17 @@ def caller(here: git.Worktree | None, environ: Mapping[str, str], client: Client
         "mcp" if client else "command",
         here.name if here else None,
         git.branch_of(here.git_dir) if here else None,
+    )
+
+
+def clues(here: git.Worktree | None, environ: Mapping[str, str], client: Client | None = None) -> Clues:
+    """What speaks for that which this process does."""
+    return Clues(
+        said=environ.get("AGENTSYNC_AGENT"),
+        setting=agent_setting(here) if here else None,
+        environ=environ,
+        client=client.name if client else None,
+        tty=os.isatty(2),
     )
 
 

@@ -42,6 +42,7 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
             "claim": "agentsync.cli.claims:claim",
             "release": "agentsync.cli.claims:release",
             "claims": "agentsync.cli.claims:claims",
+            "handoff": "agentsync.cli.handoff:handoff",
         },
     ),
     (

@@ -167,7 +167,7 @@ def _words(entry: history.Entry) -> tuple[str, str, str]:
         return "baseline", count(len(entry.files), "file"), ""
     if entry.kind == "consolidation":
         return "consolidation", count(len(entry.event_ids), "change"), clean(entry.trigger_type or "")
-    return clean(entry.kind), clean(entry.file_path or ""), ""
+    return clean(entry.kind), clean(entry.file_path or ""), clean(entry.agent_owner or "")
 
 
 def _follow(ledger: Ledger, asked: history.Filter, style: Style, folder: str) -> int:

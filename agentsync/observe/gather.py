@@ -148,6 +148,7 @@ def _witness(request: Request, every: Sequence[git.Worktree], walk: history.Walk
         source=request.source,
         here=request.clone.here.name if request.clone.here else None,
         said=request.said,
+        wrote=request.wrote,
         notes=walk.notes,
         settings={one.name: agent_setting(one) for one in every},
         branches={one.name: git.branch_of(one.git_dir) for one in every},

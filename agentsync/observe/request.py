@@ -8,6 +8,7 @@ from typing import NamedTuple
 from agentsync.base import git
 from agentsync.base.settings import Settings
 from agentsync.ledger.log import LOCK_TIMEOUT
+from agentsync.observe.agents import Clues
 
 
 class Request(NamedTuple):
@@ -15,8 +16,8 @@ class Request(NamedTuple):
 
     `worktrees`: those whose files are read (history is walked from all of them). `ending`: the operations whose last
     hook is running. `rewritten`: new commits to those they replace. `said`: what AGENTSYNC_AGENT says of the files
-    here, where somebody asked explicitly. `asked`: consolidate by the manual rule. `begin`: the first look of all,
-    which takes the baseline.
+    here, where somebody asked explicitly. `wrote`: what speaks for edits that the one who asks has just made here, by
+    path. `asked`: consolidate by the manual rule. `begin`: the first look of all, which takes the baseline.
     """
 
     clone: git.Clone
@@ -27,6 +28,7 @@ class Request(NamedTuple):
     ending: tuple[str, ...] = ()
     rewritten: Mapping[str, list[str]] = {}
     said: str | None = None
+    wrote: Mapping[str, Clues] = {}
     asked: bool = False
     begin: bool = False
     timeout: float = LOCK_TIMEOUT

@@ -89,7 +89,7 @@ def baseline(
 
 def _change(gathered: Gathered, scene: Scene, path: str, before: Content, after: Content) -> Change:
     now = gathered.request.now
-    found = attribute(gathered.witness.of_file(scene.worktree.name))
+    found = attribute(gathered.witness.of_file(scene.worktree.name, path))
     signature = scene.signatures[path]
     written = min(now, signature[2] / 1e9) if signature else now  # the file's own time; a deletion has none
     return Change(

@@ -17,12 +17,14 @@ class Witness(NamedTuple):
     """The circumstances of one look.
 
     `source` says who looks. `said`: what AGENTSYNC_AGENT says of the files in `here`, where somebody asked explicitly.
-    `notes`: by commit. `settings`: worktree to the name that `agentsync agent` has set. `branches`: by worktree.
+    `wrote`: for which edits in `here` who looks can speak, by path. `notes`: by commit. `settings`: worktree to the
+    name that `agentsync agent` has set. `branches`: by worktree.
     """
 
     source: str
     here: str | None
     said: str | None = None
+    wrote: Mapping[str, Clues] = {}
     notes: Mapping[str, CommitNote] = {}
     settings: Mapping[str, str | None] = {}
     branches: Mapping[str, str | None] = {}
@@ -57,8 +59,10 @@ class Witness(NamedTuple):
             return Clues(author=commit.author)
         return Clues(trailers=clues.trailers, subject=clues.subject, body=clues.body, author=clues.author)
 
-    def of_file(self, worktree: str) -> Clues:
-        """What speaks for an uncommitted edit: who sees it is not who made it."""
+    def of_file(self, worktree: str, path: str) -> Clues:
+        """What speaks for an uncommitted edit: who sees it is hardly ever who made it."""
+        if worktree == self.here and path in self.wrote:
+            return self.wrote[path]
         return Clues(said=self.said if worktree == self.here else None, setting=self.settings.get(worktree))
 
 
