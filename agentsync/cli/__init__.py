@@ -43,6 +43,7 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
             "release": "agentsync.cli.claims:release",
             "claims": "agentsync.cli.claims:claims",
             "handoff": "agentsync.cli.handoff:handoff",
+            "mcp": "agentsync.cli.mcp:mcp",
         },
     ),
     (

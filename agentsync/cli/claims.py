@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 
@@ -27,6 +27,45 @@ from agentsync.cli.words import duration, moment, short, who
 from agentsync.ledger.events import Claim, Event
 from agentsync.ledger.state import Claimed
 from agentsync.status import Shown
+
+
+class SeenThere(TypedDict):
+    """Who has changed watched documents lately; `last` is the newest change (RFC 3339)."""
+
+    agent_owner: str | None
+    author: str | None
+    session: str | None
+    worktree: str | None
+    branch: str | None
+    last: str
+    changes: int
+    paths: list[str]
+
+
+class ClaimShown(TypedDict):
+    """A claim that holds."""
+
+    id: str
+    paths: list[str]
+    expires: str
+    timestamp: str
+    agent_owner: str | None
+    session: str | None
+    process: str | None
+    worktree: str | None
+    branch: str | None
+
+
+class Staked(TypedDict):
+    """A claim that was just made, and who else is there. `recorded`: false where only a note could be left."""
+
+    id: str
+    paths: list[str]
+    expires: str
+    agent_owner: str | None
+    recorded: bool
+    seen: list[SeenThere]
+    claimed: list[ClaimShown]
 
 
 @click.command()
@@ -65,7 +104,7 @@ def me(session: Session) -> Caller:
 
 
 def stake(session: Session, now: Shown, paths: Iterable[str], ttl: str, note: str | None, by: Caller) -> dict[str, Any]:
-    """Record a claim; what came of it, and who else is there. Raises click.UsageError."""
+    """Record a claim: what `Staked` has, and `lines` for people. Raises click.UsageError."""
     wanted = [path or zones.WHOLE for path in from_root(session, paths)]
     try:
         length = zones.seconds(ttl)
@@ -225,18 +264,28 @@ def _claim_row(id_: str, one: Claimed, note: str | None) -> tuple[str, ...]:
     return "claimed", by, place, f"until {moment(one.expires)}", paths, quoted, short(id_)
 
 
-def _seen_json(one: Actor) -> dict[str, Any]:
-    return {
-        "agent_owner": one.agent_owner,
-        "author": one.author,
-        "session": one.session,
-        "worktree": one.worktree,
-        "branch": one.branch,
-        "last": to_rfc3339(one.last),
-        "changes": one.changes,
-        "paths": list(one.paths),
-    }
+def _seen_json(one: Actor) -> SeenThere:
+    return SeenThere(
+        agent_owner=one.agent_owner,
+        author=one.author,
+        session=one.session,
+        worktree=one.worktree,
+        branch=one.branch,
+        last=to_rfc3339(one.last),
+        changes=one.changes,
+        paths=list(one.paths),
+    )
 
 
-def _claim_json(id_: str, one: Claimed) -> dict[str, Any]:
-    return {"id": id_, **one._asdict(), "paths": list(one.paths)}
+def _claim_json(id_: str, one: Claimed) -> ClaimShown:
+    return ClaimShown(
+        id=id_,
+        paths=list(one.paths),
+        expires=one.expires,
+        timestamp=one.timestamp,
+        agent_owner=one.agent_owner,
+        session=one.session,
+        process=one.process,
+        worktree=one.worktree,
+        branch=one.branch,
+    )

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 
@@ -31,6 +31,17 @@ from agentsync.sync import sync
 
 TRIES = 5  # against somebody who writes the journal at the same time
 LONGEST = 64 << 10  # characters of an entry's text
+
+
+class HandedOver(TypedDict):
+    """An entry that was written. `released`: ids of claims. `recorded`: false where only a note could be left."""
+
+    file_path: str
+    agent_owner: str | None
+    commits: list[str]
+    files: list[str]
+    released: list[str]
+    recorded: bool
 
 
 @click.command()
@@ -59,7 +70,10 @@ def handoff(messages: tuple[str, ...], file: Any, since: str | None, as_json: bo
 
 
 def hand_over(session: Session, text: str, since: str | None, client: Client | None) -> dict[str, Any]:
-    """Write and record an entry; what came of it. Raises AgentsyncError, click.UsageError."""
+    """Write and record an entry: what `HandedOver` has, and `lines` for people.
+
+    Raises AgentsyncError, click.UsageError.
+    """
     if not text.strip():
         raise click.UsageError("there is nothing to hand over: give a text by -m, -F or stdin")
     if len(text) > LONGEST:

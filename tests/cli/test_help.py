@@ -19,7 +19,7 @@ from agentsync.cli.manual import pages
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 # Their examples are run by their own tests.
-CHANGES = {"init", "uninstall", "demo", "doctor", "watch", "serve", "service", "handoff"}
+CHANGES = {"init", "uninstall", "demo", "doctor", "watch", "serve", "service", "handoff", "mcp"}
 
 
 def command(name: str) -> click.Command:
