@@ -10,7 +10,7 @@ SECONDS ?= 600
 # Bytecode is what makes a hook fast: whoever switched it off has it written all the same, here.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-long lint format bench torture managers clean
+.PHONY: help demo test test-long lint format bench torture pictures managers clean
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
@@ -38,6 +38,9 @@ bench: $(VENV)/.bench managers ## Measure beside the peers; writes the table of 
 
 torture: $(VENV)/.test ## Failing calls, cut power, a crowd; SECONDS each; writes the numbers of docs/reliability.md
 	PYTHONPATH=tests $(BIN)/python -m torture --seconds $(SECONDS) --write
+
+pictures: $(VENV)/.test ## Make the pictures of docs/images from the running program; needs chromium
+	PYTHONPATH=tests $(BIN)/python -m lab.pictures
 
 managers: ## Install husky, lefthook and axe for the tests, where there is an npm
 	@if command -v npm >/dev/null; then \

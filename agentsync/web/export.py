@@ -11,13 +11,19 @@ from agentsync import status
 from agentsync.base import strict_json
 from agentsync.base.text import escape_json
 from agentsync.base.times import to_rfc3339
+from agentsync.ledger.history import Filter
 from agentsync.ledger.timeline import Recent
 from agentsync.ledger.view import View
 from agentsync.status import Survey
+from agentsync.web import records
 
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
+CHANGES = 200  # newest ones, that are in the file
 STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
-SCRIPT = re.compile(r'<script src="([^"]+)"></script>')
+SCRIPT = re.compile(r'<script type="module" src="([^"]+)"></script>')
+PRELOAD = re.compile(r'<link rel="modulepreload" [^>]*>\n')
+IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:const|class|(?:async )?function) (\w+))", re.MULTILINE)
 ICON = re.compile(r'(<link rel="icon" href=")([^"]+)(")')
 HEAD = '<meta charset="utf-8">\n'
 
@@ -27,16 +33,19 @@ def snapshot(view: View, around: Survey, now: float) -> dict[str, object]:
     return {
         "made": to_rfc3339(now),
         "status": status.status(view.state, view.cursor, around),
-        "pending": status.pending(view.state, around),
         "checksums": status.checksums(view.state, around),
         "timeline": Recent(view.ledger).catch_up(now).to_json(now),
+        "log": records.page(view.ledger, around.waiting, view.state.pending, Filter(), None, CHANGES),
+        "report": records.report(view.ledger),
     }
 
 
 def page(data: dict[str, object]) -> bytes:
     """The file. Only what stands in it is run: its policy has the hash of each style and script."""
-    html = _text("sync-dashboard.html")
-    styles, scripts = ([_text(name) for name in kind.findall(html)] for kind in (STYLE, SCRIPT))
+    html = PRELOAD.sub("", _text("sync-dashboard.html"))
+    styles, scripts = (
+        [read(name) for name in kind.findall(html)] for kind, read in ((STYLE, _text), (SCRIPT, _script))
+    )
     html = STYLE.sub(lambda found: f"<style>{_text(found[1])}</style>", html)
     html = ICON.sub(lambda found: f"{found[1]}data:image/svg+xml;base64,{_base64(_text(found[2]))}{found[3]}", html)
     html = html.replace(
@@ -45,7 +54,23 @@ def page(data: dict[str, object]) -> bytes:
     block = f'<script type="application/json" id="snapshot">{escaped(data)}</script>\n'
     first = html.index("<script")
     html = html[:first] + block + html[first:]
-    return SCRIPT.sub(lambda found: f"<script>{_text(found[1])}</script>", html).encode()
+    return SCRIPT.sub(lambda found: f'<script type="module">{_script(found[1])}</script>', html).encode()
+
+
+def _script(file: str) -> str:
+    """A module and those that it imports as one script, in which each is a function that gives what it exports."""
+    made: dict[str, str] = {}
+
+    def add(file: str) -> None:
+        text, name = _text(file), file.removesuffix(".js")
+        for _, other in IMPORT.findall(text):
+            if other not in made:
+                add(f"{other}.js")
+        body = EXPORT.sub("", IMPORT.sub(r"const \1 = \2;", text))
+        made[name] = f"const {name} = (() => {{\n{body}return {{ {', '.join(EXPORT.findall(text))} }};\n}})();\n"
+
+    add(file)
+    return "".join(made.values())
 
 
 def escaped(data: dict[str, object]) -> str:

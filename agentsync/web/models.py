@@ -66,6 +66,22 @@ class Reported:
 
 
 @dataclass
+class Diff:
+    """What came and went with a change: a unified diff from its first hunk on, or `why` there is none.
+
+    `added` and `removed` count all lines; `left_out` of the diff's are not among `lines`.
+    """
+
+    id: str
+    file_path: str
+    lines: list[str]
+    added: int
+    removed: int
+    left_out: int
+    why: str
+
+
+@dataclass
 class Health:
     """Whether the service watches."""
 

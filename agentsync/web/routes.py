@@ -11,15 +11,15 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from agentsync import status
 from agentsync.base.times import since as since_when
 from agentsync.ledger import history
-from agentsync.ledger.timeline import HOUR
-from agentsync.web import log_pages, models
+from agentsync.ledger.timeline import DAY
+from agentsync.web import models, records
 from agentsync.web.access import OF_PAGE
 from agentsync.web.answers import JSON, Answer, answer, encoded
 from agentsync.web.metrics import CONTENT_TYPE, Reading, exposition
@@ -38,6 +38,7 @@ _READ: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"ETag": {"schema": {"type": "string"}}}},
     304: {"description": "What If-None-Match names is still right"},
 }
+_FOUND = {**_READ, **documented(404, 422), 200: _READ[200]}
 
 Text = Annotated[str | None, Query(max_length=LONGEST)]
 
@@ -71,15 +72,15 @@ def _reads(router: APIRouter, service: AutoSyncService) -> None:
 
     @router.get("/api/sync/timeline", response_model=models.Timeline, responses=_READ)
     async def timeline(request: Request) -> Response:
-        """Thirty days by the hour: changes by agent, consolidations, and a strip for each document."""
+        """Thirty days by agent: how many changes on each of them, and where it was last."""
         now = time.time()
-        hour = int(now) // HOUR  # it is the same for a whole one
-        return await _answered(request, service, ("timeline", hour), lambda _: service.snapshots.timeline(now))
+        day = int(now) // DAY  # it is the same for a whole one
+        return await _answered(request, service, ("timeline", day), lambda _: service.snapshots.timeline(now))
 
     @router.get("/api/sync/report", response_model=models.Reported, responses=_READ)
     async def report(request: Request) -> Response:
         """The newest report, as `agentsync report -n 1 --json` prints it, with its first changes."""
-        return await _answered(request, service, "report", lambda _: log_pages.report(service.ledger))
+        return await _answered(request, service, "report", lambda _: records.report(service.ledger))
 
     @router.get("/api/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
@@ -133,9 +134,7 @@ def _exposed(service: AutoSyncService) -> bytes:
 
 
 def _log(router: APIRouter, service: AutoSyncService) -> None:
-    @router.get(
-        "/api/sync/log", response_model=models.Log, responses={**_READ, **documented(404, 422), 200: _READ[200]}
-    )
+    @router.get("/api/sync/log", response_model=models.Log, responses=_FOUND)
     async def log(
         request: Request,
         path: Annotated[list[Annotated[str, Query(max_length=LONGEST)]], Query(max_length=50)] = [],  # noqa: B006
@@ -154,12 +153,22 @@ def _log(router: APIRouter, service: AutoSyncService) -> None:
         asked = history.Filter(tuple(one.strip("/") for one in path), agent, begin, type, all)
 
         def made(now: Snapshot) -> dict[str, Any]:
-            return log_pages.page(service.ledger, now.survey.waiting, now.state.pending, asked, before, limit)
+            return records.page(service.ledger, now.survey.waiting, now.state.pending, asked, before, limit)
 
         try:
             return await _answered(request, service, (asked, before, limit), made)
-        except log_pages.UnknownRecordError:
+        except records.UnknownRecordError:
             return problem(404, f"no record has the id {before}")
+
+    @router.get("/api/changes/{id}/diff", response_model=models.Diff, responses=_FOUND)
+    async def diff(request: Request, id: Annotated[str, Path(pattern=UUID)]) -> Response:
+        """What came and went with a change, line by line."""
+        try:
+            return await _answered(
+                request, service, ("diff", id), lambda now: records.diff(service, now.survey.waiting, id)
+            )
+        except records.UnknownRecordError:
+            return problem(404, f"no change has the id {id}")
 
 
 class _Events(StreamingResponse):

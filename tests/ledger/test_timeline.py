@@ -1,4 +1,4 @@
-"""The timeline counts changes by hour, agent and document, marks consolidations, and stays small."""
+"""The timeline counts changes by day and agent, says where each agent was last, and stays small."""
 
 from __future__ import annotations
 
@@ -11,24 +11,17 @@ from hypothesis import strategies as st
 from lab.events import attribution, change
 
 from agentsync.ledger import timeline
-from agentsync.ledger.events import CLOCK_ZERO, Change, Consolidation, Event, Stamp, encode, new_id, tick, to_rfc3339
+from agentsync.ledger.events import CLOCK_ZERO, Change, Event, Stamp, encode, new_id, tick, to_rfc3339
 from agentsync.ledger.log import NO_LINE, Ledger, line_hash
-from agentsync.ledger.timeline import HOUR, HOURS, Recent, Timeline, offset_at, to_json
+from agentsync.ledger.timeline import DAY, DAYS, PLACES, Recent, Timeline, offset_at, to_json
 
 NOON = 1_760_097_600.0
-DAY = 24 * HOUR
 
 
-def made(at: float, path: str = "doc.md", owner: str | None = None, recorded: float | None = None) -> Change:
+def made(at: float, owner: str | None = None, recorded: float | None = None, **more: Any) -> Change:
     """A change of a moment."""
     later = to_rfc3339(at if recorded is None else recorded)
-    return change(new_id(at), timestamp=to_rfc3339(at), recorded=later, file_path=path, agent_owner=owner)
-
-
-def consolidated(at: float, changes: int = 5, trigger: str = "threshold") -> Consolidation:
-    """A consolidation of a moment."""
-    ids = [new_id(at) for _ in range(changes)]
-    return Consolidation(new_id(at), to_rfc3339(at), to_rfc3339(at), trigger, {}, ids, "hook")
+    return change(new_id(at), timestamp=to_rfc3339(at), recorded=later, agent_owner=owner, **more)
 
 
 def shown(*events: Event, now: float = NOON) -> Any:
@@ -39,102 +32,83 @@ def shown(*events: Event, now: float = NOON) -> Any:
     return to_json(fold, now)
 
 
+def counts(found: Any) -> dict[str, list[int]]:
+    """The last three days of each agent."""
+    return {one["agent"]: one["days"][-3:] for one in found["agents"]}
+
+
 class TestTimeline:
-    def test_changes_are_counted_by_hour_and_agent(self) -> None:
+    def test_changes_are_counted_by_day_and_agent(self) -> None:
         found = shown(
-            made(NOON, owner="claude-code"),
-            made(NOON + 59, owner="claude-code"),
-            made(NOON + 60, owner="codex-local"),
-            made(NOON - 1),
+            made(NOON - 2 * DAY, "claude-code"),
+            made(NOON - 1, "claude-code"),
+            made(NOON, "claude-code"),
+            made(NOON - DAY),
+            made(NOON - 1, "codex-local"),
         )
-        assert found["changes"] == 4
-        assert found["agents"] == [
-            {"agent": "claude-code", "changes": 2},
-            {"agent": "codex-local", "changes": 1},
-            {"agent": "unknown", "changes": 1},
-        ]
-        assert [(hour["hour"], hour["changes"]) for hour in found["hours"]] == [
-            ("2025-10-10T11:00:00Z", {"unknown": 1}),
-            ("2025-10-10T12:00:00Z", {"claude-code": 2, "codex-local": 1}),
-        ]
+        assert counts(found) == {"claude-code": [1, 0, 2], "codex-local": [0, 0, 1], "unknown": [0, 1, 0]}
+        assert [one["changes"] for one in found["agents"]] == [3, 1, 1]
+        assert found["changes"] == 5
 
-    def test_consolidations_are_marked_with_what_they_cover(self) -> None:
-        found = shown(consolidated(NOON - HOUR, 3, "manual"), consolidated(NOON - HOUR), consolidated(NOON))
-        assert found["consolidations"] == 3
-        assert [(hour["consolidations"], hour["consolidated"]) for hour in found["hours"]] == [
-            ({"manual": 1, "threshold": 1}, 8),
-            ({"threshold": 1}, 5),
-        ]
+    def test_who_changed_something_last_comes_first_with_the_worktrees_it_was_in(self) -> None:
+        found = shown(
+            made(NOON - 9, "cursor", worktree="main", branch="main"),
+            made(NOON - 8, "codex-local", worktree="main", branch="main"),
+            made(NOON - 7, "codex-local", worktree="other", branch="fix"),
+            made(NOON - 6, "cursor", worktree="main", branch="next"),
+        )
+        places = {one["agent"]: [(at["worktree"], at["branch"]) for at in one["places"]] for one in found["agents"]}
+        assert places == {"cursor": [("main", "next")], "codex-local": [("other", "fix"), ("main", "main")]}
+        assert list(places) == ["cursor", "codex-local"]
+        assert found["agents"][0]["places"][0]["timestamp"] == to_rfc3339(NOON - 6)
 
-    def test_each_document_has_a_strip_of_its_own_the_one_changed_last_first(self) -> None:
-        found = shown(made(NOON, "a.md"), made(NOON, "b.md"), made(NOON - HOUR, "a.md", "human"))
-        assert [(strip["file_path"], strip["changes"]) for strip in found["files"]] == [("a.md", 2), ("b.md", 1)]
-        assert found["files"][0]["days"] == [{"day": "2025-10-10", "changes": {"human": 1, "unknown": 1}}]
-        assert found["files"][0]["hours"] == [
-            {"hour": "2025-10-10T11:00:00Z", "changes": {"human": 1}},
-            {"hour": "2025-10-10T12:00:00Z", "changes": {"unknown": 1}},
-        ]
-
-    def test_a_strip_has_hours_for_the_last_day_only(self) -> None:
-        (strip,) = shown(made(NOON - DAY), made(NOON - DAY + HOUR), made(NOON))["files"]
-        assert [day["day"] for day in strip["days"]] == ["2025-10-09", "2025-10-10"]
-        assert [hour["hour"] for hour in strip["hours"]] == ["2025-10-09T13:00:00Z", "2025-10-10T12:00:00Z"]
-
-    def test_a_commit_that_tells_the_owner_moves_the_change_to_them(self) -> None:
-        one, other = made(NOON), made(NOON)
+    def test_a_commit_tells_whose_a_change_was_and_where(self) -> None:
+        """It moves to them; of two the first counts."""
+        one, other = made(NOON - DAY, worktree="main"), made(NOON, worktree="other")
         told = attribution([one.id], agent_owner="codex-cloud")
-        again = attribution([one.id], agent_owner="cursor")
-        found = shown(one, other, told, again)
-        assert found["hours"][0]["changes"] == {"unknown": 1, "codex-cloud": 1}
-        assert found["files"][0]["hours"][0]["changes"] == {"unknown": 1, "codex-cloud": 1}
+        found = shown(other, one, told, attribution([one.id], agent_owner="cursor"))
+        assert counts(found) == {"unknown": [0, 0, 1], "codex-cloud": [0, 1, 0]}
+        assert [[at["worktree"] for at in each["places"]] for each in found["agents"]] == [["other"], ["main"]]
 
     def test_a_commit_takes_no_change_from_an_owner(self) -> None:
-        one = made(NOON, owner="human")
-        assert shown(one, attribution([one.id], agent_owner="cursor"))["hours"][0]["changes"] == {"human": 1}
+        one = made(NOON, "human")
+        assert counts(shown(one, attribution([one.id], agent_owner="cursor"))) == {"human": [0, 0, 1]}
 
     def test_an_author_whose_clock_is_ahead_is_not_believed(self) -> None:
         """Nothing was made after it was seen."""
-        found = shown(made(NOON + 400 * DAY, recorded=NOON))
-        assert [hour["hour"] for hour in found["hours"]] == ["2025-10-10T12:00:00Z"]
+        assert counts(shown(made(NOON + 400 * DAY, recorded=NOON))) == {"unknown": [0, 0, 1]}
 
     def test_only_the_last_thirty_days_are_shown(self) -> None:
-        found = shown(made(NOON - 30 * DAY), made(NOON - 30 * DAY + HOUR), made(NOON), consolidated(NOON - 31 * DAY))
-        assert (found["since"], found["until"]) == ("2025-09-10T13:00:00Z", "2025-10-10T12:00:00Z")
-        assert (found["changes"], len(found["hours"]), found["consolidations"]) == (2, 2, 0)
-        assert found["files"][0]["changes"] == 2
+        found = shown(made(NOON - DAYS * DAY), made(NOON - (DAYS - 1) * DAY), made(NOON))
+        assert (found["since"], found["until"]) == ("2025-09-11", "2025-10-10")
+        assert found["changes"] == 2 and len(found["agents"][0]["days"]) == DAYS
 
     def test_nothing_gives_nothing(self) -> None:
         found = shown()
-        assert found["changes"] == found["consolidations"] == 0
-        assert found["hours"] == found["agents"] == found["files"] == []
+        assert (found["changes"], found["agents"]) == (0, [])
 
-    def test_it_stays_the_same_for_an_hour(self) -> None:
+    def test_it_stays_the_same_for_a_day(self) -> None:
         """So that it can be cached."""
-        events: list[Event] = [made(NOON), consolidated(NOON)]
-        assert shown(*events, now=NOON) == shown(*events, now=NOON + HOUR - 1)
-        assert shown(*events, now=NOON) != shown(*events, now=NOON + HOUR)
+        midnight = NOON // DAY * DAY
+        event = made(midnight)
+        assert shown(event, now=midnight) == shown(event, now=midnight + DAY - 1) != shown(event, now=midnight + DAY)
 
     def test_it_does_not_grow_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Neither by hours, nor by documents, nor by changes whose owner nobody knows."""
-        monkeypatch.setattr(timeline, "FILES", 20)
+        """Neither by days, nor by worktrees, nor by changes whose owner nobody knows."""
         monkeypatch.setattr(timeline, "OWNERLESS", 30)
         fold = Timeline()
-        for number in range(HOURS + 50):
-            fold.add(made(NOON + number * HOUR, f"{number}.md"))
-            fold.add(made(NOON + number * HOUR, "always.md"))
-            fold.add(consolidated(NOON + number * HOUR))
-        assert len(fold.changes) == len(fold.consolidations) == len(fold.consolidated) == HOURS
-        assert (len(fold.files), len(fold._ownerless)) == (20, 30)
-        assert fold.files["always.md"].keys() == fold.changes.keys()
+        for number in range(DAYS + 50):
+            fold.add(made(NOON + number * DAY, worktree=f"tree-{number}"))
+        assert (len(fold.changes), len(fold.seen["unknown"]), len(fold._ownerless)) == (DAYS, PLACES, 30)
+        assert f"tree-{DAYS + 49}" in fold.seen["unknown"]
 
     def test_a_clock_that_was_wrong_for_a_while_does_not_empty_it(self) -> None:
         fold = Timeline()
         for number in range(5):
-            fold.add(made(NOON + 5000 * DAY + number * HOUR))
-        for number in range(HOURS + 50):
-            fold.add(made(NOON + number * HOUR))
-        until = NOON + (HOURS + 49) * HOUR
-        assert to_json(fold, until)["changes"] == HOURS - 5
+            fold.add(made(NOON + 5000 * DAY + number * DAY))
+        for number in range(DAYS + 50):
+            fold.add(made(NOON + number * DAY))
+        assert to_json(fold, NOON + (DAYS + 49) * DAY)["changes"] == DAYS - 5
 
 
 def written(folder: Path, events: list[tuple[float, Event]]) -> Ledger:
@@ -152,16 +126,14 @@ def written(folder: Path, events: list[tuple[float, Event]]) -> Ledger:
 class TestRecent:
     def test_only_what_is_new_is_read(self, tmp_path: Path) -> None:
         """And it comes to the same."""
-        events: list[tuple[float, Event]] = [
-            (NOON + n, made(NOON + n, owner=("human", None)[n % 2])) for n in range(40)
-        ]
+        events: list[tuple[float, Event]] = [(NOON + n, made(NOON + n, ("human", None)[n % 2])) for n in range(40)]
         part = written(tmp_path, events[:25])
         following = Recent(part).catch_up(NOON)
         before = part.size()
         ledger = written(tmp_path, events)
         assert following.catch_up(NOON).to_json(NOON) == Recent(ledger).catch_up(NOON).to_json(NOON)
         assert following.follower and before < following.follower.offset == ledger.size()
-        assert following.to_json(NOON)["agents"] == [{"agent": agent, "changes": 20} for agent in ("human", "unknown")]
+        assert counts(following.to_json(NOON)) == {"human": [0, 0, 20], "unknown": [0, 0, 20]}
 
     def test_a_line_that_stands_twice_counts_once_and_a_damaged_one_not_at_all(self, tmp_path: Path) -> None:
         ledger = written(tmp_path, [(NOON, made(NOON))])
@@ -171,8 +143,8 @@ class TestRecent:
 
     def test_another_ledger_in_its_place_is_read_anew(self, tmp_path: Path) -> None:
         following = Recent(written(tmp_path, [(NOON, made(NOON)), (NOON, made(NOON))])).catch_up(NOON)
-        written(tmp_path, [(NOON, made(NOON, owner="human"))])
-        assert following.catch_up(NOON).to_json(NOON)["agents"] == [{"agent": "human", "changes": 1}]
+        written(tmp_path, [(NOON, made(NOON, "human"))])
+        assert counts(following.catch_up(NOON).to_json(NOON)) == {"human": [0, 0, 1]}
 
     def test_no_ledger_is_an_empty_timeline(self, tmp_path: Path) -> None:
         assert Recent(Ledger(str(tmp_path))).catch_up(NOON).to_json(NOON)["changes"] == 0

@@ -310,7 +310,7 @@ class TestLog:
         self, busy: Repo, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A filter that hardly anything passes costs no more than another."""
-        monkeypatch.setattr("agentsync.web.log_pages.EXAMINED", 2)
+        monkeypatch.setattr("agentsync.web.records.EXAMINED", 2)
 
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             found, before, pages = 0, None, 0

@@ -12,25 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import httpx
 import pytest
-from lab.page import MISSING, Looking, Server, browser, edit, lively, serving, settled
+from lab.office import documents, office
+from lab.page import MISSING, Looking, Server, browser, edit, serving, settled
 from lab.repo import Repo
 from lab.sealing import seal_off
 
 from agentsync.web.export import PAGE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 SHOTS = os.environ.get("AGENTSYNC_SCREENSHOTS", "")  # read before the environment is sealed
 FILES = sorted(Path(PAGE).iterdir())
 SCRIPTS = [file for file in FILES if file.suffix == ".js"]
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Timers of ten seconds are those of the polling.
 NO_POLLING = (
     "{ const real = setTimeout; window.setTimeout = (f, ms, ...more) => ms === 10000 ? 0 : real(f, ms, ...more); }"
 )
 FAST_POLLING = NO_POLLING.replace("? 0 :", "? real(f, 100, ...more) :")
+WORDS = "import('./words.js').then((module) => module.WORDS)"
 PASSATION = "docs/passation.md"
 TOKEN = "k+/=" * 10
 HOSTILE = "<img src=x onerror=alert(1)>.md"
@@ -67,26 +70,18 @@ def opened(chromium: Browser) -> Iterator[Opened]:
 
 
 @contextmanager
-def shared(
-    factory: pytest.TempPathFactory,
-    fill: Callable[[Repo], None],
-    *options: str,
-    documents: tuple[str, ...] = (),
-    days: int = 0,
-) -> Iterator[Server]:
-    """A server for several tests, of a clone that has further `documents` and was set up so many days ago."""
+def shared(factory: pytest.TempPathFactory, make: Callable[[Path], Repo], *options: str) -> Iterator[Server]:
+    """A server for several tests, of a clone that `make` makes in a folder of this name."""
     with pytest.MonkeyPatch.context() as patch:
         seal_off(patch, factory.mktemp("home"))
-        repo = settled(factory.mktemp("shared") / "repo", *documents, days=days)
-        fill(repo)
-        with serving(repo, *options) as made:
+        with serving(make(factory.mktemp("shared") / "atlas"), *options) as made:
             yield made
 
 
 @pytest.fixture(scope="module")
 def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """For those that change something or stop the server."""
-    with shared(tmp_path_factory, lambda repo: None) as made:
+    with shared(tmp_path_factory, settled) as made:
         yield made
 
 
@@ -108,7 +103,7 @@ def repo(server: Server) -> Repo:
 @pytest.fixture(scope="module")
 def calm(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Nothing has changed."""
-    with shared(tmp_path_factory, lambda repo: None) as made:
+    with shared(tmp_path_factory, settled) as made:
         yield made
 
 
@@ -116,32 +111,37 @@ def calm(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def told(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Four changes of the last minute, none of them reported."""
 
-    def fill(repo: Repo) -> None:
+    def make(root: Path) -> Repo:
+        repo = settled(root)
         for path, who in (("AGENTS.md", "claude-code"), ("ROADMAP.md", ""), ("AGENTS.md", ""), (PASSATION, "cursor")):
             edit(repo, path, who)
+        return repo
 
-    with shared(tmp_path_factory, fill) as made:
+    with shared(tmp_path_factory, make) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def busy(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Three weeks of several agents, with reports."""
-    with shared(tmp_path_factory, lambda repo: lively(repo, days=13), days=20) as made:
+    """Forty days of several agents in 31 documents and three worktrees, with reports."""
+    with shared(tmp_path_factory, lambda root: office(root, 31, changes=30, days=40)) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def strange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Documents with names that nobody expects, each changed."""
+    """Documents with names and lines that nobody expects, each changed."""
 
-    def fill(repo: Repo) -> None:
+    def make(root: Path) -> Repo:
+        repo = settled(root, HOSTILE, TURNED, *LONG)
+        repo.write(f"{repo.read(HOSTILE)}\t{HOSTILE}\u202e\n", HOSTILE)
         edit(repo, HOSTILE, GIT_AUTHOR_NAME="Eve &amp; Co")
         edit(repo, TURNED, GIT_AUTHOR_NAME="Eve\u202e evE")
         for path in LONG:
             edit(repo, path, "claude-code")
+        return repo
 
-    with shared(tmp_path_factory, fill, documents=(HOSTILE, TURNED, *LONG)) as made:
+    with shared(tmp_path_factory, make) as made:
         yield made
 
 
@@ -151,7 +151,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     file = tmp_path_factory.mktemp("guarded") / "token"
     file.write_text(TOKEN)
     file.chmod(0o600)
-    with shared(tmp_path_factory, lambda repo: None, "--token-file", str(file)) as made:
+    with shared(tmp_path_factory, settled, "--token-file", str(file)) as made:
         yield made
 
 
@@ -168,118 +168,220 @@ def wait(page: Page, selector: str, text: str) -> None:
 def live(page: Page) -> None:
     """Until the page shows what is, and hears what comes."""
     page.locator("#connection[data-state=live]").wait_for()
-    page.locator("#tiles .tile").first.wait_for()
+    page.locator("#agents > *").first.wait_for()
+    page.locator("#documents > *").first.wait_for()
 
 
-class TestSections:
-    def test_status_says_what_the_api_says(self, told: Server, opened: Opened) -> None:
+def change(page: Page, text: str) -> Locator:
+    """The newest change whose row says this."""
+    return page.locator("#changes li").filter(has_text=text).first
+
+
+def instead(page: Page, server: Server, **told: Any) -> None:
+    """From now on the status tells this besides what it says now."""
+    said = httpx.get(server.page.replace("sync-dashboard.html", "api/sync/status")).json()
+    page.route("**/status", lambda route: route.fulfill(json={**said, **told}))
+
+
+class TestStatus:
+    def test_the_repository_comes_first_and_what_is_pending_next(self, told: Server, opened: Opened) -> None:
         page = opened(told).page
         live(page)
-        tiles = texts(page, "#tiles .tile")
-        assert tiles[:3] == [
-            "Service Active looks every 30 seconds",
-            tiles[1],
-            "Watched files 8 1 is missing or unreadable",
+        assert page.locator("h1").inner_text() == "atlas"
+        assert page.locator("#place").inner_text() == "worktree main · branch main"
+        assert page.title() == "(4) atlas · agentsync"
+        assert re.fullmatch(
+            r"4 changes are not in a report yet · reported at 5, or in \d+ minutes · no report yet",
+            page.locator("#pending").inner_text(),
+        )
+
+    def test_there_is_something_to_press_only_where_there_is_something_to_consolidate(
+        self, calm: Server, told: Server, opened: Opened
+    ) -> None:
+        for server, is_there in ((calm, False), (told, True)):
+            page = opened(server).page
+            live(page)
+            assert page.get_by_role("button", name="Consolidate now").is_visible() is is_there
+
+    def test_the_newest_report_can_be_read(self, busy: Server, opened: Opened) -> None:
+        page = opened(busy).page
+        page.get_by_text("The newest report").click()
+        wait(page, "#report-text", "threshold, ")
+        made = [line for line in busy.repo.lines() if line["kind"] == "consolidation"][-1]
+        assert page.locator("#report-text ul ul li").count() == len(made["event_ids"])
+
+    def test_what_somebody_has_to_see_to_is_said(self, told: Server, opened: Opened) -> None:
+        looking = opened(told, script=FAST_POLLING)
+        live(looking.page)
+
+        instead(
+            looking.page,
+            told,
+            running=False,
+            owed=[{"worktree": "main", "reason": "the file is missing"}],
+            problems=[{"about": "ledger", "problem": "the line at byte 7 is damaged"}],
+        )
+        wait(looking.page, "#attention", "Nobody watches now")
+        assert texts(looking.page, "#attention li")[1:] == [
+            "ledger: the line at byte 7 is damaged",
+            "main: its report is not written: the file is missing",
         ]
-        assert re.fullmatch(r"Pending changes 4 of 5 reported at 5, or in \d+ \w+", tiles[1])
-        assert re.fullmatch(r"Last consolidation None yet watching since [\d-]+ [\d:]+ UTC", tiles[3])
-        assert page.locator("#place").inner_text() == "Worktree main · branch main"
-        assert page.title() == "(4) agentsync"
 
-    def test_pending_changes_are_listed_with_kind_time_owner_and_checksums(self, told: Server, opened: Opened) -> None:
+
+class TestChanges:
+    def test_each_says_who_what_how_much_and_where_newest_first(self, told: Server, opened: Opened) -> None:
         page = opened(told).page
         live(page)
-        changes = told.repo.changes()
-        old, new = (changes[0][key] for key in ("old_checksum", "new_checksum"))
-        rows = texts(page, "#pending tbody tr")
-        assert re.fullmatch(rf"AGENTS.md modified .* ago claude-code .*{old[:8]} → {new[:8]}", rows[0])
-        assert re.match(r"ROADMAP.md modified .* ago unknown Ada ", rows[1])
-        assert len(rows) == 4
-        assert page.locator("#pending tbody code").first.get_attribute("title") == old
-        time = page.locator("#pending time").first
-        assert time.get_attribute("datetime") == changes[0]["timestamp"]
+        commits = [one["commit"][:7] for one in reversed(told.repo.changes())]
+        rows = texts(page, "#changes summary")
+        wanted = [
+            rf"1 min ago cursor {PASSATION} .*\+1 −0 main {commits[0]}",
+            rf"1 min ago unknown \(Ada\) AGENTS.md .*\+1 −0 main {commits[1]}",
+            rf"1 min ago unknown \(Ada\) ROADMAP.md .*\+1 −0 main {commits[2]}",
+            rf"1 min ago claude-code AGENTS.md .*\+1 −0 main {commits[3]}",
+        ]
+        assert all(re.fullmatch(want, re.sub("[12] min", "1 min", row)) for want, row in zip(wanted, rows, strict=True))
+        assert texts(page, "#changes h3") == ["Today"]
+        assert page.locator("#changes li.pending").count() == 4
+        time = page.locator("#changes time").first
+        assert time.get_attribute("datetime") == told.repo.changes()[-1]["timestamp"]
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", time.get_attribute("title") or "")
 
-    def test_each_watched_file_has_state_checksum_last_change_and_owner(self, told: Server, opened: Opened) -> None:
+    def test_one_opens_to_what_came_and_went_which_is_asked_for_only_then(self, told: Server, opened: Opened) -> None:
+        looking = opened(told)
+        live(looking.page)
+        assert not [url for url in looking.requests if "/diff" in url]
+        row = change(looking.page, PASSATION)
+        row.locator("summary").click()
+        assert row.locator("pre").text_content() == f"@@ -1 +1,2 @@\n # {PASSATION}\n+one more line\n"
+        record = told.repo.changes()[-1]
+        old, new = record["old_checksum"][:8], record["new_checksum"][:8]
+        assert re.search(rf"author Ada · MD5 {old} → {new}$", row.locator(".detail > p").inner_text())
+
+    def test_what_cannot_be_shown_says_why(self, told: Server, opened: Opened) -> None:
         page = opened(told).page
         live(page)
-        rows = {row.split(" ")[0]: row for row in texts(page, "#files tbody tr")}
-        assert list(rows) == [watch.path for watch in told.repo.settings.watch]
-        checksum = told.repo.changes()[3]["new_checksum"][:8]
-        assert re.fullmatch(rf"{PASSATION} passation pending {checksum} .* ago cursor", rows[PASSATION])
-        assert re.fullmatch(rf"{MISSING} architecture missing none none seen", rows[MISSING])
-        assert re.match(r"CODEV_PROTOCOL.md docs in sync \w{8} none seen", rows["CODEV_PROTOCOL.md"])
+        page.route("**/diff", lambda route: route.fulfill(json={"lines": [], "left_out": 0, "why": "not text"}))
+        row = change(page, PASSATION)
+        row.locator("summary").click()
+        wait(page, "#changes .diff", "not text")
 
-    def test_the_timeline_counts_by_agent(self, told: Server, opened: Opened) -> None:
-        page = opened(told).page
-        live(page)
-        legend = texts(page, "#legend li")
-        assert legend == ["claude-code 1", "cursor 1", "unknown 2"]
-        assert page.locator("#timeline .bar").count() >= 3
-        page.locator("summary").click()
-        assert texts(page, "#timeline-table thead th") == ["When", "Changes", "By", "Consolidations"]
-        said = " ".join(texts(page, "#timeline-table tbody tr"))
-        assert all(f"{owner} 1" in said for owner in ("claude-code", "cursor"))
-
-    def test_consolidations_are_marked(self, busy: Server, opened: Opened) -> None:
+    def test_those_of_one_commit_say_it_once(self, busy: Server, opened: Opened) -> None:
         page = opened(busy).page
         live(page)
-        page.get_by_label("30 days").check()
-        wait(page, "#files th", "30 days")
-        made = sum(line["kind"] == "consolidation" for line in busy.repo.lines())
-        assert texts(page, "#legend li")[-1] == f"Consolidations {made}"
-        page.locator("summary").click()
-        covering = [row for row in texts(page, "#timeline-table tbody tr") if "covered" in row]
-        assert page.locator("#timeline .mark").count() == len(covering) > 1
+        commits = page.locator("#changes .commit")
+        same = page.locator("#changes li.same")
+        assert same.count() == commits.count() - len(set(texts(page, "#changes .commit"))) > 0
 
-    def test_each_file_has_a_strip_of_its_changes(self, told: Server, opened: Opened) -> None:
-        page = opened(told).page
-        live(page)
-        strips = page.locator("#files .strip")
-        said = [strips.nth(at).get_attribute("aria-label") for at in range(strips.count())]
-        assert said[2] == "2 changes: claude-code 1, unknown 1"
-        assert said[0] == "0 changes"
-        assert page.locator("#files .strip .bar").count() >= 4
-
-    def test_hours_days_and_weeks_can_be_shown(self, busy: Server, opened: Opened) -> None:
+    def test_older_ones_are_there_on_demand_each_once(self, busy: Server, opened: Opened) -> None:
         page = opened(busy).page
         live(page)
-        totals = []
-        for text in ("24 hours", "7 days", "30 days"):
-            page.get_by_label(text).check()
-            wait(page, "#files th", text)
-            totals.append(sum(int(item.rsplit(" ", 1)[1]) for item in texts(page, "#legend li:not(:last-child)")))
-        assert 5 <= totals[0] < totals[1] < totals[2] == len(busy.repo.changes())
+        every = busy.repo.count()
+        assert page.locator("#changes li").count() == 30 < every
+        page.get_by_role("button", name="Show older changes").click()
+        page.locator("#changes li").nth(every - 1).wait_for()
+        page.get_by_role("button", name="Refresh").click()
+        wait(page, "#outcome", "Up to date")
+        assert page.locator("#changes li").count() == every
+        assert not page.get_by_role("button", name="Show older changes").is_visible()
 
     def test_where_nothing_happened_it_says_what_to_do_next(self, calm: Server, opened: Opened) -> None:
         page = opened(calm).page
-        wait(page, "#timeline", "Edit a watched file")
-        assert texts(page, "#pending") == [
-            "Nothing is pending. The next change of a watched file shows up here, whoever makes it."
+        live(page)
+        assert texts(page, "#changes")[0].startswith("No change yet. Edit one of the documents and save or commit it")
+        assert page.locator("#pending").inner_text() == "Every change is in a report · no report yet"
+
+
+class TestAgents:
+    def test_who_is_at_work_and_where(self, told: Server, opened: Opened) -> None:
+        page = opened(told).page
+        live(page)
+        rows = texts(page, "#agents li")
+        assert sorted(re.sub(r"\d+ minutes?", "1 minute", row) for row in rows) == [
+            "claude-code 1 change in 30 days main · 1 minute ago",
+            "cursor 1 change in 30 days main · 1 minute ago",
+            "unknown 2 changes in 30 days main · 1 minute ago",
         ]
-        assert not page.locator("#timeline-details").is_visible()
+        assert page.locator("#agents .now").count() == 3
+
+    def test_the_changes_of_one_can_be_shown_alone(self, told: Server, opened: Opened) -> None:
+        page = opened(told).page
+        live(page)
+        page.locator("#agents button").filter(has_text="cursor").click()
+        page.locator("#changes li").nth(1).wait_for(state="detached")
+        assert [PASSATION in row for row in texts(page, "#changes li")] == [True]
+        page.get_by_role("button", name="Show all changes").click()
+        page.locator("#changes li").nth(3).wait_for()
+
+    def test_they_are_told_apart_by_more_than_colour(self, busy: Server, opened: Opened) -> None:
+        page = opened(busy).page
+        live(page)
+        signs = [one.get_attribute("d") for one in page.locator("#agents .sign path").all()]
+        assert len(set(signs)) == len(signs) >= 4
+
+
+class TestDocuments:
+    def test_the_one_that_changed_last_comes_first_with_who_and_how_it_stands(
+        self, told: Server, opened: Opened
+    ) -> None:
+        page = opened(told).page
+        live(page)
+        rows = [re.sub(r"\d+ min", "1 min", row) for row in texts(page, "#documents li")]
+        assert sorted(rows[:3]) == [
+            "AGENTS.md pending 1 min ago",
+            "ROADMAP.md pending 1 min ago",
+            f"{PASSATION} pending 1 min ago",
+        ]
+        assert rows[3] == "AGENT_SYNC.md no change seen"
+        assert rows[-1] == f"{MISSING} not there yet"
+
+    def test_one_shows_its_changes_alone_and_its_facts(self, told: Server, opened: Opened) -> None:
+        page = opened(told).page
+        live(page)
+        page.locator("#documents button").filter(has_text="AGENTS.md").click()
+        checksum = told.repo.changes()[2]["new_checksum"][:8]
+        wait(page, "#chosen", f"type docs · MD5 {checksum}")
+        page.locator("#changes li").nth(2).wait_for(state="detached")
+        assert all("AGENTS.md" in row for row in texts(page, "#changes li"))
+        page.locator("#documents button[aria-pressed=true]").click()
+        page.locator("#changes li").nth(3).wait_for()
+
+    def test_many_are_grouped_by_folder_and_found_by_a_part_of_the_name(self, busy: Server, opened: Opened) -> None:
+        page = opened(busy).page
+        live(page)
+        folders = {f"{path.rpartition('/')[0]}/" if "/" in path else "At the top" for path in documents(31)}
+        assert {row.rsplit(" ", 1)[0] for row in texts(page, "#documents summary")} == folders
+        assert page.locator("#documents li").count() == 31
+        page.get_by_role("searchbox", name="Find a document").fill("RUNBOOKS/de")
+        page.locator("#documents li").nth(1).wait_for(state="detached")
+        assert texts(page, "#documents summary") == ["docs/runbooks/ 1"]
+        page.get_by_role("searchbox").fill("nothing like that")
+        wait(page, "#documents", "No document is called like that.")
+
+    def test_one_that_has_not_changed_for_long_is_marked(self, busy: Server, opened: Opened) -> None:
+        """By `stale_after_days`; nobody has seen those change in forty days."""
+        looking = opened(busy, script=FAST_POLLING)
+        live(looking.page)
+        wait(looking.page, "#documents .stale", "unchanged for 40 days")
+
+        instead(looking.page, busy, stale_after_days=0)
+        wait(looking.page, "#documents", "no change seen")
+        assert looking.page.locator("#documents .stale").count() == 0
 
 
 class TestButtons:
     def test_consolidate_writes_the_report_and_says_so(self, repo: Repo, server: Server, opened: Opened) -> None:
         edit(repo, "AGENTS.md", "claude-code")
         page = opened(server).page
-        wait(page, "#pending", "AGENTS.md")
+        wait(page, "#pending", "1 change is not in a report yet")
         page.get_by_role("button", name="Consolidate now").click()
-        wait(page, "#outcome", "1 change consolidated.")
-        wait(page, "#pending", "Nothing is pending.")
-        wait(page, "#tiles .tile:nth-child(4)", "UTC")
+        wait(page, "#outcome", "1 change is in the report now.")
+        wait(page, "#pending", "Every change is in a report")
         assert "(agent: claude-code)" in repo.read("AGENT_SYNC.md")
         assert repo.lines()[-1]["trigger_type"] == "manual"
 
-    def test_with_nothing_pending_it_says_that_no_report_was_added(self, calm: Server, opened: Opened) -> None:
-        page = opened(calm).page
-        live(page)
-        page.get_by_role("button", name="Consolidate now").click()
-        wait(page, "#outcome", "Nothing was pending")
-
-    def test_a_refusal_is_told_in_its_own_words(self, calm: Server, opened: Opened) -> None:
-        page = opened(calm).page
+    def test_a_refusal_is_told_in_its_own_words(self, told: Server, opened: Opened) -> None:
+        page = opened(told).page
         live(page)
         problem = json.dumps({"title": "Too Many Requests", "status": 429, "detail": "wait for 12 s"})
         page.route("**/consolidate", lambda route: route.fulfill(status=429, body=problem))
@@ -292,8 +394,8 @@ class TestButtons:
         before = len(looking.requests)
         looking.page.get_by_role("button", name="Refresh").click()
         wait(looking.page, "#outcome", "Up to date at")
-        asked = {url.rpartition("/")[2] for url in looking.requests[before:]}
-        assert {"status", "pending-changes", "checksums", "timeline"} <= asked
+        asked = {url.rpartition("/")[2].partition("?")[0] for url in looking.requests[before:]}
+        assert {"status", "checksums", "timeline", "log"} <= asked
 
 
 class TestFollowing:
@@ -305,8 +407,8 @@ class TestFollowing:
         live(page)
         page.evaluate("window.still = 'the same page'")
         edit(repo, "ROADMAP.md", "claude-code")
-        wait(page, "#pending tbody tr", "ROADMAP.md")
-        wait(page, "#legend", "claude-code")
+        wait(page, "#changes li", "ROADMAP.md")
+        wait(page, "#agents", "claude-code")
         assert page.evaluate("window.still") == "the same page"
         assert page.locator("#announcer").inner_text() == "1 change is pending"
 
@@ -314,13 +416,13 @@ class TestFollowing:
         page = opened(server, script=NO_POLLING).page
         live(page)
         repo.write("typed\n", "AGENTS.md")
-        wait(page, "#files tbody tr", "not committed")
+        wait(page, "#documents li", "not committed")
 
     def test_without_events_it_asks_every_ten_seconds(self, repo: Repo, server: Server, opened: Opened) -> None:
         looking = opened(server, script=f"{FAST_POLLING} {NO_STREAM}")
         wait(looking.page, "#connection", "Every 10 seconds")
         edit(repo, "ROADMAP.md")
-        wait(looking.page, "#pending tbody tr", "ROADMAP.md")
+        wait(looking.page, "#changes li", "ROADMAP.md")
 
     def test_what_has_not_changed_is_not_sent_again(self, calm: Server, opened: Opened) -> None:
         page = opened(calm, script=FAST_POLLING).page
@@ -330,18 +432,19 @@ class TestFollowing:
 
     def test_the_server_stops_and_comes_back(self, repo: Repo, server: Server, opened: Opened) -> None:
         """The page says so plainly and since when, keeps what it has, and recovers with what happened meanwhile."""
+        edit(repo)
         page = opened(server).page
         live(page)
         server.stop()
-        wait(page, "#notice", "The server does not answer since")
+        wait(page, "#notice", "The server has not answered since")
         said = page.locator("#notice time").first
         assert re.search(r"\d\d:\d\d:\d\d UTC$", said.inner_text())
         assert page.locator("#connection").inner_text() == "No answer"
         assert page.get_by_role("button", name="Consolidate now").is_disabled()
-        assert page.locator("#files tbody tr").count() == 8
+        assert page.locator("#documents li").count() == 8
         edit(repo, "ROADMAP.md")
         server.start()
-        wait(page, "#pending tbody tr", "ROADMAP.md")
+        wait(page, "#changes li", "ROADMAP.md")
         live(page)
         assert not page.locator("#notice").is_visible()
         assert page.get_by_role("button", name="Consolidate now").is_enabled()
@@ -387,7 +490,7 @@ class TestToken:
     def test_without_the_token_it_says_how_to_give_it(self, guarded: Server, opened: Opened) -> None:
         page = opened(guarded).page
         wait(page, "#notice", "The server wants a token.")
-        assert page.locator("#tiles .tile").count() == 0
+        assert page.locator("#changes > *").count() == 0
 
     def test_the_token_of_the_address_is_taken_and_not_left_there(self, guarded: Server, opened: Opened) -> None:
         """It stays for this tab, and no request carries it in its address."""
@@ -411,17 +514,17 @@ class TestToken:
 class TestStrangers:
     def test_a_file_name_that_is_html_is_text(self, strange: Server, opened: Opened) -> None:
         page = opened(strange).page
-        wait(page, "#pending tbody tr", HOSTILE)
-        wait(page, "#files tbody tr", HOSTILE)
+        wait(page, "#changes li", HOSTILE)
+        wait(page, "#documents li", HOSTILE)
         assert page.locator("img").count() == 0
-        assert "Eve &amp; Co" in page.locator("#pending tbody tr").filter(has_text=HOSTILE).inner_text()
+        assert "Eve &amp; Co" in change(page, HOSTILE).inner_text()
 
     def test_what_is_not_drawn_in_a_name_or_turns_it_around_is_shown(self, strange: Server, opened: Opened) -> None:
         """Nothing else is anywhere in the page, titles included."""
         page = opened(strange).page
-        wait(page, "#pending tbody tr", SEEN)
-        wait(page, "#files tbody tr", SEEN)
-        assert r"Eve\u202e evE" in page.locator("#pending tbody tr").filter(has_text=SEEN).inner_text()
+        wait(page, "#changes li", SEEN)
+        wait(page, "#documents li", SEEN)
+        assert r"Eve\u202e evE" in change(page, SEEN).inner_text()
         assert not set(page.content()) & set(TURNED.replace("\n", "")) - set(map(chr, range(32, 127)))
         if SHOTS:
             page.screenshot(path=f"{SHOTS}/names.png", full_page=True)
@@ -437,7 +540,7 @@ class TestStrangers:
 
     def test_the_page_has_no_inline_script_or_style_and_asks_nobody_else(self) -> None:
         html = (Path(PAGE) / "sync-dashboard.html").read_text(encoding="utf-8")
-        assert not re.search(r"<style|\sstyle=|\son\w+=|<script>|<script(?! src=)|https?:", html)
+        assert not re.search(r'<style|\sstyle=|\son\w+=|<script>|<script(?! type="module" src=)|https?:', html)
         for file in FILES:
             found = re.findall(r"https?://[^\s\"')]+", file.read_text(encoding="utf-8"))
             assert set(found) <= {"http://www.w3.org/2000/svg"}, file.name
@@ -447,30 +550,35 @@ class TestPeople:
     def test_everything_can_be_done_with_the_keyboard(self, repo: Repo, server: Server, opened: Opened) -> None:
         edit(repo)
         page = opened(server).page
-        wait(page, "#pending", "AGENTS.md")
+        page.get_by_role("button", name="Consolidate now").wait_for()
 
         def focused() -> str:
             return str(page.evaluate("document.activeElement.textContent || document.activeElement.value").strip())
 
         page.keyboard.press("Tab")
-        assert focused() == "Skip to the content"
-        page.keyboard.press("Enter")
-        page.keyboard.press("Tab")
-        page.keyboard.press("ArrowRight")
-        wait(page, "#files th", "7 days")
-        page.keyboard.press("Tab")
-        assert focused() == "The same as a table"
-        page.keyboard.press("Enter")
-        page.locator("#timeline-table table").wait_for()
-        page.keyboard.press("Tab")
-        assert focused() == "Consolidate now"
-        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-        page.keyboard.press("Enter")
-        wait(page, "#outcome", "1 change consolidated.")
+        assert focused() == "Skip to the changes"
         page.keyboard.press("Tab")
         assert focused() == "Refresh"
         page.keyboard.press("Space")
         wait(page, "#outcome", "Up to date at")
+        page.keyboard.press("Tab")
+        assert focused() == "Consolidate now"
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        page.keyboard.press("Enter")
+        wait(page, "#outcome", "1 change is in the report now.")
+        page.keyboard.press("Tab")
+        if focused() != "The newest report":
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        wait(page, "#report-text", "1 change in 1 document")
+        page.locator("#changes summary").first.focus()
+        page.keyboard.press("Enter")
+        page.locator("#changes pre").wait_for()
+        page.keyboard.press("Tab")
+        assert focused().startswith("@@")
+        page.locator("#agents button").first.focus()
+        page.keyboard.press("Enter")
+        page.locator("#chosen").wait_for()
 
     def test_what_happens_is_said_to_those_who_do_not_see_it(self, repo: Repo, server: Server, opened: Opened) -> None:
         page = opened(server).page
@@ -478,37 +586,34 @@ class TestPeople:
         edit(repo)
         wait(page, "#announcer[role=status]", "1 change is pending")
         server.stop()
-        wait(page, "#notice[role=alert]", "does not answer")
+        wait(page, "#notice[role=alert]", "has not answered")
         server.start()
         wait(page, "#announcer", "The server answers again.")
 
-    def test_tables_say_what_they_are_about(self, told: Server, opened: Opened) -> None:
-        """A caption, a heading for each column, and the name of each row."""
-        page = opened(told).page
-        live(page)
-        for name in ("#pending", "#files", "#timeline-table"):
-            table = page.locator(f"{name} table")
-            assert table.locator("caption").text_content()
-            assert table.locator("thead th:not([scope=col])").count() == 0
-            assert table.locator("tbody th[scope=row]").count() == table.locator("tbody tr").count() > 0
-
-    def test_a_table_that_is_open_stays_open_when_something_comes(
+    def test_a_change_that_is_open_stays_open_when_something_comes(
         self, repo: Repo, server: Server, opened: Opened
     ) -> None:
         edit(repo)
         page = opened(server).page
-        page.locator("summary").click()
+        live(page)
+        page.locator("#changes summary").first.click()
+        page.locator("#changes pre").wait_for()
         edit(repo, "ROADMAP.md", "cursor")
-        wait(page, "#timeline-table td", "cursor")
-        assert page.locator("#timeline-table").is_visible()
+        wait(page, "#changes li", "cursor")
+        assert page.locator("#changes pre").is_visible()
 
     @pytest.mark.parametrize("look", ["light", "dark", "phone"])
     def test_axe_finds_nothing(self, busy: Server, opened: Opened, look: str) -> None:
-        """In each look, with its table open, and when the server is gone."""
+        """In each look, with a change and the report open, one document chosen, and when the server is gone."""
         scheme = "dark" if look == "dark" else "light"
         looking = opened(busy, color_scheme=scheme, viewport=PHONE if look == "phone" else DESK, script=FAST_POLLING)
         live(looking.page)
-        looking.page.locator("summary").click()
+        looking.page.locator("#documents button").nth(1).click()
+        looking.page.locator("#chosen").wait_for()
+        looking.page.locator("#changes summary").first.click()
+        looking.page.locator("#changes pre").first.wait_for()
+        looking.page.locator("#report summary").click()
+        looking.page.locator("#report-text li").first.wait_for()
         assert looking.findings() == []
         looking.page.route("**/api/**", lambda route: route.abort())
         looking.page.locator("#notice").wait_for()
@@ -523,7 +628,7 @@ class TestPeople:
         """Even with a name that has no place to break."""
         page = opened(strange, locale="fr").page
         live(page)
-        wait(page, "#pending tbody tr", LONG[0])
+        wait(page, "#changes li", LONG[0])
         for width in (320, 360, 500, 769, 820, 961, 993, 1100, 1280):
             page.set_viewport_size({"width": width, "height": 700})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -532,44 +637,45 @@ class TestPeople:
         page = opened(calm, reduced_motion="reduce").page
         assert page.evaluate("getComputedStyle(document.querySelector('button')).transitionDuration") == "0s"
 
-    def test_agents_are_told_apart_by_more_than_colour(self, busy: Server, opened: Opened) -> None:
-        """Each has a texture and a sign of its own."""
-        page = opened(busy).page
+    def test_a_phone_shows_31_documents_in_three_screens(self, busy: Server, opened: Opened) -> None:
+        """The whole page, with the newest changes and the agents."""
+        page = opened(busy, viewport=PHONE).page
         live(page)
-        page.get_by_label("30 days").check()
-        wait(page, "#files th", "30 days")
-        fills = page.evaluate("[...document.querySelectorAll('#timeline .bar')].map((bar) => bar.getAttribute('fill'))")
-        signs = page.evaluate(
-            "[...document.querySelectorAll('#legend .sign path')].map((one) => one.getAttribute('d'))"
-        )
-        agents = len(texts(page, "#legend li:not(:last-child)"))
-        drawn = page.evaluate("[...document.querySelectorAll('pattern')].map((one) => [one.id, one.innerHTML])")
-        assert len({f"url(#{name})" for name, _ in drawn} & set(fills)) == agents >= 4
-        assert len({texture for _, texture in drawn}) == len(drawn)
-        assert len(set(signs)) == agents + 1
+        assert page.locator("#documents li").count() == 31
+        assert page.evaluate("document.documentElement.scrollHeight") <= 3 * PHONE["height"]
+
+    def test_what_a_server_said_that_is_gone_is_grey(self, busy: Server, opened: Opened) -> None:
+        """And it is still to be read: axe looks at its contrast above."""
+        page = opened(busy, script=FAST_POLLING).page
+        live(page)
+        page.route("**/api/**", lambda route: route.abort())
+        page.locator("#notice").wait_for()
+        colour = "(one) => getComputedStyle(one).color"
+        colours = [page.locator(one).first.evaluate(colour) for one in ("#changes .added", "#changes .what", ".quiet")]
+        assert len(set(colours)) == 1
 
 
 class TestLanguages:
     @pytest.mark.parametrize(
         ("locale", "lang", "title"),
         [
-            ("fr-CA", "fr", "Changements en attente"),
-            ("en-US", "en", "Pending changes"),
-            ("de-DE", "en", "Pending changes"),
+            ("fr-CA", "fr", "Changements"),
+            ("en-US", "en", "Changes"),
+            ("de-DE", "en", "Changes"),
         ],
     )
     def test_the_browser_s_language_is_spoken(
         self, told: Server, opened: Opened, locale: str, lang: str, title: str
     ) -> None:
         page = opened(told, locale=locale).page
-        wait(page, "#pending-title", title)
+        wait(page, "#feed-title", title)
         assert page.evaluate("document.documentElement.lang") == lang
-        wait(page, "#pending tbody tr", "modifié" if lang == "fr" else "modified")
-        wait(page, "#pending time", "il y a" if lang == "fr" else "ago")
+        wait(page, "#changes h3", "Aujourd’hui" if lang == "fr" else "Today")
+        wait(page, "#changes time", "il y a" if lang == "fr" else "ago")
 
     def test_both_languages_say_everything(self, calm: Server, opened: Opened) -> None:
         """The same keys, the same values filled in, and every key that is asked for."""
-        words = opened(calm).page.evaluate("WORDS")
+        words = opened(calm).page.evaluate(WORDS)
         assert words["en"].keys() == words["fr"].keys()
 
         def braces(entry: Any) -> set[str]:
@@ -586,7 +692,7 @@ class TestLanguages:
     def test_the_page_as_it_is_written_is_in_english(self, calm: Server, opened: Opened) -> None:
         """Before the script has run, and for those without it."""
         html = (Path(PAGE) / "sync-dashboard.html").read_text(encoding="utf-8")
-        words = opened(calm).page.evaluate("WORDS.en")
+        words = opened(calm).page.evaluate(WORDS)["en"]
         written = re.findall(r'data-word="(\w+)">([^<]+)<', html)
         assert dict(written) == {key: words[key] for key, _ in written}
 

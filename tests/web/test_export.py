@@ -69,16 +69,16 @@ class Tags(HTMLParser):
 class TestFile:
     def test_it_has_what_the_commands_say(self, repo: Repo) -> None:
         found = embedded(exported(repo).read_text(encoding="utf-8"))
-        for name in ("status", "pending", "checksums"):
+        for name in ("status", "checksums"):
             assert found[name] == agentsync(repo.root, name, "--json").json
         timeline: Any = found["timeline"]
         assert timeline["changes"] == 2
-        assert found.keys() == {"made", "status", "pending", "checksums", "timeline"}
+        assert found.keys() == {"made", "status", "checksums", "timeline", "log", "report"}
 
     def test_it_needs_no_other_file(self, repo: Repo) -> None:
         tags = Tags(exported(repo).read_text(encoding="utf-8"))
         assert [one.partition(",")[0] for one in tags.outside] == ["data:image/svg+xml;base64", "#main"]
-        assert (tags.names.count("script"), tags.names.count("style")) == (8, 1)
+        assert (tags.names.count("script"), tags.names.count("style")) == (2, 1)
 
     def test_no_file_name_ends_the_block_that_it_stands_in(self, repo: Repo) -> None:
         html = exported(repo).read_text(encoding="utf-8")
@@ -121,7 +121,7 @@ class TestInABrowser:
     def opened(self, file: Path, context: BrowserContext) -> Looking:
         looking = Looking(context.new_page())
         looking.page.goto(file.as_uri())
-        looking.page.locator("#tiles .tile").first.wait_for()
+        looking.page.locator("#documents li").first.wait_for()
         return looking
 
     def test_it_opens_from_a_disk_with_everything_in_it(self, repo: Repo, context: BrowserContext) -> None:
@@ -129,12 +129,14 @@ class TestInABrowser:
         file = exported(repo)
         looking = self.opened(file, context)
         page = looking.page
-        assert page.locator("#pending tbody tr").count() == 2
-        assert page.locator("#files tbody tr").count() == 9
-        assert page.locator("#timeline .bar").count() >= 2
+        assert page.locator("#changes li").count() == 2
+        assert page.locator("#documents li").count() == 9
+        assert page.locator("#agents li").count() == 2
         assert page.evaluate("getComputedStyle(document.body).maxWidth") != "none"
-        page.get_by_label("30 days").check()
-        page.locator("#files th", has_text="30 days").wait_for()
+        page.locator("#agents button").filter(has_text="cursor").click()
+        assert page.locator("#changes li").count() == 1
+        page.locator("#changes summary").click()
+        assert "MD5" in page.locator("#changes .detail").inner_text()
         assert [url for url in looking.requests if not url.startswith("data:")] == [file.as_uri()]
         assert looking.trouble == []
 
@@ -149,11 +151,11 @@ class TestInABrowser:
 
     def test_it_has_no_buttons_that_could_do_nothing(self, repo: Repo, context: BrowserContext) -> None:
         page = self.opened(exported(repo), context).page
-        assert page.get_by_role("button").count() == 0
+        assert not any(page.locator(f"#{name}").is_visible() for name in ("refresh", "consolidate", "older"))
 
     def test_hostile_names_are_text(self, repo: Repo, context: BrowserContext) -> None:
         looking = self.opened(exported(repo), context)
-        assert HOSTILE in looking.page.locator("#files").inner_text()
+        assert HOSTILE in looking.page.locator("#documents").inner_text()
         assert looking.page.locator("img").count() == 0
         assert looking.trouble == []
 

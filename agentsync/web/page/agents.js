@@ -1,8 +1,10 @@
-"use strict";
+// Who is shown how: each agent has a colour and a sign of its own. And the list of them: how much, and where now.
 
-// Who is shown how: each agent has a colour, a texture and a sign of its own.
+import { byId, element, empty, shape, span, time } from "./elements.js";
+import { NUMBER, word } from "./words.js";
 
-const UNKNOWN = "unknown";
+export const UNKNOWN = "unknown";
+const LATELY = 2 * 3600 * 1000; // milliseconds in which who changed something is at work
 const SLOTS = ["claude-code", "codex-local", "codex-cloud", "claude-cloud", "cursor", "gemini-cli", "copilot", "human"];
 const SIGNS = [
   "M6 1.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9Z",
@@ -15,30 +17,19 @@ const SIGNS = [
   "M3.3 1.2h5.4L11.4 6L8.7 10.8H3.3L.6 6Z",
 ];
 const OTHER = "M6 2a4 4 0 1 1 0 8a4 4 0 1 1 0-8ZM6 4a2 2 0 1 0 0 4a2 2 0 1 0 0-4Z";
-const TEXTURES = [
-  null,
-  "M-1 1L1 -1M0 6L6 0M5 7L7 5",
-  "M1.5 1.5h1.5v1.5h-1.5ZM4.5 4.5h1.5v1.5h-1.5Z",
-  "M0 1.5H6M0 4.5H6",
-  "M-1 5L1 7M0 0L6 6M5 -1L7 1",
-  "M1.5 0V6M4.5 0V6",
-  "M0 6L6 0M0 0L6 6",
-  "M0 3H6M3 0V6",
-];
 
-// Which slot each agent has: its own, or for one without the first that nobody needs; then the one for all others.
-function slotsOf(names) {
-  const slots = new Map(names.filter((name) => SLOTS.includes(name)).map((name) => [name, SLOTS.indexOf(name)]));
-  const free = [...SLOTS.keys()].filter((slot) => ![...slots.values()].includes(slot));
-  for (const name of names.filter((each) => each !== UNKNOWN && !slots.has(each)).sort())
-    slots.set(name, free.shift() ?? "other");
-  return slots;
+const slots = new Map(SLOTS.map((name, slot) => [name, slot]));
+const taken = new Set();
+
+// Its own slot; for a name without one the first that nobody here has; for the others one together.
+function slotOf(name) {
+  if (name === UNKNOWN) return "unknown";
+  if (!slots.has(name)) slots.set(name, [...SLOTS.keys()].find((slot) => !taken.has(slot)) ?? "other");
+  taken.add(slots.get(name));
+  return slots.get(name);
 }
 
-let agentSlots = new Map();
-
-const slotOf = (name) => (name === UNKNOWN ? "unknown" : (agentSlots.get(name) ?? "other"));
-const nameOf = (agent) => (agent === UNKNOWN ? word("unknown") : agent);
+export const nameOf = (name) => (name === UNKNOWN ? word("unknown") : name);
 
 function sign(name) {
   const slot = slotOf(name);
@@ -46,33 +37,58 @@ function sign(name) {
   return shape("svg", { class: "sign", viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" }, drawn);
 }
 
+export const withoutAddress = (author) => author.replace(/\s*<[^<>]*>$/, "") || author;
+
 // Who did something; of somebody unknown the author of the commit, if there is one.
-function agent(owner, author = null) {
-  const name = owner ?? UNKNOWN;
-  const beside =
-    owner || !author
-      ? []
-      : [" ", element("span", { class: "author", title: author }, author.replace(/\s*<[^<>]*>$/, "") || author)];
-  return element("span", { class: "agent" }, sign(name), element("span", {}, nameOf(name), beside));
+export function agent(owner, author = null) {
+  const beside = !owner && author ? withoutAddress(author) : null;
+  const name = beside ? element("span", { title: author }, `${word("unknown")} (${beside})`) : nameOf(owner ?? UNKNOWN);
+  return span("agent", sign(owner ?? UNKNOWN), span("name", name));
 }
 
-// The patterns that bars are filled with.
-function textures() {
-  const patterns = TEXTURES.map((drawn, slot) => pattern(slot, drawn));
-  patterns.push(
-    pattern("other", "M0 1.5H3M3 4.5H6"),
-    pattern("unknown", "M3 1.2a1.8 1.8 0 1 1 0 3.6a1.8 1.8 0 1 1 0-3.6Z"),
-  );
-  return shape("svg", { class: "unseen", width: 0, height: 0, "aria-hidden": "true" }, shape("defs", {}, patterns));
+// The days of an agent as columns, as high as the busiest day of all has them at the most.
+function spark(days, most) {
+  const columns = days.map((number, at) => {
+    const height = number ? Math.max(2, 20 * Math.sqrt(number / most)) : 0;
+    return number ? `M${at * 4} 22v${-height.toFixed(1)}h3v${height.toFixed(1)}Z` : `M${at * 4} 22v-1h3v1Z`;
+  });
+  const size = { viewBox: "0 0 119 22", width: 119, height: 22 };
+  return shape("svg", { class: "spark", "aria-hidden": "true", ...size }, shape("path", { d: columns.join("") }));
 }
 
-function pattern(slot, drawn) {
-  const size = { width: 6, height: 6 };
-  const lines = drawn && shape("path", { d: drawn, class: "texture" });
-  return shape(
-    "pattern",
-    { id: `texture-${slot}`, patternUnits: "userSpaceOnUse", ...size },
-    shape("rect", { ...size, class: `agent-${slot}` }),
-    lines,
+// `choose` is called with the name of one whose changes are to be shown, `chosen` is the one that is.
+export function showAgents(timeline, chosen, choose) {
+  if (!timeline.agents.length) return byId("agents").replaceChildren(empty(word("agents_empty"), word("agents_next")));
+  const most = Math.max(...timeline.agents.flatMap((each) => each.days));
+  const rows = timeline.agents.map((each) => {
+    const attributes = { type: "button", class: "row", "aria-pressed": String(each.agent === chosen) };
+    const button = element(
+      "button",
+      attributes,
+      agent(each.agent),
+      spark(each.days, most),
+      element("span", { class: "number", title: word("changes_month", { count: each.changes }) }, number(each.changes)),
+      places(each.places),
+    );
+    button.addEventListener("click", () => choose(each.agent));
+    return element("li", {}, button);
+  });
+  byId("agents").replaceChildren(element("ul", { class: "rows" }, rows));
+}
+
+function number(changes) {
+  return [NUMBER.format(changes), span("unseen", ` ${word("changes_month", { count: changes })}`)];
+}
+
+// Where an agent is at work now; else where it was last.
+function places(found) {
+  const now = found.filter((each) => Date.now() - Date.parse(each.timestamp) < LATELY);
+  const shown = now.length ? now : found.slice(0, 1);
+  return span(
+    now.length ? "places now" : "places",
+    shown.map((each) => span("place", now.length ? span("dot") : null, placeText(each), " · ", time(each.timestamp))),
   );
 }
+
+const placeText = ({ worktree, branch }) =>
+  branch && branch !== worktree ? word("place", { worktree, branch }) : worktree;

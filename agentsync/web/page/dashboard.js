@@ -1,18 +1,28 @@
-"use strict";
+// The page itself: it reads, shows what has changed, says when it cannot, and does what is asked for.
 
-// The page itself: it reads, shows what has changed, says when it cannot, and does what the buttons say.
+import { nameOf, showAgents, UNKNOWN } from "./agents.js";
+import { showChanges } from "./changes.js";
+import { documentsOf, factsOf, showDocuments } from "./documents.js";
+import { byId, element, exact, path, retell, time } from "./elements.js";
+import { asMeant, Failed, Refused, Server, snapshot } from "./source.js";
+import { showPlace, showReport, showStrip } from "./summary.js";
+import { LANGUAGE, phrase, word } from "./words.js";
 
 const EVERY = 10000; // milliseconds between two reads
 const WHILE_GONE = 2000;
 const SETTLE = 150; // milliseconds in which events count as one
 const LEAST = 2000; // milliseconds, and up to half as many more, between two readings for events: others read as well
+const SHOWN = matchMedia("(max-width: 40rem)").matches ? 8 : 30; // changes at a time
+const READS = { status: "status", checksums: "checksums", timeline: "timeline" };
 
 const page = {
-  data: null,
+  data: {}, // what was read last: status, checksums, timeline
+  records: undefined, // the changes shown
+  more: false, // whether somebody has asked for more of them than one page
+  next: null, // where older ones begin
+  chosen: {}, // the document or the agent whose changes are shown alone
   drawn: {},
-  range: "day",
-  chosen: false,
-  answered: null,
+  answered: null, // when the server has answered last
   trouble: null,
   listening: false,
   consolidating: false,
@@ -25,49 +35,89 @@ let again = false;
 function translate() {
   document.documentElement.lang = LANGUAGE;
   for (const each of document.querySelectorAll("[data-word]")) each.textContent = word(each.dataset.word);
+  byId("search").placeholder = word("search");
+  byId("search").setAttribute("aria-label", word("search"));
 }
 
-// Draw the parts whose data is another than before, so that a selection or an open table survives.
+// Draw the parts whose data is there, and another than before, so that a selection or an open row survives.
 function draw() {
-  const { status, pending, checksums, timeline } = page.data;
-  agentSlots = slotsOf([...new Set([...timeline.agents.map((each) => each.agent), ...owners(pending, checksums)])]);
-  chooseRange(timeline);
-  const width = byId("timeline").clientWidth;
-  const parts = {
-    status: [[status], () => showStatus(status)],
-    actions: [[status.pending_changes], () => showActions(status)],
-    pending: [[pending, [...agentSlots]], () => showPending(pending)],
-    timeline: [[timeline, page.range, width, [...agentSlots]], () => showTimeline(timeline, page.range)],
-    files: [
-      [status.files, checksums, timeline, page.range, [...agentSlots]],
-      () => showFiles(status, checksums, timeline, page.range),
-    ],
-  };
-  for (const [name, [depends, show]] of Object.entries(parts)) {
-    const now = JSON.stringify(depends);
-    if (page.drawn[name] !== now) show();
-    page.drawn[name] = now;
-  }
+  const { status, checksums, timeline } = page.data;
+  const { chosen, records } = page;
+  const wanted = byId("search").value;
+  const today = new Date().toISOString().slice(0, 10);
+  part("place", [status], () => showPlace(status));
+  part("strip", [status], () => showStrip(status, server !== null));
+  part("changes", [records, page.next, chosen, today], () => drawChanges(records));
+  part("agents", [timeline, chosen], () => showAgents(timeline, chosen.agent, (agent) => choose({ agent })));
+  part("documents", [status, checksums, wanted, chosen, today], () => {
+    const documents = documentsOf(status, checksums);
+    showDocuments(documents, wanted, chosen.path, (name) => choose({ path: name }));
+    drawChosen(documents);
+  });
   retell();
 }
 
-function owners(pending, { checksums }) {
-  return [...pending.changes, ...Object.values(checksums)].map((each) => each.agent_owner).filter(Boolean);
+function part(name, depends, show) {
+  const now = JSON.stringify(depends);
+  if (depends.includes(undefined) || page.drawn[name] === now) return;
+  page.drawn[name] = now;
+  show();
 }
 
-// Until somebody chooses: the shortest time in which something happened.
-function chooseRange(timeline) {
-  if (page.chosen || !timeline.hours.length) return;
-  const filled = (name) => stretches(timeline.hours, timeline.until, RANGES[name]).some((each) => sum(each.changes));
-  page.range = Object.keys(RANGES).find(filled) ?? "day";
-  document.querySelector(`input[name=range][value=${page.range}]`).checked = true;
+function drawChanges(records) {
+  const isChosen = Boolean(page.chosen.path ?? page.chosen.agent);
+  showChanges(records, isChosen, server && ((id) => server.read(`api/changes/${id}/diff`, "\t")));
+  byId("older").hidden = !page.next;
 }
 
-function announce(text) {
-  byId("announcer").textContent = text;
+function drawChosen(documents) {
+  const { path: name, agent } = page.chosen;
+  const one = documents.find((each) => each.name === name);
+  const all = element("button", { type: "button", class: "plain" }, word("all_changes"));
+  all.addEventListener("click", () => choose({}));
+  const what = name ? [path(name), one ? element("span", { class: "quiet" }, factsOf(one)) : ""] : [nameOf(agent ?? "")];
+  byId("chosen").hidden = !name && !agent;
+  byId("chosen").replaceChildren(...what, all);
 }
 
-// Read everything; a second call while one is under way makes it read once more afterwards.
+// Show the changes of one document or one agent alone; of the same one again: all of them.
+function choose({ path: name, agent }) {
+  const same = name === page.chosen.path && agent === page.chosen.agent;
+  page.chosen = same ? {} : { path: name, agent };
+  page.more = false;
+  const known = (page.all ?? page.records).filter(isChosen);
+  if (known.length || !server) page.records = known; // at once; the server may know of more
+  draw();
+  if (server) refresh();
+}
+
+const isChosen = ({ file_path: name, agent_owner: owner }) =>
+  name === (page.chosen.path ?? name) && (owner ?? UNKNOWN) === (page.chosen.agent ?? owner ?? UNKNOWN);
+
+function logUrl(before) {
+  const query = new URLSearchParams({ limit: SHOWN });
+  if (page.chosen.path) query.set("path", asMeant(page.chosen.path));
+  if (page.chosen.agent) query.set("agent", page.chosen.agent);
+  if (before) query.set("before", before);
+  return `api/sync/log?${query}`;
+}
+
+async function showOlder() {
+  const chosen = page.chosen;
+  try {
+    const found = await server.read(logUrl(page.next));
+    if (chosen !== page.chosen) return;
+    page.records = [...page.records, ...found.records];
+    page.next = found.next;
+    page.more = true;
+    draw();
+  } catch (error) {
+    tellTrouble(error);
+  }
+}
+
+// Read everything, and draw each part as soon as it is there. A second call while one is under way makes it read once
+// more afterwards.
 function refresh() {
   again = reading !== null;
   reading ??= readAndShow().finally(() => {
@@ -79,17 +129,43 @@ function refresh() {
 }
 
 async function readAndShow() {
-  const before = page.data?.status.pending_changes;
-  try {
-    page.data = await server.read();
-    page.answered = new Date();
-    setTrouble(null);
+  const before = page.data.status?.pending_changes;
+  const { chosen } = page;
+  const read = async (name, url) => {
+    const found = await server.read(url);
+    if (name === "log" && chosen !== page.chosen) return;
+    if (name === "log") takeLog(found);
+    else page.data[name] = found;
     draw();
+  };
+  try {
+    await Promise.all([
+      read("log", logUrl()),
+      ...Object.entries(READS).map(([name, url]) => read(name, `api/sync/${url}`)),
+    ]);
+    page.answered = new Date().toISOString();
+    setTrouble(null);
     tellPending(before, page.data.status.pending_changes);
+    if (byId("report").open) await readReport();
   } catch (error) {
-    if (error instanceof Refused) setTrouble("refused");
-    else if (error instanceof Failed) setTrouble("failed", error.message);
-    else setTrouble("gone");
+    tellTrouble(error);
+  }
+}
+
+// The newest changes; those that somebody has asked for beyond them stay, if no gap would be between.
+function takeLog(found) {
+  const fresh = new Set(found.records.map((record) => record.id));
+  const older = page.more ? page.records.filter((record) => !fresh.has(record.id)) : [];
+  page.more &&= older.length < page.records.length;
+  if (!page.more) page.next = found.next;
+  page.records = page.more ? [...found.records, ...older] : found.records;
+}
+
+async function readReport() {
+  try {
+    showReport(await server.read("api/sync/report"));
+  } catch (error) {
+    tellTrouble(error);
   }
 }
 
@@ -98,32 +174,36 @@ function tellPending(before, now) {
   announce(now ? word("announce_pending", { count: now }) : word("announce_consolidated"));
 }
 
+function announce(text) {
+  byId("announcer").textContent = text;
+}
+
+function tellTrouble(error) {
+  if (error instanceof Refused) setTrouble("refused");
+  else if (error instanceof Failed) setTrouble("failed", error.message);
+  else setTrouble("gone");
+}
+
 // Say what is wrong, or that it is over.
 function setTrouble(kind, reason = "") {
   const name = kind && `${kind} ${reason}`;
   byId("consolidate").disabled = page.consolidating || Boolean(kind);
-  document.body.classList.toggle("stale", Boolean(kind) && page.data !== null);
-  if (page.trouble === name) return showConnection();
-  if (page.trouble && !kind) announce(word("back"));
-  page.trouble = name;
-  const never = kind === "gone" && !page.answered;
-  const title = {
-    gone: () => phrase("gone_title", { time: clock(page.answered) }),
-    failed: () => word("failed_title", { reason }),
-  };
-  if (kind)
-    showNotice(
-      never ? word("never_title") : (title[kind]?.() ?? word(`${kind}_title`)),
-      word(never ? "never_text" : `${kind}_text`),
-    );
-  else byId("notice").hidden = true;
-  return showConnection();
+  document.body.classList.toggle("stale", Boolean(kind) && page.answered !== null);
+  if (page.trouble !== name) {
+    if (page.trouble && !kind) announce(word("back"));
+    page.trouble = name;
+    const never = kind === "gone" && !page.answered;
+    const title = kind && phrase(never ? "never_title" : `${kind}_title`, { reason, time: clock(page.answered) });
+    if (kind) showNotice(title, word(never ? "never_text" : `${kind}_text`));
+    else byId("notice").hidden = true;
+  }
+  showConnection();
 }
 
+const clock = (moment) => (moment ? [element("time", { datetime: moment }, exact(moment)), " (", time(moment), ")"] : "");
+
 function showNotice(title, text) {
-  const age = page.answered && page.trouble ? [" (", time(`${page.answered.toISOString().slice(0, 19)}Z`), ")"] : [];
-  const head = element("p", { class: "notice-title" }, title, age);
-  byId("notice").replaceChildren(head, element("p", {}, text));
+  byId("notice").replaceChildren(element("p", {}, element("strong", {}, title.flat())), element("p", {}, text));
   byId("notice").hidden = false;
 }
 
@@ -140,40 +220,35 @@ async function consolidate() {
     const { changes_consolidated: count } = await server.consolidate();
     say(count ? word("consolidated", { count }) : word("consolidated_nothing"));
   } catch (error) {
-    say(
-      word("could_not", { reason: error instanceof Failed || error instanceof Refused ? error.message : word("gone") }),
-    );
+    const known = error instanceof Failed || error instanceof Refused;
+    say(word("could_not", { reason: known ? error.message : word("gone") }));
   }
   page.consolidating = false;
   await refresh();
-  if (document.activeElement === document.body) byId("consolidate").focus(); // which it lost when it was disabled
+  // What had the focus is disabled, or gone.
+  if (document.activeElement === document.body) (byId("consolidate").hidden ? byId("main") : byId("consolidate")).focus();
 }
 
 async function refreshByHand() {
   await refresh();
-  say(page.trouble ? word("gone") : phrase("refreshed", { time: clock(page.answered) }));
+  say(page.trouble ? word("gone") : phrase("refreshed", { time: exact(page.answered) }));
 }
 
 function say(text) {
   byId("outcome").replaceChildren(...[text].flat());
 }
 
-function chosenRange(event) {
-  page.range = event.target.value;
-  page.chosen = true;
-  if (page.data) draw();
-}
-
-function showSnapshot(found) {
-  const { made, ...data } = found;
+function showSnapshot({ made, report, log, ...data }) {
   page.data = data;
+  page.all = page.records = log.records;
   document.body.classList.add("snapshot");
-  byId("actions").parentElement.hidden = true;
+  byId("refresh").hidden = true;
   byId("connection").dataset.state = "snapshot";
   byId("connection").textContent = word("snapshot");
   byId("notice").setAttribute("role", "note");
   byId("notice").classList.add("calm");
-  showNotice(phrase("snapshot_title", { time: dated(new Date(made)) }), word("snapshot_text"));
+  showNotice(phrase("snapshot_title", { time: exact(made) }), word("snapshot_text"));
+  showReport(report);
   draw();
 }
 
@@ -181,11 +256,14 @@ function listenToServer() {
   let settling = 0;
   let next = 0;
   const heard = () => {
-    settling ||= setTimeout(() => {
-      settling = 0;
-      next = performance.now() + LEAST * (1 + Math.random() / 2);
-      refresh();
-    }, Math.max(SETTLE, next - performance.now()));
+    settling ||= setTimeout(
+      () => {
+        settling = 0;
+        next = performance.now() + LEAST * (1 + Math.random() / 2);
+        refresh();
+      },
+      Math.max(SETTLE, next - performance.now()),
+    );
   };
   const listening = (is) => {
     if (page.listening !== is) heard(); // something may have come, or the server gone, in between
@@ -197,16 +275,15 @@ function listenToServer() {
 
 function begin() {
   translate();
-  document.body.append(textures());
-  for (const each of document.querySelectorAll("input[name=range]")) each.addEventListener("change", chosenRange);
-  new ResizeObserver(() => page.data && draw()).observe(byId("timeline"));
+  byId("search").addEventListener("input", draw);
   setInterval(retell, 5000);
   const found = snapshot();
   if (found) return showSnapshot(found);
   server = new Server();
-  byId("consolidate").disabled = true;
   byId("consolidate").addEventListener("click", consolidate);
   byId("refresh").addEventListener("click", refreshByHand);
+  byId("older").addEventListener("click", showOlder);
+  byId("report").addEventListener("toggle", () => byId("report").open && readReport());
   addEventListener("hashchange", () => {
     server.takeNewToken();
     refresh();

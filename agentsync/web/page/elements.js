@@ -1,14 +1,14 @@
-"use strict";
+// Elements, texts and times. Text gets in through textContent only: a file may be called anything.
 
-// Elements and texts. Text gets in through textContent only: a file may be called anything.
+import { LOCALE, word } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-function element(name, attributes = {}, ...children) {
+export function element(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
 }
 
-function shape(name, attributes = {}, ...children) {
+export function shape(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
@@ -16,95 +16,75 @@ function filled(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return made;
 }
 
-const byId = (id) => document.getElementById(id);
-
-// A table with a caption and headings. Roles are said, because a narrow screen shows it as a list of cards.
-function table(caption, headings, rows, name) {
-  const head = headings.map(([text, kind]) => element("th", { scope: "col", role: "columnheader", class: kind }, text));
-  const body = rows.map((cells) =>
-    element(
-      "tr",
-      { role: "row" },
-      cells.map((cell, at) => tableCell(cell, at, headings[at])),
-    ),
-  );
-  return element(
-    "table",
-    { role: "table", class: name },
-    element("caption", { class: "unseen" }, caption),
-    element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, head)),
-    element("tbody", { role: "rowgroup" }, body),
-  );
-}
-
-function tableCell(content, at, [heading, kind]) {
-  const attributes = { class: kind, "data-heading": heading };
-  if (kind?.includes("row-head")) return element("th", { scope: "row", role: "rowheader", ...attributes }, content);
-  return element("td", { role: "cell", ...attributes }, content);
-}
+export const byId = (id) => document.getElementById(id);
+export const span = (kind, ...children) => element("span", { class: kind }, ...children);
+export const unseen = (text) => span("unseen", text);
 
 // What to say where there is nothing, and what to do next.
-function empty(title, next) {
-  return element("div", { class: "empty" }, element("p", { class: "empty-title" }, title), element("p", {}, next));
+export function empty(title, next) {
+  return element("div", { class: "empty" }, element("p", {}, title), element("p", { class: "quiet" }, next));
 }
 
-const CLOCK = { timeZone: "UTC", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-const clockText = new Intl.DateTimeFormat(LOCALE, CLOCK);
-const secondText = new Intl.DateTimeFormat(LOCALE, { ...CLOCK, second: "2-digit" });
-const dayText = new Intl.DateTimeFormat(LOCALE, { timeZone: "UTC", day: "numeric", month: "short" });
-const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" });
+// A path whose folders step back behind its name; it may break after each of them.
+export function path(text) {
+  const parts = text.split(/(?<=\/)/);
+  const name = parts.pop();
+  const folders = parts.flatMap((part) => [part, element("wbr")]);
+  return element("bdi", { class: "path" }, folders.length ? span("quiet", folders) : null, name);
+}
+
+const DAY = 86400000;
+const UTC = { timeZone: "UTC" };
+const clockText = new Intl.DateTimeFormat(LOCALE, { ...UTC, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const thisYear = new Intl.DateTimeFormat(LOCALE, { ...UTC, weekday: "short", day: "numeric", month: "short" });
+const anyYear = new Intl.DateTimeFormat(LOCALE, { ...UTC, day: "numeric", month: "short", year: "numeric" });
+const relative = {
+  long: new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" }),
+  short: new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto", style: "short" }),
+};
 const UNITS = [
   ["day", 86400],
   ["hour", 3600],
   ["minute", 60],
-  ["second", 1],
 ];
 
-const exact = (moment) => `${moment.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+export const exact = (text) => `${text.slice(0, 19).replace("T", " ")} UTC`;
 
-function ago(moment, now = Date.now()) {
-  const seconds = Math.round((moment.getTime() - now) / 1000);
-  const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS[3];
-  return relative.format(Math.trunc(seconds / length), unit);
+function ago(text, style) {
+  const seconds = Math.round((Date.parse(text) - Date.now()) / 1000);
+  const found = UNITS.find(([, length]) => Math.abs(seconds) >= length);
+  return found ? relative[style].format(Math.trunc(seconds / found[1]), found[0]) : word("just_now");
 }
 
-// A time as how long ago it is, kept up to date by `retell`; the exact one is in its title.
-function time(text) {
-  const moment = new Date(text);
-  return element("time", { datetime: text, title: exact(moment), "data-relative": true }, ago(moment));
+function timeElement(text, shown, style) {
+  return element("time", { datetime: text, title: exact(text), "data-relative": style }, shown);
 }
 
-function retell() {
+// How long ago something was, kept up to date by `retell`; the exact time is in its title.
+export const time = (text, style = "long") => timeElement(text, ago(text, style), style);
+
+// The time of a change below the heading of its day: how long ago it was today, else the hour.
+export const hour = (text) =>
+  dayOf(text) === 0 ? time(text, "short") : timeElement(text, clockText.format(Date.parse(text)));
+
+export function retell() {
   for (const each of document.querySelectorAll("time[data-relative]")) {
-    const text = ago(new Date(each.dateTime));
+    const text = ago(each.dateTime, each.dataset.relative);
     if (each.textContent !== text) each.textContent = text;
   }
 }
 
-// The clock time of today, else with its day.
-function clock(moment) {
-  const today = new Date().toISOString().slice(0, 10) === moment.toISOString().slice(0, 10);
-  const text = `${secondText.format(moment)} UTC`;
-  return element("time", { datetime: moment.toISOString(), title: exact(moment) }, today ? text : exact(moment));
-}
+const days = (moment) => Math.floor(moment / DAY);
+export const dayOf = (text) => days(Date.now()) - days(Date.parse(text));
 
-const dated = (at) => element("time", { datetime: at.toISOString() }, exact(at));
-
-function short(checksum) {
-  if (!checksum) return element("span", { class: "quiet" }, word("no_checksum"));
-  return element("code", { title: checksum }, checksum.slice(0, 8));
-}
-
-// A path that may break after each of its folders.
-function path(text) {
-  const parts = text.split(/(?<=\/)/);
-  return element(
-    "span",
-    { class: "path" },
-    parts.flatMap((part, at) => (at ? [element("wbr"), part] : [part])),
-  );
+// The day of a time as a heading says it.
+export function dayName(text) {
+  const since = dayOf(text);
+  if (since === 0 || since === 1) return word(since ? "yesterday" : "today");
+  const near = new Date(text).getUTCFullYear() === new Date().getUTCFullYear();
+  return (near ? thisYear : anyYear).format(Date.parse(text));
 }

@@ -1,13 +1,12 @@
-"use strict";
-
 // Where the page's data comes from: a server that is asked, and listened to, or the snapshot in the page itself.
 
-const READS = { status: "status", pending: "pending-changes", checksums: "checksums", timeline: "timeline" };
+import { byId } from "./elements.js";
+
 const PATIENCE = 8000; // milliseconds for an answer
 const RETRY = [500, 1000, 2000, 4000]; // milliseconds before the stream is asked for again
 
-class Refused extends Error {}
-class Failed extends Error {}
+export class Refused extends Error {}
+export class Failed extends Error {}
 
 // The token comes with the address once, and is not left in it. It is base64, perhaps: a + in it is a +.
 function takeToken() {
@@ -27,10 +26,10 @@ function decoded(text) {
   }
 }
 
-class Server {
+export class Server {
   constructor() {
     this.token = takeToken();
-    this.known = {}; // what was answered last, with its ETag
+    this.known = new Map(); // what was answered last, with its ETag, by address
   }
 
   // Somebody has put a token at the end of the address; that alone loads no page anew.
@@ -42,20 +41,16 @@ class Server {
     return this.token ? { Authorization: `Bearer ${this.token}`, ...more } : more;
   }
 
-  // Everything that the page shows. Throws Refused, Failed, or another error where there is no answer.
-  async read() {
-    const names = Object.keys(READS);
-    const found = await Promise.all(names.map((name) => this.readOne(name)));
-    return Object.fromEntries(names.map((name, at) => [name, found[at]]));
-  }
-
-  async readOne(name) {
-    const before = this.known[name];
+  // The answer of an endpoint. Throws Refused, Failed, or another error where there is none. `kept`: a character that
+  // may stand in it, though it is not drawn.
+  async read(url, kept = "") {
+    const before = this.known.get(url);
     const headers = this.headers(before?.etag ? { "If-None-Match": before.etag } : {});
-    const answer = await fetch(`api/sync/${READS[name]}`, { headers, signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch(url, { headers, signal: AbortSignal.timeout(PATIENCE) });
     if (answer.status === 304) return before.body;
-    const body = await answered(answer);
-    this.known[name] = { etag: answer.headers.get("ETag"), body };
+    const body = await answered(answer, kept);
+    this.known.set(url, { etag: answer.headers.get("ETag"), body });
+    if (this.known.size > 50) this.known.delete(this.known.keys().next().value);
     return body;
   }
 
@@ -66,8 +61,8 @@ class Server {
     );
   }
 
-  // Calls `heard` when something has changed, and `listening(true or false)`. While the page is hidden nothing is asked for: a
-  // browser opens six connections to a server, and six pages in the background would leave none.
+  // Calls `heard` when something has changed, and `listening(true or false)`. While the page is hidden nothing is asked
+  // for: a browser opens six connections to a server, and six pages in the background would leave none.
   async listen(heard, listening) {
     for (let failures = 0; ; failures += 1) {
       await shown();
@@ -103,9 +98,9 @@ class Server {
   }
 }
 
-async function answered(answer) {
-  if (answer.ok) return parsed(await answer.text());
-  const problem = await answer.text().then(parsed).catch(() => ({}));
+async function answered(answer, kept = "") {
+  if (answer.ok) return parsed(await answer.text(), kept);
+  const problem = await answer.text().then((text) => parsed(text)).catch(() => ({}));
   const reason = problem.detail || problem.title || `${answer.status} ${answer.statusText}`;
   throw new (answer.status === 401 || answer.status === 403 ? Refused : Failed)(reason);
 }
@@ -119,14 +114,22 @@ function escaped(character) {
   return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;
 }
 
-const visible = (text) => text.replace(UNSEEN, escaped);
+const meant = new Map(); // what a text was before it was made visible, where that differs
+
+function visible(text, kept) {
+  const made = text.replace(UNSEEN, (character) => (character === kept ? character : escaped(character)));
+  if (made !== text) meant.set(made, text);
+  return made;
+}
+
+export const asMeant = (text) => meant.get(text) ?? text;
 
 // The data in JSON, with all that is in its texts to be seen: a file, a branch or an author may be called anything.
-function parsed(json) {
+function parsed(json, kept = "") {
   return JSON.parse(json, (_, value) => {
-    if (typeof value === "string") return visible(value);
+    if (typeof value === "string") return visible(value, kept);
     if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [visible(name), each]));
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [visible(name, kept), each]));
   });
 }
 
@@ -138,7 +141,7 @@ function shown() {
 }
 
 // What `agentsync export` has put into the page; null in a page that a server gave.
-function snapshot() {
+export function snapshot() {
   const found = byId("snapshot");
   return found && parsed(found.textContent);
 }

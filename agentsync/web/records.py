@@ -1,23 +1,28 @@
-"""Pages of the ledger, newest first, and the newest report."""
+"""What is told of records: pages of the ledger, the newest report, what a change did to its document."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentsync.ledger import history
+from agentsync.ledger.events import Change
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
+from agentsync.observe import diffs
 from agentsync.report import pages, render
+
+if TYPE_CHECKING:
+    from agentsync.web.service import AutoSyncService
 
 FACTS = 500  # changes of a report that are told
 EXAMINED = 20_000  # records looked at for one page: a filter that hardly anything passes must not cost more
 
 
 class UnknownRecordError(Exception):
-    """The ledger has no record of that id."""
+    """Neither the ledger nor a note has such a record of that id."""
 
 
 def shown(entry: history.Entry, pending: Container[str]) -> dict[str, Any]:
@@ -60,6 +65,16 @@ def report(ledger: Ledger) -> dict[str, Any]:
     """The newest report with its first changes; null where there is none. Raises LedgerError."""
     found = [render.to_json(one) for one in pages.newest(View(ledger).catch_up(), 1)]
     return {"report": {**found[0], "facts": found[0]["facts"][:FACTS]} if found else None}
+
+
+def diff(service: AutoSyncService, waiting: tuple[Observations, ...], id_: str) -> dict[str, Any]:
+    """What came and went with a change. Raises UnknownRecordError, LedgerError, GitError."""
+    told = [*View(service.ledger).catch_up().events("id", id_), *(event for one in waiting for event in one.events)]
+    change = next((event for event in told if isinstance(event, Change) and event.id == id_), None)
+    if change is None:
+        raise UnknownRecordError
+    found = diffs.of_change(change, service.clone, service.settings.report.path)
+    return {"id": id_, "file_path": change.file_path, **found._asdict()}
 
 
 def _older(ledger: Ledger, before: str, since: float | None) -> Iterator[history.Entry]:
