@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from agentsync.base import git, watchdog
-from agentsync.observe.look import Seen, look
+from agentsync.base.errors import AgentsyncError
+from agentsync.ledger.log import ReplacedError
+from agentsync.observe.look import Seen, look, record
 from agentsync.observe.request import Request
 from agentsync.report import consolidate, due, paid
 from agentsync.report.outcome import Kind, Outcome
@@ -21,12 +24,27 @@ class Synced(NamedTuple):
 def sync(request: Request, *, write: bool = True) -> Synced:
     """Look, decide, append, and render into the worktrees of the request. Raises LockedError, LedgerError."""
     seen = look(request)
+    if seen.consolidation or ((seen.events or seen.moved) and seen.view.state.overlaps):
+        with suppress(AgentsyncError, OSError, ReplacedError):  # the next report shows them
+            _record_overlaps(request, seen)
     reports = _write(request, seen) if write else {}
     tried = any(report.kind is Kind.OWED for report in reports.values())
     if write:
         watchdog.forget_end(request.clone.store)
     due.tell(request.clone.store, seen.view.state, request.settings, tried=tried)
     return Synced(seen, reports)
+
+
+def _record_overlaps(request: Request, seen: Seen) -> None:
+    """A report also shows the overlaps of its time, until they end; what it shows stands in the ledger."""
+    from agentsync.observe import overlaps  # late: only a report asks for them
+
+    view, clone = seen.view, request.clone
+    found = git.steadily(clone, lambda every: overlaps.find(clone, every, view, request.settings, request.now))
+    event = overlaps.recorded([one for one in found if one.id not in view.state.dismissed], request.source, request.now)
+    if event.overlaps != [one._asdict() for one in view.state.overlaps]:
+        with view.ledger.transaction(request.timeout) as transaction:
+            record(transaction, view.catch_up(), [event], request.now)
 
 
 def _write(request: Request, seen: Seen) -> dict[str, Outcome]:

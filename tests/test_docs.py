@@ -157,7 +157,7 @@ class TestLedgerFormat:
         (tmp_path / "ledger.jsonl").write_bytes(EXAMPLE.read_bytes())
         verified = verify(Ledger(str(tmp_path)))
         assert not verified.findings
-        assert verified.records == 11
+        assert verified.records == 13
 
     @pytest.mark.parametrize("kind", events.KINDS)
     def test_every_field_is_explained(self, kind: str) -> None:

@@ -38,6 +38,7 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
         "For agents",
         {
             "brief": "agentsync.cli.brief:brief",
+            "overlaps": "agentsync.cli.overlaps:overlaps",
             "rescue": "agentsync.cli.rescue:rescue",
             "claim": "agentsync.cli.claims:claim",
             "release": "agentsync.cli.claims:release",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from agentsync import status as answers
-from agentsync.agents import claims, rescue
+from agentsync.agents import claims, overlaps, rescue
 from agentsync.base.background import LOCK
 from agentsync.base.git import HOOKS
 from agentsync.base.processes import has_ended
@@ -43,6 +43,7 @@ def summary(session: Session, now: Shown, shown: Status, at: float) -> list[Row]
         ("Recording", _recording(session, now.survey, _last_run(session, entries), at)),
         *_at_work(entries, at),
         *_claimed(state, at),
+        *_overlapping(session, now, at),
         *_uncommitted(state, now.survey),
         ("Unreported", _unreported(shown, now, at)),
         ("Last report", _last_report(state, at)),
@@ -104,6 +105,17 @@ def _claimed(state: State, at: float) -> list[Row]:
         for one in claims.active(state, at, has_ended).values()
     ]
     return [("Claimed", "; ".join(claimed))] if claimed else []
+
+
+def _overlapping(session: Session, now: Shown, at: float) -> list[Row]:
+    """Documents that two lines of work change; those that git cannot merge come first."""
+    found = overlaps.overlaps(session.clone, now.view, now.survey.settings, at)
+    if not found:
+        return []
+    conflicts = sum(one.level == overlaps.CONFLICT for one in found)
+    paths = some(list(dict.fromkeys(one.file_path for one in found)), NAMED)
+    much = f"{count(len(found), 'pair')} of lines of work, {count(conflicts, 'conflict')}"
+    return [("Overlaps", f"{paths}: {much}; `agentsync overlaps` lists them")]
 
 
 def _uncommitted(state: State, around: Survey) -> list[Row]:

@@ -210,7 +210,43 @@ class Handoff(NamedTuple):
         return "handoff"
 
 
-Event = Change | Attribution | Baseline | Consolidation | Claim | Release | Handoff
+class Overlaps(NamedTuple):
+    """The overlaps at the time of a report: {"id", "file_path", "level", "one", "other"} each; these two are owners."""
+
+    id: str
+    timestamp: str
+    recorded: str
+    overlaps: list[dict[str, str]]
+    source: str
+
+    @property
+    def kind(self) -> str:
+        """Its name in the ledger."""
+        return "overlaps"
+
+
+class Dismissal(NamedTuple):
+    """Somebody says that an overlap (`overlap`: its id) needs nobody's care. A further edit makes it another one."""
+
+    id: str
+    timestamp: str
+    recorded: str
+    overlap: str
+    file_path: str
+    agent_owner: str | None
+    evidence: list[dict[str, str]]
+    confidence: float
+    session: str | None
+    source: str
+    worktree: str | None
+
+    @property
+    def kind(self) -> str:
+        """Its name in the ledger."""
+        return "dismissal"
+
+
+Event = Change | Attribution | Baseline | Consolidation | Claim | Release | Handoff | Overlaps | Dismissal
 KINDS: dict[str, type[Event]] = {
     "change": Change,
     "attribution": Attribution,
@@ -219,6 +255,8 @@ KINDS: dict[str, type[Event]] = {
     "claim": Claim,
     "release": Release,
     "handoff": Handoff,
+    "overlaps": Overlaps,
+    "dismissal": Dismissal,
 }
 
 

@@ -9,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
-from agentsync.ledger.events import Attribution, Baseline, Change, Claim, Consolidation, Event, Handoff, Release
+from agentsync.ledger.events import (
+    Attribution,
+    Baseline,
+    Change,
+    Claim,
+    Consolidation,
+    Dismissal,
+    Event,
+    Handoff,
+    Overlaps,
+    Release,
+)
 
 EDITS = 256  # of one uncommitted content that are kept by id; of a file that is never committed, the newest
 UNOWNED = 128  # changes without an owner that are remembered until a commit names one: the newest
 SHELF = 64  # contents kept per worktree and path; a stash older than that many others counts as a new edit
 CLAIMS = 64  # that were not released and are remembered: the newest
+DISMISSED = 256  # overlaps that need nobody's care and are remembered: the newest
 HANDOFFS = 64  # sessions that have handed over and are remembered: the newest
 
 
@@ -83,8 +95,18 @@ class Claimed(NamedTuple):
     branch: str | None
 
 
+class Overlapped(NamedTuple):
+    """A document that two lines of work change, as the last report has it; `one` and `other` made the edits."""
+
+    id: str
+    file_path: str
+    level: str
+    one: str
+    other: str
+
+
 class Page(NamedTuple):
-    """The newest record that a report shows, a consolidation, a claim or a release; and when it was recorded."""
+    """The newest record that a report shows (a consolidation, a claim, a release, overlaps), and when it was made."""
 
     id: str
     recorded: str
@@ -108,6 +130,8 @@ class State(NamedTuple):
     sources: dict[str, int] = {}  # who saw the changes
     claims: dict[str, Claimed] = {}  # by id: the newest that were not released
     handoffs: dict[str, str] = {}  # session to when it handed over: the newest
+    overlaps: tuple[Overlapped, ...] = ()  # as of the last report
+    dismissed: dict[str, str] = {}  # id of an overlap to when somebody said that it needs nobody's care: the newest
     page: Page | None = None
 
 
@@ -141,6 +165,8 @@ class Fold:
         self.sources = dict(state.sources)
         self.claims = dict(state.claims)
         self.handoffs = dict(state.handoffs)
+        self.overlaps = state.overlaps
+        self.dismissed = dict(state.dismissed)
         self.page = state.page
 
     def add(self, event: Event) -> None:
@@ -162,6 +188,8 @@ class Fold:
             sources=dict(self.sources),
             claims=dict(self.claims),
             handoffs=dict(self.handoffs),
+            overlaps=self.overlaps,
+            dismissed=dict(self.dismissed),
             page=self.page,
         )
 
@@ -263,6 +291,20 @@ class Fold:
             self.handoffs[event.session] = event.timestamp
             _keep_newest(self.handoffs, HANDOFFS)
 
+    def overlapping(self, event: Overlaps) -> None:
+        """What a report shows of them from now on."""
+        found = (tuple(one.get(name, "") for name in Overlapped._fields) for one in event.overlaps)
+        self.overlaps = tuple(Overlapped(*one) for one in found)
+        self.page = Page(event.id, event.recorded)
+
+    def dismissal(self, event: Dismissal) -> None:
+        """This overlap is not shown any more."""
+        self.dismissed[event.overlap] = event.timestamp
+        _keep_newest(self.dismissed, DISMISSED)
+        if any(one.id == event.overlap for one in self.overlaps):
+            self.overlaps = tuple(one for one in self.overlaps if one.id != event.overlap)
+            self.page = Page(event.id, event.recorded)
+
     def _known(self, worktree: str, path: str) -> Known | None:
         return self.known.get(worktree, {}).get(path)
 
@@ -298,6 +340,8 @@ FOLDS: dict[str, Callable[[Fold, Any], None]] = {
     "claim": Fold.claim,
     "release": Fold.release,
     "handoff": Fold.handoff,
+    "overlaps": Fold.overlapping,
+    "dismissal": Fold.dismissal,
 }
 
 

@@ -19,7 +19,7 @@ from agentsync.ledger.cache import Cache, Reading, Update
 from agentsync.ledger.events import CLOCK_ZERO, Consolidation, DamagedError, Event, decode
 from agentsync.ledger.index import Buckets, LostError, keys
 from agentsync.ledger.log import NO_LINE, End, Ledger, line_hash
-from agentsync.ledger.state import Claimed, Consolidated, Fold, Known, Latest, Page, Pending, Shelved, State
+from agentsync.ledger.state import Claimed, Consolidated, Fold, Known, Latest, Overlapped, Page, Pending, Shelved, State
 
 PIECE = "state"  # of the cache
 RECENT = 64  # consolidations that are found without reading the ledger
@@ -271,6 +271,7 @@ def _state(flat: dict[str, Any]) -> State:
             "tips": tuple(flat["tips"]),
             "watch": tuple(flat["watch"]),
             "claims": {id_: Claimed(tuple(paths), *values) for id_, (paths, *values) in flat["claims"].items()},
+            "overlaps": tuple(Overlapped(*one) for one in flat["overlaps"]),
             "page": Page(*flat["page"]) if flat["page"] else None,
         }
     )

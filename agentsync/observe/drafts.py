@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from agentsync.ledger.events import Attribution, Baseline, Change, Claim, Event, Handoff, Release
+from agentsync.ledger.events import Attribution, Baseline, Change, Claim, Dismissal, Event, Handoff, Release
 from agentsync.ledger.index import keys
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.state import Fold, Known, Shelved
@@ -76,7 +76,7 @@ def _take_in(event: Event, drafts: Drafts) -> None:
         noted = isinstance(event, Attribution) and event.reason == "noted"
         if not drafts.find("noted" if noted else "commit", event.commit, event.file_path):
             drafts.add(event)
-    elif isinstance(event, (Claim, Release, Handoff)):
+    elif isinstance(event, (Claim, Release, Handoff, Dismissal)):
         drafts.add(event)  # what somebody said
     elif isinstance(event, Baseline):
         if _newer(event, drafts):

@@ -33,12 +33,13 @@ TRIES = 50  # looks at files that change while they are looked at
 
 
 class Seen(NamedTuple):
-    """What a look found out, and what came of it."""
+    """What a look found out, and what came of it. `moved`: whether a branch or HEAD has commits that are new."""
 
     view: View
     scenes: Mapping[str, worktree.Scene]
     events: Sequence[Event] = ()
     consolidation: Consolidation | None = None
+    moved: bool = False
 
 
 def look(request: Request) -> Seen:
@@ -71,7 +72,7 @@ def look(request: Request) -> Seen:
                 notes.remove(gathered.taken)
         if seen:
             _finish(gathered, view)
-            return seen
+            return seen._replace(moved=not set(gathered.walk.tips) <= set(gathered.walk.seen))
     raise LedgerError("files change faster than they can be read", hint="try again")
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from agentsync.base import git
 from agentsync.base.settings import Settings
 from agentsync.base.times import to_rfc3339
-from agentsync.ledger.events import Attribution, Change
+from agentsync.ledger.events import Attribution, Change, Overlaps, new_id
 from agentsync.ledger.history import commits_of, owner_today
 from agentsync.ledger.state import Known
 from agentsync.ledger.view import View
@@ -168,12 +168,15 @@ class Holdings:
 
     def _have_uncommitted(self, one: Uncommitted) -> bool:
         """Whether there may be more in it than its edits: if a part of them is committed, the rest has no record."""
-        first = self._change(one.edits[0]) if one.edits else None
-        begin = first.old_blob if first else one.blob
-        undone = self._between(one.path, one.committed, begin)
+        undone = self._undone(one.path, one.committed, one.edits, one.blob)
         for id_ in (*undone, *one.edits):
             self._have(one.path, id_, 1 << one.line)
         return not undone
+
+    def _undone(self, path: str, old: str | None, edits: Sequence[str], blob: str | None) -> list[str]:
+        """The edits of commits that lie before uncommitted ones: `reset --soft` has undone them."""
+        first = self._change(edits[0]) if edits else None
+        return self._between(path, old, first.old_blob if first else blob)
 
     def _between(self, path: str, old: str | None, new: str | None) -> list[str]:
         """The edits of commits that lead from one content to the other: a commit that was undone, or is brought."""
@@ -184,18 +187,19 @@ class Holdings:
                 break
             for event in self.view.events("from", path, blob or ""):
                 if isinstance(event, (Change, Attribution)) and event.new_blob not in ways:
-                    ways[event.new_blob] = [*ways[blob], *self._ids(event)]
+                    ways[event.new_blob] = [*ways[blob], *ids([event])]
                     queue.append(event.new_blob)
         return ways.get(new, [])
 
     def _of_commit(self, commit: str, path: str, *, merge: bool) -> Iterable[str]:
-        """The edits that a commit made or carries; of those from before the ledger the ids of their commits."""
+        """The edits that a commit made or carries."""
         events = (event for event in self.view.events("commit", commit, path))
         found = next((event for event in events if isinstance(event, (Change, Attribution))), None)
-        return self._ids(found) if found else [] if merge else [commit]
-
-    def _ids(self, event: Change | Attribution) -> list[str]:
-        return [event.id] if isinstance(event, Change) else event.event_ids or event.carried_from
+        if found is None:
+            return [] if merge else [commit]
+        if isinstance(found, Attribution) and found.reason == "own":
+            return [*self._undone(path, found.old_blob, found.event_ids, found.old_blob), *ids([found])]
+        return ids([found])
 
     def _change(self, id_: str) -> Change | None:
         return next((event for event in self.view.events("id", id_) if isinstance(event, Change)), None)
@@ -263,6 +267,12 @@ class Holdings:
                 self._edits[path][commit.sha] = self._edits[path][commit.sha]._replace(
                     owner=owner or UNKNOWN, by=owner or commit.author, timestamp=to_rfc3339(commit.author_time)
                 )
+
+
+def ids(events: Iterable[Change | Attribution]) -> list[str]:
+    """The edits behind records of commits; of those from before the ledger the ids of their commits."""
+    found = ([one.id] if isinstance(one, Change) else one.event_ids or one.carried_from for one in events)
+    return [id_ for ids in found for id_ in ids]
 
 
 class Levels:
@@ -341,6 +351,17 @@ def merge_drivers(folder: str, paths: Iterable[str]) -> dict[str, str]:
     said = git.run(["check-attr", "-z", "--stdin", "merge"], cwd=folder, stdin=stdin).decode(errors="surrogateescape")
     words = said.split("\0")
     return {path: value for path, value in zip(words[::3], words[2::3], strict=False) if value != "unspecified"}
+
+
+def recorded(found: Iterable[Overlap], source: str, now: float) -> Overlaps:
+    """What a report shows of them, as a record: of each side one owner, of different names if there are."""
+    rows = []
+    for one in found:
+        ours, theirs = (side.owners for side in one.sides)
+        other = next((owner for owner in theirs if owner != ours[0]), theirs[0])
+        first = next((owner for owner in ours if owner != other), ours[0])
+        rows.append({"id": one.id, "file_path": one.file_path, "level": one.level, "one": first, "other": other})
+    return Overlaps(new_id(now), to_rfc3339(now), "", rows, source)
 
 
 def _overlap(found: Graph, pair: Pair, level: str) -> Overlap:

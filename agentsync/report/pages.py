@@ -6,19 +6,24 @@ from agentsync.base.settings import Settings
 from agentsync.ledger.events import Attribution, Change, Consolidation
 from agentsync.ledger.state import State
 from agentsync.ledger.view import View
-from agentsync.report.render import Fact, Report, Zone, render
+from agentsync.report.render import Fact, Overlap, Report, Zone, render
 
 
 def body(view: View, settings: Settings) -> str:
     """What the region is to hold, as Markdown."""
     reports = newest(view, settings.report.keep)
-    return render(reports, settings.report.language, zones(view.state))
+    return render(reports, settings.report.language, zones(view.state), overlaps(view.state))
 
 
 def zones(state: State) -> list[Zone]:
     """The claims that had not ended when the newest record that a report shows was made, oldest first."""
     moment = state.page.recorded if state.page else ""
     return [Zone(one.agent_owner, one.paths, one.expires) for one in state.claims.values() if one.expires > moment]
+
+
+def overlaps(state: State) -> list[Overlap]:
+    """Those of the newest record that tells of them, without what somebody has dismissed."""
+    return [Overlap(one.file_path, one.level, one.one, one.other) for one in state.overlaps]
 
 
 def newest(view: View, count: int) -> list[Report]:

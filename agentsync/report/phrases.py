@@ -29,6 +29,9 @@ class Phrases(NamedTuple):
     zones: str
     zone: str
     more_zones: str
+    overlaps: str
+    overlap: str
+    more_overlaps: str
     event_word: tuple[str, str]
     file_word: tuple[str, str]
 
@@ -53,6 +56,9 @@ PHRASES: dict[str, Phrases] = {
         zones="### Zones de travail",
         zone="- {paths} (agent: {agent}, jusqu'à {timestamp})",
         more_zones="- … et {count} zone(s) de plus",
+        overlaps="### Chevauchements",
+        overlap="- **{path}** : `{level}` (agents: {agent}, {other})",
+        more_overlaps="- … et {count} chevauchement(s) de plus",
         event_word=("événement", "événements"),
         file_word=("fichier", "fichiers"),
     ),
@@ -75,6 +81,9 @@ PHRASES: dict[str, Phrases] = {
         zones="### Work zones",
         zone="- {paths} (agent: {agent}, until {timestamp})",
         more_zones="- … and {count} more zone(s)",
+        overlaps="### Overlaps",
+        overlap="- **{path}**: `{level}` (agents: {agent}, {other})",
+        more_overlaps="- … and {count} more overlap(s)",
         event_word=("event", "events"),
         file_word=("file", "files"),
     ),

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 from agentsync.report.phrases import PHRASES, Phrases
 
 LISTED = 50
+OVERLAPS = 20  # that are listed
 ZONES = 20  # claims that are listed, and paths of each
 UNKNOWN = "unknown"
+LEVELS = ("conflict", "same document")
 
 
 class Fact(NamedTuple):
@@ -33,6 +35,15 @@ class Zone(NamedTuple):
     agent_owner: str | None
     paths: tuple[str, ...]
     until: str
+
+
+class Overlap(NamedTuple):
+    """A document that two lines of work change, of these agents (None: unknown); `level` as in `LEVELS`."""
+
+    file_path: str
+    level: str
+    one: str | None
+    other: str | None
 
 
 class Report(NamedTuple):
@@ -60,10 +71,12 @@ def to_json(report: Report) -> dict[str, Any]:
     }
 
 
-def render(reports: Sequence[Report], language: str, zones: Sequence[Zone] = ()) -> str:
+def render(
+    reports: Sequence[Report], language: str, zones: Sequence[Zone] = (), overlaps: Sequence[Overlap] = ()
+) -> str:
     """The body of the report region (lines end in LF): a notice, who works where, then the consolidations in order."""
     phrases = PHRASES[language]
-    lines = [phrases.notice, "", *_zones(zones, phrases)]
+    lines = [phrases.notice, "", *_zones(zones, phrases), *_overlaps(overlaps, phrases)]
     for report in reports:
         lines += [*_report(report, phrases), "", "---", ""]
     lines.pop()
@@ -86,6 +99,19 @@ def _zones(zones: Sequence[Zone], phrases: Phrases) -> Iterator[str]:
         yield phrases.zone.format(paths=paths + more, agent=agent, timestamp=until)
     if len(zones) > ZONES:
         yield phrases.more_zones.format(count=len(zones) - ZONES)
+    yield from ("", "---", "")
+
+
+def _overlaps(overlaps: Sequence[Overlap], phrases: Phrases) -> Iterator[str]:
+    if not overlaps:
+        return
+    yield from (phrases.overlaps, "")
+    for one in overlaps[:OVERLAPS]:
+        agent, other = (_markdown(_word(name, _AGENT)) for name in (one.one, one.other))
+        level = one.level if one.level in LEVELS else UNKNOWN
+        yield phrases.overlap.format(path=_path(one.file_path), level=level, agent=agent, other=other)
+    if len(overlaps) > OVERLAPS:
+        yield phrases.more_overlaps.format(count=len(overlaps) - OVERLAPS)
     yield from ("", "---", "")
 
 
@@ -181,6 +207,8 @@ _SHAPE = {
     "trigger": r"\w+",
     "event_type": r"\w+",
     "agent": r"\S+",
+    "other": r"\S+",
+    "level": r"[\w ]+",
     "events": r"\w+",
     "files_word": r"\w+",
     "conditions": r"\{.*\}",

@@ -5,14 +5,18 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from lab.commands import agentsync
 from lab.repo import Repo, describe, new_repo
 from lab.templates import copied
 
-from agentsync.agents.overlaps import CONFLICT, Overlap, overlaps
+from agentsync.agents.overlaps import CONFLICT, SAME_DOCUMENT, Overlap, overlaps
+from agentsync.observe import overlaps as observed
+from agentsync.observe.glance import FRESH
 from agentsync.observe.witness import set_agent
 
 AGENTS = ("claude-code", "codex-local", "cursor")
@@ -258,14 +262,94 @@ def check(root: Path, seed: int) -> None:
         told = found(day.trees[0])
         assert objects(day.trees[0]) == before
         story = "\n".join((*day.told, describe(day.trees[0])))
-        assert {named(one) for one in told if one.level == CONFLICT} == conflict, story
-        assert {named(one) for one in told} <= overlap, story
+        conflicts, others = ({named(one) for one in told if one.level == level} for level in (CONFLICT, SAME_DOCUMENT))
+        assert conflicts == conflict, f"false {conflicts - conflict}, missed {conflict - conflicts}\n{story}"
+        assert others <= overlap, f"false {others - overlap}\n{story}"
 
 
 @pytest.mark.parametrize("seed", days(3))
 def test_a_random_day(tmp_path: Path, seed: int) -> None:
     """No conflict is missed, and none is told that git does not find; git's store stays as it is."""
     check(tmp_path, seed)
+
+
+@pytest.fixture
+def two(ready: Repo) -> tuple[Repo, Repo]:
+    """Two worktrees in which two agents have edited the same line; one of them has committed it."""
+    ready.git("add", "-A", "--", ".agentsync")
+    ready.commit()
+    other = ready.worktree("other", "-b", "side")
+    for tree, agent in ((ready, "claude-code"), (other, "codex-local")):
+        agentsync(tree.root, "agent", agent)
+        tree.write(f"line of {agent}\n")
+    other.commit()
+    agentsync(ready.root, "scan")
+    return ready, other
+
+
+def test_an_overlap_is_shown_until_one_side_has_the_edits_of_the_other(two: tuple[Repo, Repo]) -> None:
+    """By a command, in status, as JSON and in the report."""
+    here, other = two
+    (one,) = agentsync(here.root, "overlaps", "--json").json
+    assert (one["file_path"], one["level"]) == ("doc.md", "conflict")
+    assert [side["owners"] for side in one["sides"]] == [["claude-code"], ["codex-local"]]
+    assert [side["uncommitted"] for side in one["sides"]] == [True, False]
+    assert "doc.md" in agentsync(other.root, "overlaps").out
+    assert "1 pair of lines of work, 1 conflict" in agentsync(here.root, "status").out
+    agentsync(here.root, "consolidate")
+    shown = (here.root / "AGENT_SYNC.md").read_text()
+    assert "### Overlaps\n\n- **doc.md**: `conflict` (agents: claude-code, codex-local)\n" in shown
+    here.commit()
+    here.git("merge", "-q", "-X", "ours", "side")
+    assert agentsync(here.root, "overlaps", "--json").json == []
+    agentsync(here.root, "consolidate")
+    assert "Overlaps" not in (here.root / "AGENT_SYNC.md").read_text()
+
+
+def test_a_dismissed_overlap_comes_back_with_a_further_edit(two: tuple[Repo, Repo]) -> None:
+    """Of one of the two lines; the report shows it no more."""
+    here, other = two
+    agentsync(here.root, "consolidate")
+    (one,) = agentsync(here.root, "overlaps", "--json").json
+    agentsync(here.root, "overlaps", "--dismiss", one["id"][:8])
+    assert agentsync(here.root, "overlaps", "--json").json == []
+    assert "Overlaps" not in (here.root / "AGENT_SYNC.md").read_text()
+    assert "Overlaps" not in agentsync(here.root, "status").out
+    other.write("another line\n")
+    assert len(agentsync(here.root, "overlaps", "--json").json) == 1
+    done = agentsync(here.root, "overlaps", "--dismiss", "0000", code=1)
+    assert "no overlaps have an id" in done.err
+
+
+def test_who_asks_again_starts_no_git(two: tuple[Repo, Repo], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until a record comes or a branch moves."""
+    here, other = two
+    wait_until_old(here)
+    assert len(agentsync(here.root, "overlaps", "--json").json) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(observed, "find", None)
+        assert len(agentsync(here.root, "overlaps", "--json").json) == 1
+    other.git("branch", "third")
+    assert len(agentsync(here.root, "overlaps", "--json").json) == 2
+
+
+def wait_until_old(repo: Repo) -> None:
+    """Until a further change of a branch cannot leave the same time behind."""
+    heads = repo.root / ".git" / "refs" / "heads"
+    while time.time_ns() - heads.stat().st_mtime_ns < 2 * FRESH:
+        time.sleep(0.01)
+
+
+def test_one_owner_has_no_overlap_with_themself(two: tuple[Repo, Repo]) -> None:
+    """Nor is there one where both have typed the same."""
+    here, other = two
+    agentsync(here.root, "agent", "codex-local")
+    here.git("checkout", "-q", "--", "doc.md")
+    here.write("line of another worktree\n")
+    assert agentsync(here.root, "overlaps", "--json").json == []
+    agentsync(here.root, "agent", "cursor")
+    here.write(other.read())
+    assert agentsync(here.root, "overlaps", "--json").json == []
 
 
 @pytest.mark.long

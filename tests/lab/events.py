@@ -12,8 +12,10 @@ from agentsync.ledger.events import (
     Change,
     Claim,
     Consolidation,
+    Dismissal,
     Event,
     Handoff,
+    Overlaps,
     Release,
     new_id,
 )
@@ -104,6 +106,15 @@ def handoff(session: str, **fields: Any) -> Handoff:
     return Handoff(new_id(95), file_path="docs/passation.md", **{**_speaker(), **given_, **fields})
 
 
+def overlaps(*ids: str) -> Overlaps:
+    rows = [{"id": id_, "file_path": "doc.md", "level": "conflict", "one": "cursor", "other": "unknown"} for id_ in ids]
+    return Overlaps(new_id(94), TIME, TIME, rows, "scan")
+
+
+def dismissal(overlap: str) -> Dismissal:
+    return Dismissal(new_id(93), overlap=overlap, file_path="doc.md", **_speaker())
+
+
 def _speaker() -> dict[str, Any]:
     said = {"timestamp": TIME, "recorded": TIME, "agent_owner": "codex-local", "evidence": [], "confidence": 0.95}
     return {**said, "session": "one", "source": "command", "worktree": "main"}
@@ -136,5 +147,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(claim, ids, st.sampled_from(PATHS), session=sessions),
     st.builds(release, ids),
     st.builds(handoff, sessions),
+    st.builds(overlaps, ids),
+    st.builds(dismissal, ids),
 )
 histories = st.lists(events, max_size=30)
