@@ -316,6 +316,17 @@ class TestExamples:
             pattern = re.escape(plain(expected)).replace(re.escape("..."), ".*")
             assert not expected or re.fullmatch(pattern, plain(output), re.DOTALL), f"$ {command}\n{output}"
 
+    def test_each_command_of_the_page_for_agents_runs(self, tmp_path: Path) -> None:
+        """Those in its sh blocks, in their order; what they say is in the console blocks."""
+        stage = Stage(tmp_path)
+        stage.run("cd your-repository && agentsync init")
+        stage.a_day()
+        stage.run("echo lost >>docs/passation.md && agentsync scan && git checkout -q docs/passation.md")
+        for block in re.findall(r"^```sh\n(.*?)^```$", text("for-agents.md"), re.DOTALL | re.MULTILINE):
+            for line in re.findall(r"^(?:[A-Z_]+=\S+ )?agentsync .*", block, re.MULTILINE):
+                code, output = stage.run(line)
+                assert code == 0, f"$ {line}\n{output}"
+
     def test_there_are_examples(self) -> None:
         """README and the page for agents have some."""
         assert {ROOT / "README.md", DOCS / "for-agents.md"} <= set(RUNNABLE)

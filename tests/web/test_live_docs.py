@@ -23,6 +23,7 @@ from agentsync.web.service import AutoSyncService
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 HTTP = (DOCS / "http.md").read_text(encoding="utf-8")
+AGENTS = (DOCS / "for-agents.md").read_text(encoding="utf-8")
 EMBEDDING = (DOCS / "embedding.md").read_text(encoding="utf-8")
 # The seed's own lines, as they stand there.
 SEED = (
@@ -46,9 +47,9 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
 
 
-def curls() -> Iterator[str]:
-    """Each `curl` of the page's sh blocks, with its continuation lines."""
-    for block in blocks(HTTP, "sh"):
+def curls(page: str = HTTP) -> Iterator[str]:
+    """Each `curl` of a page's sh blocks, with its continuation lines."""
+    for block in blocks(page, "sh"):
         joined = re.sub(r"\\\n", "\\\\\0", block)
         yield from (line.replace("\0", "\n") for line in joined.splitlines() if line.startswith("curl "))
 
@@ -63,12 +64,12 @@ class TestHttp:
         assert set(SEED) <= set(curls())
 
     def test_every_curl_line_of_the_page_works_as_written(self, repo: Repo) -> None:
-        """But for the port; those that print JSON print an answer, not a problem."""
+        """But for the port; those that print JSON print an answer, not a problem. And those for agents."""
         quiet(repo)
         repo.commit("edited\n")
         repo.look()
-        lines = list(curls())
-        assert len(lines) >= 8
+        lines = [*curls(), *curls(AGENTS)]
+        assert len(lines) >= 10
         with served(repo.root) as server:
             for line in lines:
                 command = line.replace("localhost:8000", f"localhost:{server.port}")
