@@ -53,6 +53,7 @@ class Day:
         self.trees = [main, *(main.worktree(name, "-b", name) for name in ("one", "two"))]
         self.number = 0
         self.has: dict[str, Edits] = {main.head(): frozenset()}  # by commit
+        self.made: dict[str, int] = {}  # by commit: in which worktree
         self.dirty: list[Edits] = [frozenset()] * 3
         self.stashed: list[tuple[str, Edits] | None] = [None] * 3
         self.owners: dict[int, str] = {}
@@ -103,10 +104,11 @@ class Day:
         tree.git("commit", "-q", "--allow-empty", "-m", f"work {self.number}", *args)
         tree.note()
         self.has[tree.head()] = edits
+        self.made[tree.head()] = at
         self.dirty[at] = frozenset()
 
     def amend(self, at: int) -> None:
-        if self.dirty[at] and self.edits_at(at) != frozenset() and not self.is_merge(at):
+        if self.dirty[at] and self.made.get(self.trees[at].head()) == at and not self.is_merge(at):
             self.committed(at, self.edits_at(at) | self.dirty[at], "--amend")
 
     def is_merge(self, at: int) -> bool:
