@@ -21,7 +21,7 @@ from agentsync.observe import overlaps as observed
 from agentsync.observe.glance import FRESH
 from agentsync.observe.overlaps import CONFLICT, SAME_DOCUMENT, Overlap, Side
 
-__all__ = ["CONFLICT", "SAME_DOCUMENT", "Overlap", "Side", "dismissal", "overlaps", "to_json"]
+__all__ = ["CONFLICT", "SAME_DOCUMENT", "Overlap", "Side", "counts", "dismissal", "overlaps", "to_json"]
 
 PIECE = "overlaps"  # of the cache
 
@@ -68,9 +68,15 @@ def _decoded(flat: list[Any]) -> Overlap:
     return Overlap(id_, path, level, (one, other))
 
 
-def to_json(one: Overlap) -> dict[str, Any]:
-    """An overlap as a JSON object."""
-    return {**one._asdict(), "sides": [side._asdict() for side in one.sides]}
+def counts(found: Sequence[Overlap]) -> dict[str, int]:
+    """How many there are of each level."""
+    return {level: sum(one.level == level for one in found) for level in (CONFLICT, SAME_DOCUMENT)}
+
+
+def to_json(found: Sequence[Overlap]) -> dict[str, Any]:
+    """Overlaps as a JSON object, with their `count`."""
+    rows = [{**one._asdict(), "sides": [side._asdict() for side in one.sides]} for one in found]
+    return {"count": len(rows), "overlaps": rows}
 
 
 def found_by(every: Sequence[Overlap], part: str) -> Overlap:

@@ -7,6 +7,7 @@ import time
 
 import click
 
+from agentsync.agents.overlaps import overlaps
 from agentsync.base.errors import OK
 from agentsync.base.text import clean
 from agentsync.cli import named_file
@@ -53,7 +54,9 @@ def metrics(textfile: str | None, labels: dict[str, str]) -> int:
     """
     session = Session()
     now = session.shown()
-    text = exposition(Reading(now.view.state, now.view.cursor, now.survey, time.time()), labels)
+    at = time.time()
+    found = overlaps(session.clone, now.view, session.settings, at)
+    text = exposition(Reading(now.view.state, now.view.cursor, now.survey, at, found), labels)
     if textfile is None:
         say(text.decode().removesuffix("\n"))
     else:

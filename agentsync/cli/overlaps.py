@@ -40,7 +40,7 @@ def overlaps(dismissed: tuple[str, ...], as_json: bool) -> int:
         return _dismiss(session, now, dismissed)
     every = found.overlaps(session.clone, now.view, session.settings, time.time())
     if as_json:
-        print_json([found.to_json(one) for one in every])
+        print_json(found.to_json(every))
     elif every:
         show(Table(("FILE", "LEVEL", "ONE", "OTHER", "ID"), [_row(one) for one in every], path=0, drops=(4, 1)))
     else:

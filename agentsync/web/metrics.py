@@ -7,12 +7,13 @@ is a line in GAUGES, or a function `(Reading) -> Metric` and its name in METRICS
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentsync import __version__
 from agentsync import status as shown_now
+from agentsync.agents.overlaps import Overlap, counts
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.text import clean
 from agentsync.ledger.events import from_rfc3339
@@ -27,7 +28,9 @@ if TYPE_CHECKING:  # an extra, imported when it is called for
     from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-LABELS = frozenset(("file_type", "agent", "source", "trigger_type", "file_path", "reason", "le", "version", "python"))
+LABELS = frozenset(
+    ("file_type", "agent", "source", "trigger_type", "file_path", "reason", "level", "le", "version", "python")
+)
 UNKNOWN, OTHER = "unknown", "other"
 # How many names that anybody can make up get series of their own; all others together are "other".
 MOST_NAMES = 50
@@ -47,6 +50,7 @@ class Reading:
     cursor: Cursor
     survey: Survey
     now: float
+    overlaps: Sequence[Overlap] = ()
     looks: Looks | None = None
     callback_errors: int = 0
 
@@ -168,6 +172,15 @@ def callback_errors(reading: Reading) -> Metric:
     return _counter("sync_callback_errors", text, (), {(): reading.callback_errors})
 
 
+def overlapping(reading: Reading) -> Metric:
+    """By level; no sample where nobody has looked."""
+    found = (
+        {} if reading.overlaps is None else _sum((((level,), n) for level, n in counts(reading.overlaps).items()), ())
+    )
+    text = "Pairs of lines of work with edits each of a document that the other has not, by whether git can merge them."
+    return _gauges("sync_overlaps", text, ("level",), found)
+
+
 def build_info(reading: Reading) -> Metric:
     """Which program this is."""
     from prometheus_client.metrics_core import InfoMetricFamily
@@ -188,6 +201,7 @@ METRICS: tuple[Callable[[Reading], Metric], ...] = (
     check_duration,
     consolidation_duration,
     callback_errors,
+    overlapping,
     build_info,
 )
 

@@ -82,6 +82,36 @@ class Diff:
 
 
 @dataclass
+class Side:
+    """One of two lines of work: a worktree, or a branch that no worktree has. `changes`: ids that only it has."""
+
+    worktree: str | None
+    branch: str | None
+    uncommitted: bool
+    owners: list[str]
+    changes: list[str]
+    timestamp: Annotated[str, Field(description="Of the newest of its changes; empty where nobody knows")]
+
+
+@dataclass
+class Overlap:
+    """A document of which each of two lines of work has edits that the other has not."""
+
+    id: str
+    file_path: str
+    level: Literal["conflict", "same document"]
+    sides: list[Side]
+
+
+@dataclass
+class Overlaps:
+    """The overlaps, without the dismissed."""
+
+    count: int
+    overlaps: list[Overlap]
+
+
+@dataclass
 class Health:
     """Whether the service watches."""
 

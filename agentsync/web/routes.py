@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.types import Receive, Scope, Send
 
 from agentsync import status
+from agentsync.agents.overlaps import to_json
 from agentsync.base.times import since as since_when
 from agentsync.ledger import history
 from agentsync.ledger.timeline import DAY
@@ -82,6 +83,12 @@ def _reads(router: APIRouter, service: AutoSyncService) -> None:
         """The newest report, as `agentsync report -n 1 --json` prints it, with its first changes."""
         return await _answered(request, service, "report", lambda _: records.report(service.ledger))
 
+    @router.get("/api/overlaps", response_model=models.Overlaps, responses=_READ)
+    async def overlaps(request: Request) -> Response:
+        """The documents of which two lines of work have edits each that the other has not, conflicts first."""
+        found = await asyncio.to_thread(service.snapshots.overlaps, time.time())
+        return _sent(answer(encoded(to_json(found))), request)
+
     @router.get("/api/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
         """What Prometheus scrapes."""
@@ -128,8 +135,9 @@ def _checksums(now: Snapshot) -> status.Checksums:
 
 
 def _exposed(service: AutoSyncService) -> bytes:
-    now = service.snapshots.newest()
-    reading = Reading(now.state, now.cursor, now.survey, time.time(), service.looks, service.callback_errors)
+    now, at = service.snapshots.newest(), time.time()
+    overlaps = service.snapshots.overlaps(at)
+    reading = Reading(now.state, now.cursor, now.survey, at, overlaps, service.looks, service.callback_errors)
     return exposition(reading)
 
 

@@ -67,7 +67,7 @@ class AutoSyncService:
         self._callbacks: list[Callable[[Consolidation], Any]] = []
         self._listeners: list[Callable[[], None]] = []
         self._looking = threading.Lock()  # two looks of one process would share names of temporary files
-        self.snapshots = Snapshots(self.clone, self._take_in, self._look_around)
+        self.snapshots = Snapshots(self.clone, self._take_in, self._look_around, lambda: self.settings)
         self._lock: WatchLock | None = None
         self._watcher: Watcher | None = None
         self._thread: threading.Thread | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
+from agentsync.agents.overlaps import Overlap, overlaps
 from agentsync.base import git
 from agentsync.base.git import Clone
+from agentsync.base.settings import Settings
 from agentsync.ledger import notes
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.state import State
@@ -49,7 +51,15 @@ class Snapshots:
     `take_in` is called before one is made, and `look_around` says what lies around a state.
     """
 
-    def __init__(self, clone: Clone, take_in: Callable[[State], None], look_around: Callable[[State], Survey]) -> None:
+    def __init__(
+        self,
+        clone: Clone,
+        take_in: Callable[[State], None],
+        look_around: Callable[[State], Survey],
+        settings: Callable[[], Settings],
+    ) -> None:
+        self.clone = clone
+        self.settings = settings
         self.take_in = take_in
         self.look_around = look_around
         self.ledger = Ledger(clone.store)
@@ -58,7 +68,8 @@ class Snapshots:
         self._folders = notes.folders(clone, [clone.here] if clone.here else [])
         self._made: _Made | None = None
         self._expired = 0.0  # what was begun before serves nobody any more
-        self._making, self._counting = threading.Lock(), threading.Lock()
+        self._compared = View(self.ledger)
+        self._making, self._counting, self._comparing = threading.Lock(), threading.Lock(), threading.Lock()
 
     def expire(self) -> None:
         """Look around anew, though the last one is young."""
@@ -87,6 +98,12 @@ class Snapshots:
         """The timeline as of this call, as it is shown at `now` (seconds since 1970). Raises LedgerError."""
         with self._counting:
             return self.recent.catch_up(now).to_json(now)
+
+    def overlaps(self, now: float) -> Sequence[Overlap]:
+        """The overlaps at `now`: a branch may move while nothing is appended. Raises GitError, LedgerError."""
+        self.newest()
+        with self._comparing:
+            return overlaps(self.clone, self._compared.catch_up(), self.settings(), now)
 
     def _make(self) -> _Made:
         self.take_in(self.view.catch_up().state)

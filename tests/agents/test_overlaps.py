@@ -7,7 +7,7 @@ import os
 import random
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from lab.commands import agentsync
@@ -289,10 +289,16 @@ def two(ready: Repo) -> tuple[Repo, Repo]:
     return ready, other
 
 
+def listed(repo: Repo) -> list[dict[str, Any]]:
+    found = agentsync(repo.root, "overlaps", "--json").json
+    assert found["count"] == len(found["overlaps"])
+    return list(found["overlaps"])
+
+
 def test_an_overlap_is_shown_until_one_side_has_the_edits_of_the_other(two: tuple[Repo, Repo]) -> None:
     """By a command, in status, as JSON and in the report."""
     here, other = two
-    (one,) = agentsync(here.root, "overlaps", "--json").json
+    (one,) = listed(here)
     assert (one["file_path"], one["level"]) == ("doc.md", "conflict")
     assert [side["owners"] for side in one["sides"]] == [["claude-code"], ["codex-local"]]
     assert [side["uncommitted"] for side in one["sides"]] == [True, False]
@@ -303,7 +309,7 @@ def test_an_overlap_is_shown_until_one_side_has_the_edits_of_the_other(two: tupl
     assert "### Overlaps\n\n- **doc.md**: `conflict` (agents: claude-code, codex-local)\n" in shown
     here.commit()
     here.git("merge", "-q", "-X", "ours", "side")
-    assert agentsync(here.root, "overlaps", "--json").json == []
+    assert listed(here) == []
     agentsync(here.root, "consolidate")
     assert "Overlaps" not in (here.root / "AGENT_SYNC.md").read_text()
 
@@ -312,13 +318,13 @@ def test_a_dismissed_overlap_comes_back_with_a_further_edit(two: tuple[Repo, Rep
     """Of one of the two lines; the report shows it no more."""
     here, other = two
     agentsync(here.root, "consolidate")
-    (one,) = agentsync(here.root, "overlaps", "--json").json
+    (one,) = listed(here)
     agentsync(here.root, "overlaps", "--dismiss", one["id"][:8])
-    assert agentsync(here.root, "overlaps", "--json").json == []
+    assert listed(here) == []
     assert "Overlaps" not in (here.root / "AGENT_SYNC.md").read_text()
     assert "Overlaps" not in agentsync(here.root, "status").out
     other.write("another line\n")
-    assert len(agentsync(here.root, "overlaps", "--json").json) == 1
+    assert len(listed(here)) == 1
     done = agentsync(here.root, "overlaps", "--dismiss", "0000", code=1)
     assert "no overlaps have an id" in done.err
 
@@ -327,12 +333,12 @@ def test_who_asks_again_starts_no_git(two: tuple[Repo, Repo], monkeypatch: pytes
     """Until a record comes or a branch moves."""
     here, other = two
     wait_until_old(here)
-    assert len(agentsync(here.root, "overlaps", "--json").json) == 1
+    assert len(listed(here)) == 1
     with monkeypatch.context() as patch:
         patch.setattr(observed, "find", None)
-        assert len(agentsync(here.root, "overlaps", "--json").json) == 1
+        assert len(listed(here)) == 1
     other.git("branch", "third")
-    assert len(agentsync(here.root, "overlaps", "--json").json) == 2
+    assert len(listed(here)) == 2
 
 
 def wait_until_old(repo: Repo) -> None:
@@ -348,10 +354,10 @@ def test_one_owner_has_no_overlap_with_themself(two: tuple[Repo, Repo]) -> None:
     agentsync(here.root, "agent", "codex-local")
     here.git("checkout", "-q", "--", "doc.md")
     here.write("line of another worktree\n")
-    assert agentsync(here.root, "overlaps", "--json").json == []
+    assert listed(here) == []
     agentsync(here.root, "agent", "cursor")
     here.write(other.read())
-    assert agentsync(here.root, "overlaps", "--json").json == []
+    assert listed(here) == []
 
 
 @pytest.mark.long

@@ -252,7 +252,7 @@ class TestDurations:
         repo.write("edited\n")
         looks.looked(repo.look(asked=True), 0.75)
         measured = reading()
-        measured = Reading(measured.state, measured.cursor, measured.survey, NOON, looks, callback_errors=2)
+        measured = Reading(measured.state, measured.cursor, measured.survey, NOON, (), looks, callback_errors=2)
         assert told(measured, "sync_check_duration_seconds_count") == {(): 2}
         assert told(measured, "sync_check_duration_seconds_sum") == {(): 1}
         assert told(measured, "sync_check_duration_seconds_bucket")[("0.25",)] == 1
