@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import sys
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import click
 
@@ -20,6 +22,47 @@ from agentsync.web.access import Access, is_local
 
 SHORTEST, LONGEST = 16, 4096  # characters of a token
 PORT = 8000
+LEVELS = ("error", "warning", "info")
+
+
+class Serving(NamedTuple):
+    """What `serve` was told to do."""
+
+    host: str
+    port: int
+    token_file: str | None
+    allow_remote: bool
+    names: tuple[str, ...]
+    behind_proxy: bool
+    log_level: str
+    access_log: bool
+
+    @property
+    def level(self) -> int:
+        """The least level of what is logged."""
+        return int(getattr(logging, self.log_level.upper()))
+
+    def access(self) -> Access:
+        """Who may. Raises UsageError, ConfigError."""
+        token = read_token(self.token_file) if self.token_file else None
+        if not is_local(self.host) and not (self.allow_remote and token):
+            raise click.UsageError(
+                f"{clean(self.host)} is reached from other machines: that needs --allow-remote and --token-file PATH"
+            )
+        also = self.names if self.host in ("0.0.0.0", "::", "") else (self.host, *self.names)  # noqa: S104
+        return Access(also, token, self.behind_proxy)
+
+    def arguments(self) -> list[str]:
+        """The options once more, for a unit. Raises UsageError."""
+        if self.port == 0:
+            raise click.UsageError("a service that is to be found again needs a port of its own: --port")
+        found = ["--host", self.host, "--port", str(self.port)]
+        if self.token_file:
+            found += ["--token-file", os.path.abspath(self.token_file)]
+        found += [part for name in self.names for part in ("--name", name)]
+        found += ["--log-level", self.log_level] if self.log_level != "info" else []
+        flags = {"--allow-remote": self.allow_remote, "--behind-proxy": self.behind_proxy}
+        return [*found, *(flag for flag, is_set in {**flags, "--access-log": self.access_log}.items() if is_set)]
 
 
 def _shared(command: Callable[..., int]) -> Callable[..., int]:
@@ -34,6 +77,9 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--name", "names", multiple=True, metavar="NAME", help="Answer for this host name, too; may be repeated."
         ),
+        click.option("--behind-proxy", is_flag=True, help="Believe a proxy's X-Forwarded-Prefix."),
+        click.option("--log-level", type=click.Choice(LEVELS), default="info", help="What to say. [default: info]"),
+        click.option("--access-log", is_flag=True, help="A line for each request, too."),
     )
     for option in reversed(options):
         command = option(command)
@@ -42,7 +88,7 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
 
 @click.command()
 @_shared
-def serve(host: str, port: int, token_file: str | None, allow_remote: bool, names: tuple[str, ...]) -> int:
+def serve(**given: Any) -> int:
     """Watch this clone as `agentsync watch` does, with API, dashboard and metrics over HTTP, until Ctrl-C.
 
     Only this machine is answered, unless --allow-remote and --token-file say otherwise. Needs the extra [server].
@@ -53,29 +99,22 @@ def serve(host: str, port: int, token_file: str | None, allow_remote: bool, name
       agentsync serve --port 8765
       agentsync serve --token-file ~/.config/agentsync/token
     """
-    access = access_of(host, token_file, allow_remote, names)
+    options = Serving(**given)
+    access = options.access()
     session = Session()
     session.view()
     try:
         from agentsync.cli.server import run
     except ModuleNotFoundError as error:
         raise web.not_installed(error) from None
-    return run(session, access, host, port)
+    return run(session, access, options)
 
 
 @click.command()
 @click.argument("action", type=click.Choice(["install", "status", "uninstall"]))
 @_shared
 @json_option
-def service(
-    action: str,
-    host: str,
-    port: int,
-    token_file: str | None,
-    allow_remote: bool,
-    names: tuple[str, ...],
-    as_json: bool,
-) -> int:
+def service(action: str, as_json: bool, **given: Any) -> int:
     """Let systemd run `agentsync serve` for this clone, for you, from login on.
 
     install writes a user unit and starts it, with the options of `agentsync serve`; status says what is there and
@@ -90,10 +129,10 @@ def service(
     session = Session()
     unit = systemd.Unit(session.clone.worktree().root, session.clone.common_dir)
     if action == "install":
-        access_of(host, token_file, allow_remote, names)
+        options = Serving(**given)
+        options.access()
         session.view()
-        arguments = _arguments(host, port, token_file, allow_remote, names)
-        steps = systemd.install(unit, sys.executable, arguments)
+        steps = systemd.install(unit, sys.executable, options.arguments())
     elif action == "uninstall":
         steps = systemd.uninstall(unit)
     else:
@@ -113,28 +152,6 @@ def _show(found: systemd.Found, as_json: bool) -> int:
     say(f"systemd:   {clean(found.systemd)}")
     say(f"this clone is {'watched by process ' + clean(found.watched_by) if found.watched_by else 'not watched'}")
     return OK
-
-
-def _arguments(host: str, port: int, token_file: str | None, allow_remote: bool, names: tuple[str, ...]) -> list[str]:
-    """The options once more, for a unit."""
-    if port == 0:
-        raise click.UsageError("a service needs a fixed port: --port")
-    found = ["--host", host, "--port", str(port)]
-    if token_file:
-        found += ["--token-file", os.path.abspath(token_file)]
-    found += ["--allow-remote"] if allow_remote else []
-    return [*found, *(part for name in names for part in ("--name", name))]
-
-
-def access_of(host: str, token_file: str | None, allow_remote: bool, names: tuple[str, ...]) -> Access:
-    """Who may, by the options. Raises UsageError, ConfigError."""
-    token = read_token(token_file) if token_file else None
-    if not is_local(host) and not (allow_remote and token):
-        raise click.UsageError(
-            f"other machines can reach {clean(host)}: that needs --allow-remote and --token-file PATH"
-        )
-    also = names if host in ("0.0.0.0", "::", "") else (host, *names)  # noqa: S104
-    return Access(also, token)
 
 
 def read_token(path: str) -> str:

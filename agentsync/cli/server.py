@@ -10,13 +10,16 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import uvicorn
 
 from agentsync.base.errors import OK, AgentsyncError
+from agentsync.cli.serve import Serving
 from agentsync.cli.session import Session
 from agentsync.cli.terminal import clean, say
+from agentsync.ledger.events import Consolidation
 from agentsync.web import Access, create_app
 from agentsync.web.connections import ACCEPTED, Once, Protocol
 from agentsync.web.service import AutoSyncService
@@ -28,31 +31,53 @@ SWITCH = 0.0005  # seconds that a look may keep the interpreter from an answer t
 FILES = 4096  # descriptors; a page keeps two connections, and 1000 pages may listen
 
 
-def run(session: Session, access: Access, host: str, port: int) -> int:
+log = logging.getLogger("agentsync.serve")
+
+
+def run(session: Session, access: Access, options: Serving) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. Raises LockedError where this clone is watched already."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
-    logging.getLogger().handlers[0].addFilter(Once())
+    _begin_log(options)
     sys.setswitchinterval(SWITCH)
     _allow_many_files()
     root = session.here.root if session.here else session.clone.common_dir
-    return asyncio.run(_serve(AutoSyncService(root), access, host, port))
+    return asyncio.run(_serve(AutoSyncService(root), access, options))
 
 
-async def _serve(service: AutoSyncService, access: Access, host: str, port: int) -> int:
+def _begin_log(options: Serving) -> None:
+    """One line on stderr for each thing, with its time."""
+    formatter = logging.Formatter("%(asctime)s %(levelname)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    handler.addFilter(Once())
+    logging.basicConfig(handlers=[handler], level=options.level)
+    logging.getLogger("uvicorn.error").setLevel(max(options.level, logging.WARNING))  # it tells how it starts
+    logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+
+
+async def _serve(service: AutoSyncService, access: Access, options: Serving) -> int:
     app = create_app(service, access)
-    server = _Server(_config(app))
+    server = _Server(_config(app, access_log=options.access_log))
+    service.register_consolidation_callback(_consolidated)
     with _signals(server, app.state.streams.close):
         await service.start()
         try:
-            with listening(host, port) as sock:
-                url = _url(host, sock.getsockname()[1])
+            with listening(options.host, options.port) as sock:
+                url = _url(options.host, sock.getsockname()[1])
                 service.say(f"agentsync serve, {url}")
                 say(f"serving {clean(url)}sync-dashboard.html; Ctrl-C ends it")
                 sys.stdout.flush()
+                log.info("process %d serves %s of %s", os.getpid(), clean(url), clean(service.clone.folder))
                 await server.serve(sockets=[sock])
         finally:
             await service.stop()
+    log.info("ended")
     return OK
+
+
+def _consolidated(trigger: Consolidation) -> None:
+    changes = len(trigger.event_ids)
+    log.info("consolidated %d change%s (%s)", changes, "" if changes == 1 else "s", clean(trigger.trigger_type))
 
 
 def _allow_many_files() -> None:
@@ -63,12 +88,12 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _config(app: object) -> uvicorn.Config:
+def _config(app: object, *, access_log: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         lifespan="off",  # the service is started and stopped here, where its errors are told
         log_config=None,
-        access_log=False,
+        access_log=access_log,
         server_header=False,
         proxy_headers=False,
         ws="none",

@@ -8,6 +8,7 @@ JSON content type to a foreign site without being refused by the browser first.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,15 +27,20 @@ HEADERS = {
 }
 
 
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,20}/?").fullmatch
+
+
 @dataclass(frozen=True)
 class Access:
     """Which Host headers are answered (names without port), and the token that everybody has to show, if there is one.
 
-    `also`: further names that count as this service's own, as a proxy in front of it may send them.
+    `also`: further names that count as this service's own, as a proxy in front of it may send them. `behind_proxy`:
+    a proxy that is trusted says below which path it serves this.
     """
 
     also: tuple[str, ...] = ()
     token: str | None = None
+    behind_proxy: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -49,16 +55,24 @@ class Refusal:
     status: int
     reason: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    hint: str | None = None
 
 
 def refusal(access: Access, method: str, path: str, headers: Mapping[str, Sequence[str]]) -> Refusal | None:
     """None if the request may pass. `headers`: each name in small letters, with all values that were sent."""
     host = _only(headers, "host")
     if host is None or _name(host) not in access.hosts:
-        return Refusal(421, f"this service does not answer for the host {_shown(host)}")
+        hint = "if this is a name of the service's own: agentsync serve --name HOST"
+        return Refusal(421, f"this service does not answer for the host {_shown(host)}", hint=hint)
     if access.token is not None and not is_open(path) and not _shows(access.token, headers):
         return Refusal(401, "a token is needed: Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"})
     return None if method in SAFE else _of_change(host, headers)
+
+
+def prefix(access: Access, headers: Mapping[str, Sequence[str]]) -> str:
+    """The path below which a trusted proxy says that it serves this: `/tools/atlas`; "" for none."""
+    said = _only(headers, "x-forwarded-prefix") if access.behind_proxy else None
+    return said.rstrip("/") if said and _PREFIX(said) else ""
 
 
 def is_open(path: str) -> bool:

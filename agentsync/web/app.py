@@ -40,6 +40,8 @@ def build(service: AutoSyncService, access: Access) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        servers=[{"url": "."}],  # where this document is, below whatever path
+        root_path_in_servers=False,
     )
     app.state.streams = streams
     service.listen(streams.changed)

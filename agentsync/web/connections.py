@@ -14,6 +14,7 @@ HEAD = 10.0  # seconds from a request's first byte, or the connection's beginnin
 ACCEPTED = 32  # connections that asyncio takes before it looks at any of them
 HOUR = 3600.0  # seconds after which the same is said again
 KINDS = 1000  # of messages, remembered
+EACH_TIME = ("agentsync.serve", "uvicorn.access")  # one line for one thing that happened
 
 
 def most() -> int:
@@ -67,6 +68,8 @@ class Once(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to say it."""
+        if record.name in EACH_TIME:
+            return True
         text = record.getMessage() if record.msg == "%s" else str(record.msg)
         kind = (record.name, text.partition("\n")[0], record.exc_info and record.exc_info[0])
         now = time.monotonic()

@@ -6,8 +6,8 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agentsync.web.access import HEADERS, SAFE, Access, refusal
-from agentsync.web.problems import problem
+from agentsync.web.access import HEADERS, SAFE, Access, prefix, refusal
+from agentsync.web.problems import refused
 
 LARGEST = 64 << 10  # bytes of a body
 PATIENCE = 10.0  # seconds for a body to come
@@ -38,23 +38,26 @@ class Guard:
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        refused = refusal(self.access, scope["method"], path, headers)
-        if refused:
+        found = refusal(self.access, scope["method"], path, headers)
+        if found:
             # What is left of a body would be taken for the next request.
-            answer = problem(refused.status, refused.reason, {**refused.headers, "connection": "close"})
-            await answer(scope, receive, send)
+            said = {**found.headers, "connection": "close"}
+            await refused(scope, found.status, found.reason, said, found.hint)(scope, receive, send)
             return
+        before = prefix(self.access, headers)
+        if before:
+            scope = {**scope, "root_path": before + scope.get("root_path", ""), "path": before + scope["path"]}
         if scope["method"] == "HEAD" and path != ENDLESS:
             scope, send = {**scope, "method": "GET"}, _without_body(send)
         if scope["method"] not in SAFE:
             try:
                 receive = _again(await _body(receive, headers.get("content-length", [])))
             except TooLargeError:
-                answer = problem(413, f"a body may have {LARGEST} bytes", {"connection": "close"})
+                answer = refused(scope, 413, f"a body may have {LARGEST} bytes", {"connection": "close"})
                 await answer(scope, receive, send)
                 return
             except TimeoutError:
-                await problem(408, "the body did not come", {"connection": "close"})(scope, receive, send)
+                await refused(scope, 408, "the body did not come", {"connection": "close"})(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,11 +13,15 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from agentsync.base.errors import AgentsyncError, LockedError
+from agentsync.base.text import clean
 from agentsync.web.access import HEADERS
 
 MEDIA_TYPE = "application/problem+json"
+LONGEST = 200  # characters of a path that are logged
+log = logging.getLogger("agentsync.serve")
 BUSY = 2  # seconds after which a held lock is worth another try
 
 
@@ -58,6 +63,16 @@ def problem(
         hint=hint or None,
     )
     return JSONResponse(said.model_dump(), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def refused(
+    scope: Scope, status: int, detail: str, headers: Mapping[str, str] | None = None, hint: str | None = None
+) -> JSONResponse:
+    """The answer to a request that somebody has to be told of: one line of the service's own output says it, too."""
+    client = (scope.get("client") or ("?",))[0]
+    asked = clean(f"{scope['method']} {scope['path'][:LONGEST]}")
+    log.warning("refused %d to %s: %s: %s%s", status, client, asked, detail, f" ({hint})" if hint else "")
+    return problem(status, detail, headers, hint=hint)
 
 
 def install(app: FastAPI) -> None:

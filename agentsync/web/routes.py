@@ -24,7 +24,7 @@ from agentsync.web import models, records
 from agentsync.web.access import OF_PAGE
 from agentsync.web.answers import JSON, Answer, answer, encoded
 from agentsync.web.metrics import CONTENT_TYPE, Reading, exposition
-from agentsync.web.problems import documented, problem
+from agentsync.web.problems import documented, problem, refused
 from agentsync.web.service import AutoSyncService
 from agentsync.web.snapshots import Snapshot
 from agentsync.web.stream import MOST, Streams
@@ -218,14 +218,13 @@ def _acts(router: APIRouter, service: AutoSyncService) -> None:
         response_model=models.Consolidated,
         responses={429: {**documented(429)[429], "headers": {"Retry-After": {"schema": {"type": "integer"}}}}},
     )
-    async def consolidate() -> Response:
+    async def consolidate(request: Request) -> Response:
         """Look, cover all pending changes with a report, and write it. A body is not read."""
         now = time.monotonic()
         if len(times) == CONSOLIDATIONS and now - times[0] < PERIOD:
             wait = math.ceil(PERIOD - (now - times[0]))
-            return problem(
-                429, f"more than {CONSOLIDATIONS} consolidations in {PERIOD:g} s", {"retry-after": str(wait)}
-            )
+            why = f"more than {CONSOLIDATIONS} consolidations in {PERIOD:g} s"
+            return refused(request.scope, 429, why, {"retry-after": str(wait)})
         times.append(now)
         done = await service.trigger_manual_consolidation()
         return Response(encoded(done), headers={"cache-control": "no-store"}, media_type=JSON)

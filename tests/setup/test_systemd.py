@@ -65,7 +65,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
 def test_install_writes_the_unit_and_starts_it(repo: Repo, bench: Systemd) -> None:
     """Its command is `serve` with the same options, in this worktree, by this interpreter."""
     bench.there()
-    done = agentsync(quiet(repo).root, "service", "install", "--port", "8765", "--name", "notes")
+    done = agentsync(quiet(repo).root, "service", "install", "--port", "8765", "--name", "notes", "--behind-proxy")
     unit = bench.unit()
     assert re.fullmatch(r"agentsync-repo-[0-9a-f]{8}\.service", unit.name)
     assert f"wrote {unit}\n" in done.out and f"ran systemctl --user restart {unit.name}\n" in done.out
@@ -73,7 +73,7 @@ def test_install_writes_the_unit_and_starts_it(repo: Repo, bench: Systemd) -> No
     command = next(line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
     assert shlex.split(command.partition("=")[2]) == [
         *(sys.executable, "-m", "agentsync", "-C", str(repo.root), "serve"),
-        *("--host", "127.0.0.1", "--port", "8765", "--name", "notes"),
+        *("--host", "127.0.0.1", "--port", "8765", "--name", "notes", "--behind-proxy"),
     ]
     again = agentsync(repo.root, "service", "install", "--port", "8766")
     assert "8766" in bench.unit().read_text() and again.code == 0

@@ -15,10 +15,12 @@ from lab.commands import agentsync
 from lab.live import SAME, quiet, with_client
 from lab.repo import Repo
 from pydantic import TypeAdapter
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from agentsync.ledger import notes
 from agentsync.ledger.events import Change
-from agentsync.web import guard, models, routes
+from agentsync.web import Access, create_app, guard, models, routes
 from agentsync.web.service import AutoSyncService
 
 # What the seed shows, with its own values.
@@ -229,6 +231,44 @@ class TestReads:
 
         with_client(busy, act)
 
+    @pytest.mark.parametrize(
+        ("behind_proxy", "said", "path"),
+        [
+            (True, "/tools/atlas", "/tools/atlas/"),
+            (True, "/api/", "/api/"),
+            (False, "/tools/atlas", "/"),
+            (True, "//evil.example", "/"),
+            (True, "https://evil.example", "/"),
+            (True, "/../x", "/"),
+            (True, "/a\\b", "/"),
+        ],
+    )
+    def test_below_a_path_it_leads_to_where_its_proxy_serves_it(
+        self, busy: Repo, behind_proxy: bool, said: str, path: str
+    ) -> None:
+        """If that is to be believed, and is a path; whatever it is, the endpoints stay where they are."""
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            client.headers["x-forwarded-prefix"] = said
+            answer = await client.get("/", follow_redirects=False)
+            assert answer.headers["location"] == f"{path}sync-dashboard.html"
+            for one in ("/api/sync/status", "/sync-dashboard.html", "/openapi.json"):
+                assert (await client.get(one)).status_code == 200
+            assert (await client.get("/openapi.json")).json()["servers"] == [{"url": "."}]
+
+        with_client(busy, act, Access(behind_proxy=behind_proxy))
+
+    def test_mounted_in_another_app_it_is_below_that_one_s_path(self, busy: Repo) -> None:
+        async def main() -> None:
+            outer = Starlette(routes=[Mount("/tools/atlas", create_app(AutoSyncService(busy.root)))])
+            transport = httpx.ASGITransport(app=outer)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                answer = await client.get("/tools/atlas/", follow_redirects=False)
+                assert answer.headers["location"] == "/tools/atlas/sync-dashboard.html"
+                assert (await client.get("/tools/atlas/api/sync/status")).status_code == 200
+
+        asyncio.run(main())
+
     def test_head_is_get_without_a_body(self, busy: Repo) -> None:
         async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
             for path in (*TYPED, "/healthz", "/nothing"):
@@ -236,6 +276,51 @@ class TestReads:
                 assert head.status_code == get.status_code and head.content == b""
                 assert head.headers.get("etag") == get.headers.get("etag")
             assert (await client.head("/api/sync/events")).status_code == 405
+
+        with_client(busy, act)
+
+
+class TestDiff:
+    def test_it_is_what_a_change_did_to_its_document(self, busy: Repo) -> None:
+        """Of one that is committed and of one that is not, as text; and it stays the same."""
+        committed, edited = busy.changes()[-2:]
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            answer = await client.get(f"/api/changes/{committed['id']}/diff")
+            assert_typed(models.Diff, answer.content)
+            assert answer.json() == {
+                "id": committed["id"],
+                "file_path": "doc.md",
+                "lines": ["@@ -1 +1 @@", "-one", "+three"],
+                "added": 1,
+                "removed": 1,
+                "left_out": 0,
+                "why": "",
+            }
+            had = {"if-none-match": answer.headers["etag"]}
+            assert (await client.get(f"/api/changes/{committed['id']}/diff", headers=had)).status_code == 304
+            found = (await client.get(f"/api/changes/{edited['id']}/diff")).json()
+            assert found["lines"] == ["@@ -1 +1 @@", "-three", "+four"]
+
+        with_client(busy, act)
+
+    def test_what_nobody_has_any_more_is_told_with_its_reason(self, busy: Repo) -> None:
+        (edited,) = busy.changes()[-1:]
+        busy.write("five\n")
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            found = (await client.get(f"/api/changes/{edited['id']}/diff")).json()
+            assert (found["lines"], "never committed" in found["why"]) == ([], True)
+
+        with_client(busy, act)
+
+    def test_another_record_and_another_form_have_none(self, busy: Repo) -> None:
+        """Nor has one that is no change."""
+        report = next(line["id"] for line in busy.lines() if line["kind"] == "consolidation")
+
+        async def act(client: httpx.AsyncClient, service: AutoSyncService) -> None:
+            for id_, status in ((report, 404), (report[:-1] + "0", 404), ("x", 422), ("..", 404)):
+                assert (await client.get(f"/api/changes/{id_}/diff")).status_code == status, id_
 
         with_client(busy, act)
 

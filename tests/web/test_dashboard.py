@@ -22,7 +22,7 @@ from lab.sealing import seal_off
 from agentsync.web.export import PAGE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 SHOTS = os.environ.get("AGENTSYNC_SCREENSHOTS", "")  # read before the environment is sealed
 FILES = sorted(Path(PAGE).iterdir())
@@ -473,6 +473,26 @@ class TestFollowing:
         wait(page, "#connection", "Every 10 seconds")
         page.evaluate("hide(false)")
         live(page)
+
+
+class TestBelowAPath:
+    def test_a_proxy_may_serve_it_below_any_path(self, told: Server, chromium: Browser) -> None:
+        """One that leaves the path out of what it asks for; nothing is asked for outside of that path."""
+        with chromium.new_context(locale="en-GB") as context:
+            looking = Looking(context.new_page())
+            page = looking.page
+            below = told.page.replace("/sync-dashboard.html", "/tools/atlas/")
+
+            def proxied(route: Route) -> None:
+                url = route.request.url.replace("/tools/atlas/", "/")
+                route.abort() if url.endswith("/events") else route.fulfill(response=route.fetch(url=url))
+
+            page.route(f"{below}**", proxied)
+            page.goto(f"{below}sync-dashboard.html")
+            wait(page, "#connection", "Every 10 seconds")
+            change(page, PASSATION).locator("summary").click()
+            page.locator("#changes pre").wait_for()
+            assert all(url.startswith(below) for url in looking.requests)
 
 
 NO_STREAM = """

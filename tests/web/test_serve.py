@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import resource
 import signal
 import socket
@@ -101,7 +102,11 @@ class TestEnding:
     def test_a_signal_ends_it_with_0_and_frees_the_clone(self, repo: Repo, server: Served, number: int) -> None:
         server.process.send_signal(number)
         _, said = server.process.communicate(timeout=PATIENCE)
-        assert (server.process.returncode, said) == (0, "")
+        assert server.process.returncode == 0
+        assert [line.split(" ", 1)[1] for line in said.splitlines()] == [
+            f"INFO: process {server.process.pid} serves http://127.0.0.1:{server.port}/ of {repo.root}",
+            "INFO: ended",
+        ]
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{server.url}/healthz")
         with served(repo.root) as again:
@@ -115,6 +120,46 @@ class TestEnding:
         server.process.wait()
         with served(repo.root) as again:
             assert httpx.get(f"{again.url}/api/sync/pending-changes").json() == before
+
+
+class TestTelling:
+    def test_each_refusal_and_each_consolidation_is_one_line(self, repo: Repo) -> None:
+        """With its time, and without a control character of whoever asks."""
+        with served(quiet(repo).root) as server:
+            url = f"{server.url}/api/sync/consolidate"
+            httpx.get(f"{server.url}/a%1b%0ab", headers={"host": "evil.example"})
+            httpx.get(f"{server.url}/a%1b%0ab", headers={"host": "evil.example"})
+            httpx.post(url, headers={**SAME, "origin": "http://evil.example"})
+            httpx.post(url, headers=SAME, content=b"x" * 70_000)
+            repo.commit("edited\n")
+            httpx.post(url, headers=SAME)
+            code, said = server.end()
+        lines = said.splitlines()
+        assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", line) for line in lines)
+        host = (
+            r"WARNING: refused 421 to 127.0.0.1: GET /a\x1b\nb: this service does not answer for the host "
+            "'evil.example' (if this is a name of the service's own: agentsync serve --name HOST)"
+        )
+        post = "to 127.0.0.1: POST /api/sync/consolidate:"
+        assert (code, [line.split(" ", 1)[1] for line in lines][1:]) == (
+            0,
+            [
+                host,
+                host,
+                f"WARNING: refused 403 {post} a page of another origin may not do this: 'http://evil.example'",
+                f"WARNING: refused 413 {post} a body may have 65536 bytes",
+                "INFO: consolidated 1 change (manual)",
+                "INFO: ended",
+            ],
+        )
+
+    def test_less_can_be_said_and_more(self, repo: Repo) -> None:
+        with served(quiet(repo).root, "--log-level", "error") as server:
+            httpx.get(server.url, headers={"host": "evil.example"})
+            assert server.end() == (0, "")
+        with served(repo.root, "--log-level", "warning", "--access-log") as server:
+            httpx.get(f"{server.url}/healthz")
+            assert re.fullmatch(r"\S+ INFO: 127\.0\.0\.1:\d+ - \"GET /healthz HTTP/1\.1\" 200\n", server.end()[1])
 
 
 class TestSockets:
