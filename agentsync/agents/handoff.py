@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Sequence
@@ -71,19 +72,24 @@ class Work(NamedTuple):
     files: tuple[str, ...]
 
 
-def began(view: View, by: Caller, now: float) -> float:
-    """When the caller's work began: with its last handoff in this worktree, at most a day ago."""
-    for number, entry in enumerate(history.newest(view.ledger, since=now - DAY)):
-        if number >= MOST:
-            break
+class Begin(NamedTuple):
+    """When a session's work began, in seconds since 1970; `told`: commits of that second that are handed over."""
+
+    since: float
+    told: tuple[str, ...] = ()
+
+
+def began(view: View, by: Caller, now: float) -> Begin:
+    """The caller's work began with its last handoff in this worktree, at most a day ago."""
+    for entry in itertools.islice(history.newest(view.ledger, since=now - DAY), MOST):
         if entry.kind == "handoff" and (entry.agent_owner, entry.worktree) == (by.agent_owner, by.worktree):
-            return entry.happened_at
-    return now - DAY
+            return Begin(entry.happened_at, tuple(entry.record["commits"]))
+    return Begin(now - DAY)
 
 
-def work(worktree: git.Worktree, since: float, journal: str) -> Work:
+def work(worktree: git.Worktree, begin: Begin, journal: str) -> Work:
     """What was done in a worktree since then, as git tells: the log of HEAD's moves has what was committed here."""
-    commits = _commits(worktree, since)
+    commits = tuple(one for one in _commits(worktree, begin.since) if one.id not in begin.told)
     files = dict.fromkeys(_files_of(worktree, commits) + _uncommitted(worktree))
     return Work(commits, tuple(path for path in files if path != journal))
 

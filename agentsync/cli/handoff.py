@@ -14,7 +14,7 @@ from agentsync.agents import claims as zones
 from agentsync.agents import handoff as journal
 from agentsync.agents.brief import journal_path
 from agentsync.agents.caller import Caller, Client, caller, clues
-from agentsync.agents.handoff import WORDS, Work
+from agentsync.agents.handoff import WORDS, Begin, Work
 from agentsync.agents.said import say as append
 from agentsync.base import exchange, files, times
 from agentsync.base.errors import OK, AgentsyncError, LedgerError
@@ -88,7 +88,7 @@ def hand_over(session: Session, text: str, since: str | None, client: Client | N
         )
     view = session.view()
     try:
-        began = times.since(since, at) if since else journal.began(view, by, at)
+        began = Begin(times.since(since, at)) if since else journal.began(view, by, at)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     work = journal.work(here, began, path)

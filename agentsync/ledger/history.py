@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from agentsync.base.errors import AgentsyncError
 from agentsync.ledger.events import (
@@ -26,8 +25,7 @@ from agentsync.ledger.view import View
 SHOWS_IDS = "`agentsync log --all` shows the ends of ids; type enough of one to make it unique"
 
 
-@dataclass
-class Entry:
+class Entry(NamedTuple):
     """What a list shows of one record, of whatever kind.
 
     `agent_owner` is who did it as is known today, and `commit` the one that has it: later records may have told that.
@@ -50,8 +48,8 @@ class Entry:
     worktree: str | None = None
     reason: str | None = None
     trigger_type: str | None = None
-    event_ids: list[str] = field(default_factory=list)
-    files: dict[str, Any] = field(default_factory=dict)
+    event_ids: Sequence[str] = ()
+    files: Mapping[str, Any] = {}
     line: bytes | None = None
     waiting: dict[str, object] | None = None
 
@@ -90,8 +88,7 @@ _SHOWN = (
 )
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(NamedTuple):
     """Which entries are asked for; None and () leave nothing out. `paths`: documents, or folders above them.
 
     `agent`: an owner as is known today, or "unknown". `type`: a file type or an event type. `since`: in seconds since
@@ -138,8 +135,7 @@ def newest(
         last[found.writer] = found.seq
         if since is not None and found.recorded_at < since:
             return
-        _learn(found, told)
-        yield found
+        yield _learned(found, told)
 
 
 def entry_of(line: bytes) -> Entry | None:
@@ -162,7 +158,7 @@ def _entry(flat: dict[str, Any], event: Event | None, **more: Any) -> Entry:
     return Entry(flat["kind"], flat["id"], **shown, **more)
 
 
-def _learn(entry: Entry, told: dict[str, Entry]) -> None:
+def _learned(entry: Entry, told: dict[str, Entry]) -> Entry:
     """A commit that comes later has the change, and may name its owner; of several the earliest that does counts."""
     if entry.kind == "attribution":
         for id_ in entry.event_ids:
@@ -170,8 +166,9 @@ def _learn(entry: Entry, told: dict[str, Entry]) -> None:
                 told[id_] = entry
     elif entry.kind == "change" and entry.id in told:
         later = told.pop(entry.id)
-        entry.agent_owner = entry.agent_owner or later.agent_owner
-        entry.commit = entry.commit or later.commit
+        owner, commit = entry.agent_owner or later.agent_owner, entry.commit or later.commit
+        return entry._replace(agent_owner=owner, commit=commit)
+    return entry
 
 
 def find(ledger: Ledger, waiting: Iterable[Observations], part: str) -> tuple[Event, bytes | None]:

@@ -88,6 +88,7 @@ def _older(ledger: Ledger, before: str, since: float | None) -> Iterator[history
         if entry.kind == "change" and not (entry.agent_owner and entry.commit):
             commits = history.commits_of(view, entry.id)
             told = next((one for one in commits if one.agent_owner), commits[0] if commits else None)
-            entry.agent_owner = entry.agent_owner or (told and told.agent_owner)
-            entry.commit = entry.commit or (told and told.commit)
-        yield entry
+            owner, commit = (told.agent_owner, told.commit) if told else (None, None)
+            yield entry._replace(agent_owner=entry.agent_owner or owner, commit=entry.commit or commit)
+        else:
+            yield entry

@@ -153,12 +153,12 @@ def test_waiting_changes_come_first_and_are_marked(history: Repo) -> None:
 def test_damaged_lines_and_newer_kinds_do_not_stop_it(history: Repo) -> None:
     """A kind that this version does not know is listed with the others, as it stands there."""
     last = history.lines()[-1]
-    newer = {**last, "kind": "claim", "id": "01a2032f-8f18-7343-ba35-714c6058b750", "seq": last["seq"] + 1, "files": {}}
+    newer = {**last, "kind": "later", "id": "01a2032f-8f18-7343-ba35-714c6058b750", "seq": last["seq"] + 1, "files": {}}
     with open(f"{history.clone().store}/ledger.jsonl", "a") as ledger:
         ledger.write("nonsense\n" + json.dumps(newer) + '\n{"torn')
     assert len(agentsync(history.root, "log", "--json").records) == 3
     assert agentsync(history.root, "log", "--all", "--json").records[0] == newer
-    assert "claim" in agentsync(history.root, "log", "--all").out
+    assert "later" in agentsync(history.root, "log", "--all").out
 
 
 def test_a_record_that_stands_twice_is_shown_once(history: Repo) -> None:

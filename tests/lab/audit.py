@@ -57,7 +57,7 @@ def replayed(store: Path) -> State:
 
 
 def well_formed(report: Path, state: State) -> None:
-    """The report's region is one region, as agentsync wrote it, and shows the newest consolidation."""
+    """The report's region is one region, as agentsync wrote it, and shows what the newest records say."""
     region = find(report.read_bytes())
-    assert (region.id if region else None) == (state.last.id if state.last else None)
+    assert (region.id if region else None) == (state.page.id if state.page else None)
     assert region is None or region.intact

@@ -187,7 +187,7 @@ HOSTILE = [
     RECORD.replace(b'"scan"', b'"scan","later":{"deep":[1,2,{"x":null}]}'),
     RECORD.replace(b'"v":1', b'"v":2'),
     RECORD.replace(b'"v":1,', b""),
-    RECORD.replace(b'"kind":"consolidation"', b'"kind":"claim"'),
+    RECORD.replace(b'"kind":"consolidation"', b'"kind":"later"'),
 ]
 
 

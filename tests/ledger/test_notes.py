@@ -99,7 +99,7 @@ def test_what_breaks_off_is_left_alone_while_young_then_set_aside(repo: Repo, fo
     assert notes.others(repo.clone(), [here(repo)], Waiting()) == [str(folder / "torn" / "note.json")]
 
 
-@pytest.mark.parametrize("other", [{"v": 2}, {"kind": "claim"}])
+@pytest.mark.parametrize("other", [{"v": 2}, {"kind": "later"}])
 def test_a_newer_version_s_note_stays(repo: Repo, folder: Path, other: dict[str, object]) -> None:
     path = leave(folder, json.dumps({**NOTED, **other}).encode() + b"\n")
     assert waiting(repo, NOON + 3600) == Waiting()

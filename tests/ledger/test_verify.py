@@ -149,7 +149,7 @@ def test_a_second_writer_has_its_own_sequence_and_clock(kept: Repo) -> None:
 def test_a_later_versions_record_is_counted_and_no_finding(kept: Repo) -> None:
     """Its place in the order is checked all the same."""
     lines = lines_of(kept)
-    put(kept, chained([*lines[:-1], lines[-1].replace(b'"kind":"change"', b'"kind":"claim","to":"x"')]))
+    put(kept, chained([*lines[:-1], lines[-1].replace(b'"kind":"change"', b'"kind":"later","to":"x"')]))
     found = verified(kept)
     assert (found.findings, found.unknown, found.records) == ([], 1, 7)
 
