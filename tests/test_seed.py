@@ -113,14 +113,14 @@ def test_the_timeline_from_15_00_to_15_11(office: Office) -> None:
 
 **Fichiers modifiés** :
 - **AGENT_SYNC.md** : 2 événement(s)
-  - `modified` à 2025-10-10T15:00:00Z (agent: claude-code)
+  - `modified` à 2025-10-10T15:00:00Z (agent: claude-code) +1 -0
   - `modified` à 2025-10-10T15:08:00Z (agent: claude-code)
 - **docs/passation.md** : 1 événement(s)
-  - `modified` à 2025-10-10T15:02:00Z (agent: claude-code)
+  - `modified` à 2025-10-10T15:02:00Z (agent: claude-code) +1 -0
 - **AGENTS.md** : 1 événement(s)
-  - `modified` à 2025-10-10T15:05:00Z (agent: codex-local)
+  - `modified` à 2025-10-10T15:05:00Z (agent: codex-local) +1 -0
 - **docs/architecture/00-Overview.md** : 1 événement(s)
-  - `modified` à 2025-10-10T15:10:00Z (agent: codex-local)
+  - `modified` à 2025-10-10T15:10:00Z (agent: codex-local) +1 -0
 
 ---
 <!-- agentsync:end -->

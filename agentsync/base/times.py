@@ -6,8 +6,8 @@ import re
 import time
 from datetime import datetime
 
-SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_AGO = re.compile(r"(\d{1,9})\s*(s|min|m|h|d|w)")
+SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+_AGO = re.compile(r"(\d{1,9})\s*(s|min|m|h|d|w|y)")
 _WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3])(:[0-5]\d){2}Z", re.ASCII)
 
 

@@ -13,6 +13,7 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
             "init": "agentsync.cli.init:init",
             "uninstall": "agentsync.cli.init:uninstall",
             "documents": "agentsync.cli.documents:documents",
+            "import": "agentsync.cli.past:import_history",
             "doctor": "agentsync.cli.check:doctor",
             "demo": "agentsync.cli.demo:demo",
             "agent": "agentsync.cli.agent:agent",

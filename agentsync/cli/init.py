@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from agentsync.base.errors import FINDINGS, OK
+from agentsync.base.errors import FINDINGS, OK, AgentsyncError
 from agentsync.base.globs import is_glob
 from agentsync.base.settings import CONFIG_PATH
-from agentsync.cli.options import json_option
+from agentsync.cli.options import json_option, since_when
+from agentsync.cli.past import taken, told
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, print_json, say
@@ -49,6 +50,8 @@ NAMED, NAMED_LATER = 6, 3  # documents that are named; of more, how many they ar
 @click.option("--husky", "manager", flag_value="husky", help="Add the lines that call agentsync to .husky/.")
 @click.option("--lefthook", "manager", flag_value="lefthook", help="Add them to lefthook.yml.")
 @click.option("--local", is_flag=True, help="Nothing that git would track: for you alone, in this clone.")
+@click.option("--since", metavar="T", callback=since_when, help="History from then on. [default: 90 days ago]")
+@click.option("--no-history", is_flag=True, help="Take in nothing from before now; `agentsync import` does it later.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be touched.")
 @click.option("--verbose", "-v", is_flag=True, help="Name each file that is touched.")
 @json_option
@@ -57,11 +60,13 @@ def init(
     no_hooks: bool,
     manager: str | None,
     local: bool,
+    since: float | None,
+    no_history: bool,
     dry_run: bool,
     verbose: bool,
     as_json: bool,
 ) -> int:
-    """Set agentsync up in this clone: configuration, hooks, and what the documents hold now.
+    """Set agentsync up in this clone: configuration, hooks, and what the documents hold now and were before.
 
     What git tracks of the documents that agents and people share (AGENTS.md, CLAUDE.md, docs/adr, ...) is written into
     the configuration, and watched.
@@ -83,20 +88,33 @@ def init(
     plan = setup.plan_init(session.clone, wish, python=sys.executable, environ=os.environ)
     if not dry_run:
         setup.begin(session.clone, plan, now=time.time())
+    history = "" if dry_run or no_history or not plan.begins else _history(session, since)
     unreached = [] if dry_run else _unreached(session, plan, manager or "")
     if as_json:
-        print_json(_as_json(plan, dry_run))
+        print_json({**_as_json(plan, dry_run), "history": history or None})
         return FINDINGS if unreached else OK
     if verbose or dry_run:
         _tell(plan.changes, dry_run, _root(session))
         say("")
     if not plan.changes:
         say("everything is set up already; nothing was changed", "")
-    show(Table(("", ""), [*_watching(session, plan), *_installed(session, plan)], folds=1))
+    show(Table(("", ""), [*_watching(session, plan), *_installed(session, plan), *_taken_in(history)], folds=1))
     if plan.commit:  # below the table: a terminal that folds it would break what is to be pasted
         say("", "to commit:", f"  git add {' '.join(_typed(session, path) for path in plan.commit)}")
     say(*unreached)
     return FINDINGS if unreached else OK
+
+
+def _history(session: Session, since: float | None) -> str:
+    """Take the history of the documents in, and say what came of it; whatever fails can be had later."""
+    try:
+        return told(taken(session, since), since)
+    except AgentsyncError as error:
+        return f"not taken in: {clean(error.message)}; try `agentsync import`"
+
+
+def _taken_in(history: str) -> list[tuple[str, str]]:
+    return [("taken in", history)] if history else []
 
 
 def _as_json(plan: setup.Plan, dry_run: bool) -> dict[str, object]:

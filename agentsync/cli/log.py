@@ -10,11 +10,9 @@ from enum import Enum
 
 import click
 
-from agentsync.base import git
 from agentsync.base.errors import OK
-from agentsync.base.times import since as since_when
 from agentsync.cli.from_git import subjects
-from agentsync.cli.options import agent_names, from_root, json_option, raw_option, watched_paths
+from agentsync.cli.options import agent_names, from_root, json_option, raw_option, since_when, watched_paths
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, escape_json, print_json, say, warn
@@ -26,7 +24,6 @@ from agentsync.status import Shown
 from agentsync.status import watched_paths as documents
 
 PAGE = 500  # rows aligned with each other; a million are not kept in memory
-A_MOMENT = 5  # seconds
 PAUSE = 0.5  # seconds between two looks of --follow
 EVENT_TYPES = ("created", "modified", "deleted")
 HEADS = ("TIME (UTC)", "CHANGE", "FILE", "BY", "COMMIT", "ID")
@@ -38,30 +35,12 @@ class Style(Enum):
     TABLE, JSON, RAW = range(3)
 
 
-def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    now = time.time()
-    try:
-        return since_when(value, now) if value is not None else None
-    except ValueError as error:
-        found = _as_git_says(value or "", now)
-        if found is None:
-            raise click.BadParameter(clean(str(error))) from None
-        return found
-
-
-def _as_git_says(text: str, now: float) -> float | None:
-    """`yesterday`, `2 days ago`: in seconds since 1970. git takes what it does not understand for this moment."""
-    status, said = git.answer(["rev-parse", f"--since={text}"], cwd=".")
-    found = said.decode().strip().removeprefix("--max-age=")
-    return float(found) if status == 0 and found.isdigit() and abs(int(found) - now) > A_MOMENT else None
-
-
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=watched_paths)
 @click.option(
     "--agent", metavar="A", shell_complete=agent_names, help='By this agent only; "unknown": by nobody known.'
 )
-@click.option("--since", metavar="T", callback=_since, help="Only since then: 2h, yesterday, 2025-10-10, RFC 3339.")
+@click.option("--since", metavar="T", callback=since_when, help="Only since then: 2h, yesterday, 2025-10-10, RFC 3339.")
 @click.option("--type", "type_", metavar="T", help="A file type (sync, docs, ...) or created, modified, deleted.")
 @click.option("-n", "number", type=click.IntRange(min=0), default=20, help="The newest N; 0: all. [default: 20]")
 @click.option("--follow", "-f", is_flag=True, help="Oldest first, and go on as changes come.")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from agentsync.base import git
+from agentsync.base.times import since
 from agentsync.cli.terminal import clean
 
 if TYPE_CHECKING:
     from agentsync.cli.session import Session
+
+A_MOMENT = 5  # seconds
 
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -48,3 +53,22 @@ def from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
             raise click.UsageError(f"{clean(path)} is outside of the repository")
         found.append("" if inside == "." else inside)
     return tuple(found)
+
+
+def since_when(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """A time in seconds since 1970: 2h, yesterday, 2025-10-10, RFC 3339, and what else git understands."""
+    now = time.time()
+    try:
+        return since(value, now) if value is not None else None
+    except ValueError as error:
+        found = _as_git_says(value or "", now)
+        if found is None:
+            raise click.BadParameter(clean(str(error))) from None
+        return found
+
+
+def _as_git_says(text: str, now: float) -> float | None:
+    """`yesterday`, `2 days ago`: in seconds since 1970. git takes what it does not understand for this moment."""
+    status, said = git.answer(["rev-parse", f"--since={text}"], cwd=".")
+    found = said.decode().strip().removeprefix("--max-age=")
+    return float(found) if status == 0 and found.isdigit() and abs(int(found) - now) > A_MOMENT else None

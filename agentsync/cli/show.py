@@ -28,6 +28,7 @@ SOURCES = {
     "poller": "the poller",
     "scan": "a command",
     "history": "the history",
+    "import": "`import`, out of the history before watching began",
 }
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -18,6 +18,7 @@ from agentsync.base.times import is_time as is_time
 from agentsync.base.times import to_rfc3339 as to_rfc3339
 
 VERSION = 1
+IMPORT = "import"  # the source of what was taken in from the history before watching began
 
 
 class Stamp(NamedTuple):
@@ -258,6 +259,11 @@ KINDS: dict[str, type[Event]] = {
     "overlaps": Overlaps,
     "dismissal": Dismissal,
 }
+
+
+def is_past(event: Event) -> bool:
+    """Whether a record was taken in from the history before watching began: no report is owed of it, ever."""
+    return isinstance(event, (Change, Attribution)) and event.source == IMPORT
 
 
 def event_type(old_blob: str | None, new_blob: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from agentsync.base.errors import AgentsyncError
 from agentsync.ledger.events import (
     CLOCK_ZERO,
+    IMPORT,
     Attribution,
     Baseline,
     Consolidation,
@@ -17,11 +18,14 @@ from agentsync.ledger.events import (
     from_rfc3339,
     parse,
     record_of,
+    to_rfc3339,
 )
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
 
+_IS_PAST = f'"source":"{IMPORT}"'.encode()  # a text in a record has its quotes escaped
+_HAPPENED = b'"timestamp":"'
 SHOWS_IDS = "`agentsync log --all` shows the ends of ids; type enough of one to make it unique"
 
 
@@ -121,21 +125,46 @@ def newest(
     """What waits in a note, then the ledger from its end, but for damaged lines (`verify` lists them).
 
     It ends where the clock of the records is before `since` (seconds since 1970). With `end`, only what begins before
-    that offset comes, and `agent_owner` knows nothing of what was told after it.
+    that offset comes, and `agent_owner` knows nothing of what was told after it. What was taken in from the history
+    before watching began comes last, wherever it stands: it is older than everything that was seen.
     """
     told: dict[str, Entry] = {}
     last: dict[str, int] = {}
+    past: list[bytes] = []
     for event in reversed([event for one in waiting for event in one.events]):
         flat = flatten(event)
         yield _entry(flat, event, waiting={**flat, "waiting": True})
     for _, line in ledger.newest_lines(end):
+        if _IS_PAST in line:
+            past.append(line)
+            continue
         found = entry_of(line)
         if found is None or found.seq >= last.get(found.writer, found.seq + 1):
             continue  # damaged, or it stands twice
         last[found.writer] = found.seq
         if since is not None and found.recorded_at < since:
-            return
+            break
         yield _learned(found, told)
+    yield from _in_order(past if end is None else _past_lines(ledger), told, since)
+
+
+def past(ledger: Ledger, since: float | None = None) -> Iterator[Entry]:
+    """What was taken in from the history before watching began, newest first; as `newest` has it at its end."""
+    return _in_order(_past_lines(ledger), {}, since)
+
+
+def _past_lines(ledger: Ledger) -> list[bytes]:
+    return [ledger.line_at(offset) for offset, _ in View(ledger).catch_up().placed("past")]
+
+
+def _in_order(lines: Iterable[bytes], told: dict[str, Entry], since: float | None) -> Iterator[Entry]:
+    """By the time at which it happened, since it may have been taken in whenever somebody asked for it."""
+    begin = to_rfc3339(since) if since is not None else ""
+    recent = [line for line in lines if line.partition(_HAPPENED)[2][: len(begin)] >= begin.encode()]
+    entries = {entry.id: entry for entry in map(entry_of, recent) if entry}
+    carrying_first = sorted(entries.values(), key=lambda entry: entry.kind)
+    learned = [_learned(entry, told) for entry in carrying_first]
+    yield from sorted(learned, key=lambda entry: entry.timestamp, reverse=True)
 
 
 def entry_of(line: bytes) -> Entry | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from hashlib import md5, sha256
 
 from agentsync.ledger.cache import Reading, Update
-from agentsync.ledger.events import Attribution, Change, Consolidation, Event
+from agentsync.ledger.events import Attribution, Change, Consolidation, Event, is_past
 
 BUCKETS = 1 << 12
 HASH, ENTRY, DIGEST = 6, 12, 8  # bytes
@@ -37,6 +37,8 @@ def keys(event: Event) -> list[tuple[str, ...]]:
         found.append(("commit", event.commit, event.file_path))
         found.append(("from", event.file_path, event.old_blob or ""))
         found.append(("at", event.file_path, event.timestamp))
+    if is_past(event):
+        found.append(("past",))
     if isinstance(event, Attribution):
         found.extend(("attributed", id_) for id_ in event.event_ids)
         found.extend(("carried", commit, event.file_path) for commit in event.carried_from)

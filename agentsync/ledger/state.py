@@ -20,6 +20,7 @@ from agentsync.ledger.events import (
     Handoff,
     Overlaps,
     Release,
+    is_past,
 )
 
 EDITS = 256  # of one uncommitted content that are kept by id; of a file that is never committed, the newest
@@ -128,6 +129,7 @@ class State(NamedTuple):
     unowned: dict[str, str] = {}  # the newest of the unknown: id to file type
     consolidations: dict[str, int] = {}  # trigger type
     sources: dict[str, int] = {}  # who saw the changes
+    taken_in: int = 0  # changes from before watching began that stand before the first consolidation
     claims: dict[str, Claimed] = {}  # by id: the newest that were not released
     handoffs: dict[str, str] = {}  # session to when it handed over: the newest
     overlaps: tuple[Overlapped, ...] = ()  # as of the last report
@@ -196,6 +198,11 @@ class Fold:
     def change(self, event: Change) -> None:
         """Somebody's edit: pending from now on, and the content of its worktree is known."""
         path, worktree = event.file_path, event.worktree
+        _count(self.changes.setdefault(event.file_type, {}), event.agent_owner or "")
+        _count(self.sources, event.source)
+        if is_past(event):
+            self._past(event)
+            return
         self.pending[event.id] = Pending(
             path,
             event.file_type,
@@ -206,9 +213,7 @@ class Fold:
             event.agent_owner,
             event.author,
         )
-        self.latest[path] = Latest(event.id, event.timestamp, event.event_type, event.agent_owner, event.author)
-        _count(self.changes.setdefault(event.file_type, {}), event.agent_owner or "")
-        _count(self.sources, event.source)
+        self._newest(event)
         if event.agent_owner is None:
             self.unowned[event.id] = event.file_type
             _keep_newest(self.unowned, UNOWNED)
@@ -220,6 +225,19 @@ class Fold:
             self._know(worktree, path, Known(event.new_blob, event.new_checksum, True, edits))
         else:
             self._settle(worktree, path, Known(event.new_blob, event.new_checksum, False, ()))
+
+    def _past(self, event: Change) -> None:
+        """An edit from before watching began: never pending, and nothing that is known comes from it."""
+        latest = self.latest.get(event.file_path)
+        if latest is None or latest.timestamp <= event.timestamp:
+            self._newest(event)
+        if self.last is None:
+            self.fixed = self.fixed._replace(taken_in=self.fixed.taken_in + 1)
+
+    def _newest(self, event: Change) -> None:
+        self.latest[event.file_path] = Latest(
+            event.id, event.timestamp, event.event_type, event.agent_owner, event.author
+        )
 
     def attribution(self, event: Attribution) -> None:
         """A commit carries known edits: they are not uncommitted any more, and may have found their owner."""

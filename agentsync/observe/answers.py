@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -63,6 +63,10 @@ class Answers:
                 raise NotAskedError
             self._answers[asked] = git.answer(list(args), cwd=self.folder, stdin=stdin.encode())
         return self._answers[asked]
+
+    def learn_parents(self, parents: Mapping[str, tuple[str, ...]]) -> None:
+        """Know of commits, beside the walk's, whose parents they are."""
+        self._parents = {**parents, **self._parents}
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether `new` has `old` in its history. A commit that git has not any more is nobody's ancestor."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from agentsync.base.settings import type_of
-from agentsync.ledger.events import Attribution, Change, Event, event_type, from_rfc3339, new_id, to_rfc3339
+from agentsync.ledger.events import IMPORT, Attribution, Change, Event, event_type, from_rfc3339, new_id, to_rfc3339
 from agentsync.ledger.state import Known
 from agentsync.observe.agents import Attributed, attribute
 from agentsync.observe.carried import FAR, Edit, Recorded, ids, recorded_under, repeated
@@ -32,6 +33,16 @@ def judge(gathered: Gathered, drafts: Drafts) -> None:
         for touch in commit.touches:
             for event in recorded_under(drafts, "commit", commit.sha, touch.path):
                 _take_note(gathered, drafts, commit, event)
+
+
+def judge_past(gathered: Gathered, commits: Iterable[Commit], drafts: Drafts) -> None:
+    """Add what commits of the time before watching began say: what a worktree holds now has no part in it."""
+    for commit in commits:
+        if commit.sha in gathered.walk.shallow:
+            continue
+        for touch in commit.touches:
+            if (edit := _edit(gathered, commit, touch)) and (event := _carried_or_new(gathered, drafts, edit)):
+                drafts.add(event)
 
 
 def _is_lost(gathered: Gathered, drafts: Drafts, commit: Commit) -> bool:
@@ -91,9 +102,14 @@ def _edit(gathered: Gathered, commit: Commit, touch: Touch) -> Edit | None:
 def _event(gathered: Gathered, drafts: Drafts, edit: Edit) -> Event | None:
     """Own work committed, a known edit carried, or else a change: in this order. None for another history's."""
     own = _own(gathered, drafts, edit)
-    carried = [] if own and own[1] else repeated(gathered, drafts, edit)
-    if own:
-        return _attribution(gathered, edit, own[0], "own", own[1] or ids(carried), [])
+    if own is None:
+        return _carried_or_new(gathered, drafts, edit)
+    worktree, edits = own
+    return _attribution(gathered, edit, worktree, "own", edits or ids(repeated(gathered, drafts, edit)), [])
+
+
+def _carried_or_new(gathered: Gathered, drafts: Drafts, edit: Edit) -> Event | None:
+    carried = repeated(gathered, drafts, edit)
     worktree = edit.homes[0] if edit.homes else None
     if carried:
         commits = sorted({event.commit for event in carried if event.commit})
@@ -181,10 +197,16 @@ def _common(gathered: Gathered, edit: Edit, worktree: str | None, found: Attribu
         "confidence": found.confidence,
         "also": found.also,
         "author": commit.author if gathered.settings.record_authors else None,
-        "source": "hook" if commit.sha in gathered.walk.notes else "history",
+        "source": _source(gathered, commit),
         "worktree": worktree,
         "branch": gathered.witness.branches.get(worktree) if worktree else None,
         "commit": commit.sha,
         "old_blob": edit.old.blob,
         "new_blob": edit.new.blob,
     }
+
+
+def _source(gathered: Gathered, commit: Commit) -> str:
+    if gathered.request.source == IMPORT:
+        return IMPORT
+    return "hook" if commit.sha in gathered.walk.notes else "history"

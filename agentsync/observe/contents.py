@@ -142,6 +142,12 @@ class Contents:
         clean = None if data is None else self.clean(path, data)
         return clean if clean is not None and self.blob_id(clean) == blob else None
 
+    def forget(self) -> None:
+        """Keep what contents there are, and not their bytes."""
+        self._bytes.clear()
+        self._clean.clear()
+        self._room = KEPT
+
     def _sizes(self, blobs: list[str]) -> dict[str, bytes]:
         """What git says of each blob's type and size; nothing of one that only the remote of a partial clone has."""
         said: dict[str, bytes] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agentsync.base import git
@@ -71,6 +71,14 @@ class Walk(NamedTuple):
     lost: bool = False  # nothing of what was seen is in git's store any more: all of history was rewritten
 
 
+class Span(NamedTuple):
+    """How far back to go: what `tips` reach, committed since then (seconds since 1970), the newest `most` commits."""
+
+    tips: Sequence[str]
+    since: float | None
+    most: int
+
+
 class SeenTips:
     """The tips up to which history has been judged: in the cache, may be deleted; the walk is safe to repeat."""
 
@@ -107,12 +115,8 @@ def walk(
     which.
     """
     refs = branches(clone.folder)
-    heads, left_out = {}, set()
+    heads, left_out = _heads(worktrees, refs), set()
     for worktree in worktrees:
-        branch = git.branch_of(worktree.git_dir)
-        head = refs.get(f"refs/heads/{branch}") if branch else detached(worktree.git_dir)
-        if head:
-            heads[worktree.name] = head
         moving = git.rebasing(worktree.git_dir)
         if moving is not None and not (worktree == clone.here and "rebase" in ending):
             left_out.add(worktree.name)
@@ -141,6 +145,49 @@ def walk(
         lone=lone,
         lost=bool(before) and not seen,
     )
+
+
+def walk_back(clone: git.Clone, worktrees: Sequence[git.Worktree], settings: Settings, span: Span) -> Walk:
+    """The commits of a span that touch a watched path, from every branch and worktree."""
+    refs = branches(clone.folder)
+    heads = sorted({*refs.values(), *_heads(worktrees, refs).values()})
+    newest = [f"--max-count={span.most}", *([] if span.since is None else [f"--max-age={int(span.since)}"])]
+    asked = "".join(f"{head}\n" for head in heads)
+    args = [*_LOG, *newest, "--", *pathspecs(settings)]
+    out = git.run(args, cwd=clone.folder, stdin=asked.encode(), env={"GIT_FLUSH": "0"}) if heads else b""
+    asked += "".join(f"^{tip}\n" for tip in span.tips)
+    later = _text(git.run(["rev-list", "--ignore-missing", "--stdin"], cwd=clone.folder, stdin=asked.encode())).split()
+    commits = [commit for commit in parsed(out, settings) if commit.touches]
+    seen = {*later}
+    return Walk(
+        commits=tuple(commit for commit in commits if commit.sha not in seen),
+        tips=tuple(heads),
+        heads={},  # what worktrees hold now has no part in it
+        shallow=_shallow(clone.common_dir),
+        seen=(),
+        notes={},
+        late=(),
+        lone=frozenset(),
+    )
+
+
+def parents(folder: str, tips: Sequence[str], since: float | None) -> dict[str, tuple[str, ...]]:
+    """The parents of each commit that the tips reach and that was committed since then (seconds since 1970)."""
+    age = [] if since is None else [f"--max-age={int(since)}"]
+    asked = "".join(f"{tip}\n" for tip in tips).encode()
+    said = _text(git.run(["rev-list", "--parents", *age, "--stdin"], cwd=folder, stdin=asked))
+    return {commit: tuple(found) for commit, *found in map(str.split, said.splitlines())}
+
+
+def _heads(worktrees: Sequence[git.Worktree], refs: Mapping[str, str]) -> dict[str, str]:
+    """The commits of the worktrees' HEADs, by name."""
+    heads = {}
+    for worktree in worktrees:
+        branch = git.branch_of(worktree.git_dir)
+        head = refs.get(f"refs/heads/{branch}") if branch else detached(worktree.git_dir)
+        if head:
+            heads[worktree.name] = head
+    return heads
 
 
 def every_tip(folder: str, tips: Sequence[str]) -> list[str]:

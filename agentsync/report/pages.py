@@ -28,12 +28,18 @@ def overlaps(state: State) -> list[Overlap]:
 
 def newest(view: View, count: int) -> list[Report]:
     """The newest `count` consolidations (0: all) with their changes, newest first."""
-    return [_report(view, event) for event in view.consolidations(count)]
+    reports = [_report(view, event) for event in view.consolidations(count)]
+    if reports and len(reports) == sum(view.state.consolidations.values()):
+        reports[-1] = reports[-1]._replace(history=view.state.taken_in)
+    return reports
 
 
 def _report(view: View, event: Consolidation) -> Report:
     changes = [change for id_ in event.event_ids for change in view.events("id", id_) if isinstance(change, Change)]
-    facts = tuple(Fact(c.file_path, c.event_type, c.timestamp, owner_of(view, c)) for c in changes)
+    facts = tuple(
+        Fact(c.file_path, c.event_type, c.timestamp, owner_of(view, c), c.author, c.lines_added, c.lines_removed)
+        for c in changes
+    )
     paths = {change.file_path for change in changes}
     return Report(
         event.id, event.timestamp, event.trigger_type, event.conditions_met, len(event.event_ids), len(paths), facts

@@ -22,6 +22,7 @@ class Phrases(NamedTuple):
     trigger: str
     conditions: str
     changes: str
+    history: str
     files: str
     file: str
     event: str
@@ -49,9 +50,10 @@ PHRASES: dict[str, Phrases] = {
         trigger="**Type de déclenchement** : `{trigger}`",
         conditions="**Conditions** : {conditions}",
         changes="**Changements consolidés** : {count} {events} sur {files} {files_word}",
+        history="**Historique** : {count} changement(s) d'avant la mise en place, repris sans rapport",
         files="**Fichiers modifiés** :",
         file="- **{path}** : {count} événement(s)",
-        event="  - `{event_type}` à {timestamp} (agent: {agent})",
+        event="  - `{event_type}` à {timestamp} (agent: {agent}){size}{author}",
         more="- … et {count} événement(s) de plus",
         zones="### Zones de travail",
         zone="- {paths} (agent: {agent}, jusqu'à {timestamp})",
@@ -74,9 +76,10 @@ PHRASES: dict[str, Phrases] = {
         trigger="**Trigger type**: `{trigger}`",
         conditions="**Conditions**: {conditions}",
         changes="**Consolidated changes**: {count} {events} in {files} {files_word}",
+        history="**History**: {count} change(s) from before watching began, taken in without a report",
         files="**Modified files**:",
         file="- **{path}**: {count} event(s)",
-        event="  - `{event_type}` at {timestamp} (agent: {agent})",
+        event="  - `{event_type}` at {timestamp} (agent: {agent}){size}{author}",
         more="- … and {count} more event(s)",
         zones="### Work zones",
         zone="- {paths} (agent: {agent}, until {timestamp})",

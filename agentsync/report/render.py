@@ -21,12 +21,15 @@ LEVELS = ("conflict", "same document")
 
 
 class Fact(NamedTuple):
-    """One change as a report shows it; `agent_owner` is None where nobody knows."""
+    """One change as a report shows it. `agent_owner` is None where nobody knows; then `author` may tell more."""
 
     file_path: str
     event_type: str
     timestamp: str
     agent_owner: str | None
+    author: str | None = None
+    lines_added: int | None = None
+    lines_removed: int | None = None
 
 
 class Zone(NamedTuple):
@@ -47,7 +50,10 @@ class Overlap(NamedTuple):
 
 
 class Report(NamedTuple):
-    """One consolidation: all its facts in the order of the ledger, with how many events and files there are."""
+    """One consolidation: all its facts in the order of the ledger, with how many events and files there are.
+
+    `history`: how many changes from before watching began were taken in, told by the first report.
+    """
 
     id: str
     timestamp: str
@@ -56,6 +62,7 @@ class Report(NamedTuple):
     changes: int
     files: int
     facts: tuple[Fact, ...]
+    history: int = 0
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -126,6 +133,8 @@ def _report(report: Report, phrases: Phrases) -> Iterator[str]:
         files=report.files,
         files_word=phrases.file_word[report.files != 1],
     )
+    if report.history:
+        yield phrases.history.format(count=report.history)
     yield ""
     yield phrases.files
     yield from _files(report, phrases)
@@ -150,7 +159,11 @@ def _files(report: Report, phrases: Phrases) -> Iterator[str]:
 def _event(fact: Fact, phrases: Phrases) -> str:
     agent = _markdown(_word(fact.agent_owner, _AGENT))
     timestamp = _word(fact.timestamp, _TIME)
-    return phrases.event.format(event_type=_word(fact.event_type, _NAME), timestamp=timestamp, agent=agent)
+    size = f" +{fact.lines_added} -{fact.lines_removed}" if fact.lines_added is not None else ""
+    name = "" if fact.agent_owner else _surname(fact.author or "")
+    author = f" ({_markdown(name)})" if name else ""
+    event_type = _word(fact.event_type, _NAME)
+    return phrases.event.format(event_type=event_type, timestamp=timestamp, agent=agent, size=size, author=author)
 
 
 # Not str.isprintable(): its answer for a new emoji changes with the version of Python, and two clones have to write the
@@ -165,6 +178,25 @@ _SPECIAL = re.compile(r"[\\`*\[\]~|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NAME = re.compile(r"[a-z][a-z_]{0,62}[a-z]")
 _TIME = re.compile(r"[0-9][0-9T:.+-]{0,40}Z?")
+
+
+# A name is the one free text of a report, and anybody may commit under any. So it is bounded to what tells people
+# apart and makes no sentence: one whole word, and initials of those before it. The ranges are fixed, as above.
+_LETTERS = "A-Za-z0-9\u00c0-\u024f\u0300-\u1fff"
+_IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"  # a word of few of them is a sentence already
+_PERSON = re.compile(f"[{_LETTERS}{_IDEOGRAPHS}'.\u2019-]+")
+_SURNAME = re.compile(f"([{_LETTERS}]{{1,20}}([-'\u2019][{_LETTERS}]{{1,20}})?|[{_IDEOGRAPHS}]{{1,5}})(\\[bot\\])?")
+NAMES = 5  # words that a name has at most
+
+
+def _surname(author: str) -> str:
+    """`A. Lovelace` of `Ada Lovelace <ada@example.org>`; "" for what does not look like a name."""
+    name = author.partition("<")[0]
+    *first, last = name.split() or [""]
+    looks_like_one = len(first) < NAMES and all(map(_PERSON.fullmatch, first)) and _SURNAME.fullmatch(last)
+    if not looks_like_one or re.search(_HIDDEN, name):
+        return ""
+    return " ".join([*(f"{word[0]}." for word in first), last])
 
 
 def _path(path: str) -> str:
@@ -209,6 +241,8 @@ _SHAPE = {
     "agent": r"\S+",
     "other": r"\S+",
     "level": r"[\w ]+",
+    "size": r"( \+\d+ -\d+)?",  # reports of older versions have neither
+    "author": r"( \([^()]+\))?",
     "events": r"\w+",
     "files_word": r"\w+",
     "conditions": r"\{.*\}",

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any
 
 from agentsync.ledger import history
-from agentsync.ledger.events import Change
+from agentsync.ledger.events import Change, is_past
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
@@ -83,8 +83,12 @@ def _older(ledger: Ledger, before: str, since: float | None) -> Iterator[history
     placed = view.placed("id", before)
     if not placed:
         raise UnknownRecordError
-    end = placed[-1][0]
-    for entry in history.newest(ledger, (), since, end=end):
+    end, event = placed[-1]
+    every = history.newest(ledger, (), since, end=end)
+    if is_past(event):
+        every = itertools.dropwhile(lambda entry: entry.id != before, history.past(ledger, since))
+        next(every, None)
+    for entry in every:
         if entry.kind == "change" and not (entry.agent_owner and entry.commit):
             commits = history.commits_of(view, entry.id)
             told = next((one for one in commits if one.agent_owner), commits[0] if commits else None)

@@ -1,6 +1,6 @@
 """What was there when watching began is nobody's edit, wherever git carries it: row by row, on real git.
 
-Each row runs with hooks, and without them with one look at the end.
+Each row runs with hooks, and without them with one look at the end; and so with the history taken in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import pytest
 from lab.pages import cases
 from lab.repo import Repo, cleaned, describe
 
-from agentsync.observe import history
+from agentsync.base import git
+from agentsync.observe import history, past
+from agentsync.observe.request import Request
 
 Play = Callable[[Repo], None]
 Row = tuple[str, int, Play, Play]
@@ -347,21 +349,27 @@ def _(r: Repo) -> None:
 ONE_MORE_WITHOUT_HOOKS = ("a conflict resolved by hand in a rebase",)
 
 
-# Where the pairs of post-rewrite decide; with hooks, the others are played by `make test-long`.
+# Where the pairs of post-rewrite decide, and a row of each kind with the history taken in; `make test-long` has all.
 PAIRED = (*ONE_MORE_WITHOUT_HOOKS, "amend: content of one document", "rebase -i with an edit of the content")
+OF_EACH_KIND = ("amend: message", "cherry-pick on another base", "merge --squash", "revert of an old commit")
+USUAL = {"hooks": PAIRED, "later": tuple(row[0] for row in ROWS), "taken in": OF_EACH_KIND}
 CASES = [
-    pytest.param(row, hooked, id=f"{row[0]}-{how}", marks=[pytest.mark.long] if hooked and row[0] not in PAIRED else [])
+    pytest.param(row, way, id=f"{row[0]}-{way}", marks=[] if row[0] in usual else [pytest.mark.long])
     for row in ROWS
-    for how, hooked in (("hooks", True), ("later", False))
+    for way, usual in USUAL.items()
 ]
 
 
-@pytest.mark.parametrize(("row", "hooked"), CASES)
-def test_row(repo: Repo, row: Row, hooked: bool) -> None:
+@pytest.mark.parametrize(("row", "way"), CASES)
+def test_row(repo: Repo, row: Row, way: str) -> None:
     """Nobody has edited what git carries about."""
     says, changes, before, after = row
+    hooked = way == "hooks"
     before(repo)
     repo.begin()
+    if way == "taken in":
+        request = Request(repo.clone(), repo.settings, "import", git.worktrees(repo.clone()), float(repo.time))
+        changes += past.take_in(request, None).changes
     if hooked:
         repo.hooks()
     after(repo)

@@ -45,8 +45,8 @@ def test_the_story_is_the_seeds(played: str) -> None:
         "       recorded; 2 pending",
         '**Conditions**: {"pending_changes": 5, "threshold": 5}',
         "**Consolidated changes**: 5 events in 4 files",
-        "  - `modified` at 2025-10-10T15:08:00Z (agent: claude-code)",
-        "  - `modified` at 2025-10-10T15:10:00Z (agent: codex-local)",
+        "  - `modified` at 2025-10-10T15:08:00Z (agent: claude-code) +1 -0",
+        "  - `modified` at 2025-10-10T15:10:00Z (agent: codex-local) +1 -0",
     ):
         assert line in played.split("\n")
     assert "2025-10-10T15:04:00Z  modified  codex-cloud  ROADMAP.md" in played
