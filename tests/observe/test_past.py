@@ -16,6 +16,7 @@ from agentsync.ledger import history
 from agentsync.ledger.events import to_rfc3339
 from agentsync.observe import past
 from agentsync.observe.request import Request
+from agentsync.web import records
 
 CLAUDE = "Co-Authored-By: Claude <noreply@anthropic.com>"
 
@@ -199,3 +200,22 @@ def test_init_takes_in_the_last_days_unless_told_otherwise(tmp_path: Path) -> No
         assert out.startswith(f"taken in: {4 - changes} changes since ") and repo.count() == 4
         assert agentsync(repo.root, "import", "--json").json["changes"] == 0
         assert agentsync(repo.root, "verify").code == 0
+
+
+def test_pages_of_the_log_go_on_into_the_past(repo: Repo) -> None:
+    """Wherever in the ledger it stands: every record once, in the order of the whole."""
+    repo.begin()
+    repo.commit("one\n")
+    repo.look()
+    take_in(repo)
+    repo.commit("two\n")
+    repo.look()
+    ledger, asked = repo.view().ledger, history.Filter()
+    found: list[str] = []
+    before: str | None = None
+    while before or not found:
+        page = records.page(ledger, (), (), asked, before, 2)
+        found += [one["id"] for one in page["records"]]
+        before = page["next"]
+    expected = [entry.id for entry in history.newest(ledger) if entry.kind == "change"]
+    assert found == expected and len(found) == len(DOCS) + 2

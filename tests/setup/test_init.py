@@ -35,7 +35,7 @@ def uninstall(repo: Repo, *, purge: bool = False) -> None:
 
 def test_a_commit_after_init_is_recorded(repo: Repo) -> None:
     """The whole way: init on the command line, commit, and the change is there, by a hook."""
-    agentsync(repo.root, "init")
+    agentsync(repo.root, "init", "--no-history")
     (repo.root / ".agentsync" / "config.toml").write_text(
         config_text.default_text(Settings()).replace("ROADMAP.md", "doc.md")
     )

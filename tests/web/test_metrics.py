@@ -110,6 +110,7 @@ class TestCounts:
             ("poller",): 0,
             ("scan",): 0,
             ("history",): 0,
+            ("import",): 0,
         }
 
     @given(histories, histories)
