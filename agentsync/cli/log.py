@@ -12,10 +12,11 @@ import click
 
 from agentsync.base.errors import OK
 from agentsync.cli.from_git import subjects
+from agentsync.cli.log_lines import FULL, ONELINE, Layout, laid_out
 from agentsync.cli.options import agent_names, from_root, json_option, raw_option, since_when, watched_paths
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
-from agentsync.cli.terminal import clean, escape_json, print_json, say, warn
+from agentsync.cli.terminal import clean, escape_json, page, print_json, say, say_styled, warn
 from agentsync.cli.words import count, meant, moment, not_recorded, short, who
 from agentsync.ledger import history
 from agentsync.ledger.log import Follower, Ledger
@@ -44,6 +45,10 @@ class Style(Enum):
 @click.option("--type", "type_", metavar="T", help="A file type (sync, docs, ...) or created, modified, deleted.")
 @click.option("-n", "number", type=click.IntRange(min=0), default=20, help="The newest N; 0: all. [default: 20]")
 @click.option("--follow", "-f", is_flag=True, help="Oldest first, and go on as changes come.")
+@click.option("--patch", "-p", is_flag=True, help="With what came and went, line by line.")
+@click.option("--stat", is_flag=True, help="With how many lines came and went.")
+@click.option("--oneline", "head", flag_value=ONELINE, default=FULL, help="One line for each.")
+@click.option("--format", "head", metavar="F", default=FULL, help="Lines of your own: %(field), %h, %s, %an, %aI, %n.")
 @click.option("--all", "every_kind", is_flag=True, help="Every kind of record, not only changes.")
 @json_option
 @raw_option
@@ -54,6 +59,9 @@ def log(
     type_: str | None,
     number: int,
     follow: bool,
+    patch: bool,
+    stat: bool,
+    head: str,
     every_kind: bool,
     as_json: bool,
     raw: bool,
@@ -67,24 +75,29 @@ def log(
     Examples:
       agentsync log -n 5
       agentsync log docs --agent codex-local --since 3d
+      agentsync log -p AGENTS.md
+      agentsync log --format '%aI %(agent_owner) %(file_path) %s'
       agentsync log --follow
       agentsync log --all --json -n 0
     """
+    layout, style = Layout(head, stat, patch), Style.RAW if raw else Style.JSON if as_json else Style.TABLE
+    if style is not Style.TABLE and not layout.is_table:
+        raise click.UsageError("--json and --raw print whole records: leave out -p, --stat, --oneline and --format")
     session = Session()
     now = session.shown()
     asked = history.Filter(from_root(session, paths), agent, since, type_, every_kind)
     found = filter(asked.takes, history.newest(now.view.ledger, now.survey.waiting, asked.since))
     entries = itertools.islice(found, number or None)
-    style = Style.RAW if raw else Style.JSON if as_json else Style.TABLE
-    shown = _show(reversed(list(entries)) if follow else entries, style, session.clone.folder)
-    if not shown and not follow and style is Style.TABLE:
+    printer = _Printer(session, style, layout, paged=not follow)
+    shown = printer.show(reversed(list(entries)) if follow else entries)
+    if not shown and not follow and style is Style.TABLE and layout.is_table:
         say("no changes" if paths or agent or since or type_ else "no changes yet")
     if not shown:
         for line in _never(asked, now):
             warn(line)
     for line in not_recorded(now.survey.not_recorded):
         warn(line)
-    return _follow(now.view.ledger, asked, style, session.clone.folder) if follow else OK
+    return _follow(now.view.ledger, asked, printer) if follow else OK
 
 
 def _never(asked: history.Filter, now: Shown) -> Iterable[str]:
@@ -103,19 +116,34 @@ def _never(asked: history.Filter, now: Shown) -> Iterable[str]:
         yield f"no document has the type {clean(asked.type or '')}{meant(asked.type or '', types)}"
 
 
-def _show(entries: Iterable[history.Entry], style: Style, folder: str) -> int:
-    """Print them; how many there were."""
-    shown = 0
-    if style is not Style.TABLE:
-        for entry in entries:
-            _print_record(entry, style)
-            shown += 1
-        return shown
-    heads: tuple[str, ...] = HEADS
-    while page := list(itertools.islice(entries := iter(entries), PAGE)):
-        show(_table(heads, page, folder))
-        shown, heads = shown + len(page), ("",) * len(HEADS)
-    return shown
+class _Printer:
+    """Prints entries in one style or layout, as often as there are more. `paged`: they are all that is asked for."""
+
+    def __init__(self, session: Session, style: Style, layout: Layout, *, paged: bool) -> None:
+        self.session = session
+        self.style = style
+        self.layout = layout
+        self.paged = paged
+        self.heads: tuple[str, ...] = HEADS  # of a table, once
+
+    def show(self, entries: Iterable[history.Entry]) -> bool:
+        """Whether there were any."""
+        entries = iter(entries)
+        first = next(entries, None)
+        if first is None:
+            return False
+        every = itertools.chain((first,), entries)
+        if self.style is not Style.TABLE:
+            for entry in every:
+                _print_record(entry, self.style)
+        elif self.layout.is_table:
+            while portion := list(itertools.islice(every, PAGE)):
+                show(_table(self.heads, portion, self.session.clone.folder))
+                self.heads = ("",) * len(HEADS)
+        else:
+            lines = laid_out(every, self.layout, self.session.clone, self.session.settings.report.path)
+            (page if self.paged else say_styled)(lines)
+        return True
 
 
 def _print_record(entry: history.Entry, style: Style) -> None:
@@ -149,7 +177,7 @@ def _words(entry: history.Entry) -> tuple[str, str, str]:
     return clean(entry.kind), clean(entry.file_path or ""), clean(entry.agent_owner or "")
 
 
-def _follow(ledger: Ledger, asked: history.Filter, style: Style, folder: str) -> int:
+def _follow(ledger: Ledger, asked: history.Filter, printer: _Printer) -> int:
     """Print what is appended, until somebody presses control-C or reads no more."""
     follower = Follower(ledger)
     while True:
@@ -158,12 +186,4 @@ def _follow(ledger: Ledger, asked: history.Filter, style: Style, folder: str) ->
         if follower.is_lost():
             follower = Follower(ledger, 0)
         entries = (history.entry_of(line) for _, line in follower.new())
-        _show_new([entry for entry in entries if entry and asked.takes(entry)], style, folder)
-
-
-def _show_new(entries: Iterable[history.Entry], style: Style, folder: str) -> None:
-    for entry in entries:
-        if style is not Style.TABLE:
-            _print_record(entry, style)
-        else:
-            show(_table(("",) * len(HEADS), [entry], folder))
+        printer.show([entry for entry in entries if entry and asked.takes(entry)])

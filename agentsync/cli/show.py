@@ -7,14 +7,14 @@ from collections.abc import Iterable
 import click
 
 from agentsync.base.errors import OK
-from agentsync.cli.from_git import subjects
+from agentsync.cli.from_git import patch, subjects
 from agentsync.cli.options import json_option, raw_option
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, plain
 from agentsync.cli.terminal import clean, escape_json, page, patience, print_json, say
 from agentsync.cli.words import because, count, lines, moment, short, who
 from agentsync.ledger import history
-from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, flatten
+from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, flatten, is_past
 from agentsync.ledger.view import View
 from agentsync.observe.diffs import Diff, of_change
 from agentsync.report.pages import owner_of
@@ -30,7 +30,6 @@ SOURCES = {
     "history": "the history",
     "import": "`import`, out of the history before watching began",
 }
-COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command("show")
@@ -66,7 +65,7 @@ def show_record(id_: str, stat: bool, as_json: bool, raw: bool) -> int:
         print_json(record(event, owner=owner, waiting=waiting, commits=commits, covered_by=covered))
     elif isinstance(event, Change):
         folder = session.clone.folder
-        reported = _reported(covered, waiting)
+        reported = _reported(event, covered, waiting)
         found = of_change(event, session.clone, session.settings.report.path)
         page(_change(event, owner, [*_commits(event, commits, folder), *reported], found, stat=stat))
     else:
@@ -90,9 +89,7 @@ def _change(event: Change, owner: str | None, told: Rows, found: Diff, *, stat: 
     yield from _aligned(rows)
     if found.lines and not stat:
         yield ""
-        yield from map(_coloured, found.lines)
-        if found.left_out:
-            yield f"and {count(found.left_out, 'line')} more"
+        yield from patch(found)
     yield ""
     yield from _aligned(
         [
@@ -124,7 +121,9 @@ def _commits(event: Change, carried: list[Attribution], folder: str) -> Rows:
     return rows or [("commit", "not committed yet")]
 
 
-def _reported(covered: Consolidation | None, waiting: bool) -> Rows:
+def _reported(event: Change, covered: Consolidation | None, waiting: bool) -> Rows:
+    if is_past(event):
+        return [("reported", "never: it is from before watching began")]
     if waiting:
         return [("reported", "not yet; it waits to be written into the ledger")]
     if covered is None:
@@ -172,7 +171,3 @@ def _changes(event: Event, view: View) -> Iterable[str]:
 
 def _aligned(rows: Rows) -> list[str]:
     return plain(Table(("", ""), rows))
-
-
-def _coloured(line: str) -> str:
-    return click.style("\t".join(map(clean, line.split("\t"))), fg=COLOURS.get(line[:1]))

@@ -39,12 +39,23 @@ def page(lines: Iterable[str]) -> None:
     import click  # late: agents, who ask often, ask for JSON
 
     if not sys.stdout.isatty():
-        say(*map(click.unstyle, lines))
+        say_styled(lines)
         return
     os.environ.setdefault("LESS", "FRX")
     os.environ["PAGER"] = os.environ.get("GIT_PAGER") or os.environ.get("PAGER") or "less"
-    colour = "NO_COLOR" not in os.environ
-    click.echo_via_pager((f"{line}\n" for line in lines), color=colour)
+    click.echo_via_pager((f"{line}\n" for line in lines), color=_colours())
+
+
+def say_styled(lines: Iterable[str]) -> None:
+    """Lines as they come, with their colours on a terminal."""
+    import click
+
+    for line in lines:
+        say(line if _colours() else click.unstyle(line))
+
+
+def _colours() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def warn(text: str) -> None:

@@ -255,6 +255,37 @@ def test_a_content_that_was_never_committed_is_shown_as_long_as_the_file_has_it(
     assert "size      +1 -1 (git does not have the content after it: it was never committed)\n" in out
 
 
+LAYOUTS: list[tuple[list[str], str]] = [
+    (["--oneline"], "{id} modified docs/other.md +1 -12  claude-code  {commit} edit\n"),
+    (["--stat"], " docs/other.md | 13 +------------\n\n"),
+    (["-p"], "Commit:  {commit} edit\n\n@@ -1,12 +1 @@\n-docs/other.md line 0\n"),
+    (["-p", "--oneline"], "claude-code  {commit} edit\n\n@@ -1,12 +1 @@\n-docs/other.md line 0\n"),
+    (
+        ["--format", "%h|%s|%an|%ae|%(agent_owner)%x21%n%%|%q|%(q)"],
+        "{commit}|edit|Ada|ada@example.org|claude-code!\n%|%q|%(q)\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("args", "shown"), LAYOUTS)
+def test_log_has_the_layouts_that_git_has(history: Repo, args: list[str], shown: str) -> None:
+    """Of changes, and of whatever else the ledger holds; what it cannot fill in stays as it is."""
+    change = history.changes()[1]
+    expected = shown.replace("{id}", change["id"][-8:]).replace("{commit}", change["commit"][:7])
+    assert expected in agentsync(history.root, "log", *args).out
+    assert expected in agentsync(history.root, "log", "--all", *args).out
+    assert agentsync(history.root, "log", *args, "docs/none.md").out == ""
+    assert "leave out" in agentsync(history.root, "log", "--json", *args, code=2).err
+
+
+def test_what_is_laid_out_is_clean(history: Repo) -> None:
+    """No control character of a commit or a document reaches the terminal."""
+    history.commit("new \x1b[31m\n", message="a subject with \x1b[31m")
+    for args in (["-p"], ["--oneline"], ["--format", "%s"]):
+        out = agentsync(history.root, "log", *args).out
+        assert "a subject with \\x1b[31m" in out and "\x1b" not in out
+
+
 def test_log_names_the_commits(history: Repo) -> None:
     """Of an edit that was seen before it was committed, too."""
     history.write("dirty\n", "docs/other.md")
