@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -243,12 +244,14 @@ class Stage:
         self.repository()
 
     def repository(self) -> None:
-        """`your-repository`, with one commit."""
+        """`your-repository`, with one commit of three days ago."""
         root = self.folder / "your-repository"
         for name in README_DOCS:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text("begun\n")
-        self.run("cd your-repository && git init -q . && git add . && git commit -q -m begun && cd ..")
+        made = f"{int(time.time()) - 3 * 86_400} +0000"
+        commit = f"GIT_AUTHOR_DATE='{made}' GIT_COMMITTER_DATE='{made}' git commit -q -m begun"
+        self.run(f"cd your-repository && git init -q . && git add . && {commit} && cd ..")
 
     def a_day(self) -> None:
         """Three changes in the repository of README."""
