@@ -47,7 +47,13 @@ def run(argv: list[str]) -> int:
 
 def _is_short(argv: list[str]) -> bool:
     rest = argv[2:] if argv[:1] == ["-C"] else argv
-    return rest[:1] == ["hook"] or tuple(rest) in DOORS
+    return rest[:1] == ["hook"] or _asks_who(rest) or tuple(rest) in DOORS
+
+
+def _asks_who(rest: list[str]) -> bool:
+    """`who PATH...`, `who --json PATH...`, the way in which agents ask; anything else is click's to read."""
+    paths = [word for word in rest[1:] if word != "--json"]
+    return rest[:1] == ["who"] and bool(paths) and not any(path.startswith("-") for path in paths)
 
 
 def _commands(argv: list[str]) -> int:
@@ -67,6 +73,11 @@ def _straight(argv: list[str]) -> int:
         from agentsync.hook import main as hook  # a hook manager's line is on the way of a commit
 
         return hook(argv[1:]) if argv[1:2] and argv[1] in HOOKS else _commands(argv)
+    if argv[0] == "who":
+        from agentsync.cli import presence
+
+        paths = [word for word in argv[1:] if word != "--json"]
+        return presence.as_json(paths) if "--json" in argv else presence.as_text(paths)
     module, _, name = DOORS[tuple(argv)].partition(":")
     door: int = getattr(importlib.import_module(f"agentsync.cli.{module}"), name)()
     return door

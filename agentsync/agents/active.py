@@ -32,11 +32,13 @@ class Actor(NamedTuple):
     evidence: tuple[Mapping[str, str], ...]
 
 
-def active(view: View, waiting: Iterable[Observations], now: float, since: float = LATELY) -> list[Actor]:
-    """Who changed something in the last `since` seconds, the last one first."""
+def active(
+    view: View, waiting: Iterable[Observations], now: float, since: float = LATELY, path: str | None = None
+) -> list[Actor]:
+    """Who changed something (or this one document) in the last `since` seconds, the last one first."""
     found: dict[tuple[str | None, ...], Actor] = {}
     for entry in itertools.islice(history.newest(view.ledger, waiting, now - since), MOST):
-        if entry.kind == "change" and entry.happened_at > now - since:
+        if entry.kind == "change" and entry.happened_at > now - since and path in (None, entry.file_path):
             actor = _actor(entry)
             key = (actor.agent_owner, None if actor.agent_owner else actor.author, actor.session, actor.worktree)
             found[key] = _both(found[key], actor) if key in found else actor

@@ -39,6 +39,8 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
         "For agents",
         {
             "brief": "agentsync.cli.brief:brief",
+            "who": "agentsync.cli.who:who",
+            "active": "agentsync.cli.who:active",
             "overlaps": "agentsync.cli.overlaps:overlaps",
             "rescue": "agentsync.cli.rescue:rescue",
             "claim": "agentsync.cli.claims:claim",

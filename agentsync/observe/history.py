@@ -239,6 +239,21 @@ def read(folder: str, shas: list[str], settings: Settings) -> Iterator[Commit]:
     return parsed(_show(folder, shas, pathspecs(settings)), settings)
 
 
+def blobs_at(folder: str, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
+    """The blob of each path in each commit, in one process; None where there is no file."""
+    asked = [(at, path) for at, path in dict.fromkeys(wanted) if "\n" not in path]
+    stdin = "".join(f"{at}:{path}\n" for at, path in asked).encode(errors="surrogateescape")
+    rows = git.run(["cat-file", "--batch-check=%(objecttype) %(objectname)"], cwd=folder, stdin=stdin).splitlines()
+    return {key: row[5:].decode() if row.startswith(b"blob ") else None for key, row in zip(asked, rows, strict=True)}
+
+
+def newest(folder: str, tips: Iterable[str], without: Iterable[str], settings: Settings, most: int) -> list[Commit]:
+    """The newest commits of watched paths that the tips reach and the others do not, newest first."""
+    asked = "".join((*(f"{tip}\n" for tip in tips), *(f"^{tip}\n" for tip in without))).encode()
+    out = git.run([*_LOG, "--date-order", f"--max-count={most}", "--", *pathspecs(settings)], cwd=folder, stdin=asked)
+    return list(parsed(out, settings))[::-1]
+
+
 def _show(folder: str, shas: list[str], pathspecs: list[str]) -> bytes:
     asked = "".join(f"{sha}\n" for sha in shas).encode()
     return git.run([*_LOG, "--no-walk", "--", *pathspecs], cwd=folder, stdin=asked)

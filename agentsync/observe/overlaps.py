@@ -117,7 +117,7 @@ def uncommitted(
 ) -> Iterator[Uncommitted]:
     """The documents that are known to be other than in the commit; after `reset --soft` they have no edits."""
     trees = [(number, line) for number, line in enumerate(found.lines) if line.worktree]
-    blobs = blobs_at(folder, {(line.head, path) for _, line in trees for path in known.get(line.tree, {})})
+    blobs = history.blobs_at(folder, {(line.head, path) for _, line in trees for path in known.get(line.tree, {})})
     contents.ask((path, blob) for (_, path), blob in blobs.items())
     for number, line in trees:
         for path, one in known.get(line.tree, {}).items():
@@ -287,7 +287,7 @@ class Levels:
     def of(self, pairs: Sequence[Pair]) -> list[str | None]:
         """The level of each; None where there is nothing to merge."""
         wanted = {(at, pair.path) for pair in pairs for at in (*self._heads(pair), *self._common(pair))}
-        self._committed = blobs_at(self.folder, wanted)
+        self._committed = history.blobs_at(self.folder, wanted)
         self.contents.read({blob for blob in self._committed.values() if blob})
         drivers = merge_drivers(self.folder, {pair.path for pair in pairs})
         return [self._level(pair, drivers.get(pair.path, "")) for pair in pairs]
@@ -335,14 +335,6 @@ def judged(ours: bytes | None, bases: Sequence[bytes | None], theirs: bytes | No
     if driver in ("unset", "binary") or b"\0" in (ours + theirs)[:8000]:
         return CONFLICT
     return CONFLICT if three_way(ours, base or b"", theirs)[0] else SAME_DOCUMENT
-
-
-def blobs_at(folder: str, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
-    """The blob of each path in each commit, in one process; None where there is no file."""
-    asked = [(at, path) for at, path in dict.fromkeys(wanted) if "\n" not in path]
-    stdin = "".join(f"{at}:{path}\n" for at, path in asked).encode(errors="surrogateescape")
-    rows = git.run(["cat-file", "--batch-check=%(objecttype) %(objectname)"], cwd=folder, stdin=stdin).splitlines()
-    return {key: row[5:].decode() if row.startswith(b"blob ") else None for key, row in zip(asked, rows, strict=True)}
 
 
 def merge_drivers(folder: str, paths: Iterable[str]) -> dict[str, str]:

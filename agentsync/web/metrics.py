@@ -173,10 +173,8 @@ def callback_errors(reading: Reading) -> Metric:
 
 
 def overlapping(reading: Reading) -> Metric:
-    """By level; no sample where nobody has looked."""
-    found = (
-        {} if reading.overlaps is None else _sum((((level,), n) for level, n in counts(reading.overlaps).items()), ())
-    )
+    """By level."""
+    found = _sum((((level,), n) for level, n in counts(reading.overlaps).items()), ())
     text = "Pairs of lines of work with edits each of a document that the other has not, by whether git can merge them."
     return _gauges("sync_overlaps", text, ("level",), found)
 
