@@ -29,6 +29,11 @@ def status(lab: Lab) -> Step:
     return lambda: lab.timed(root, command, "status", "--json")
 
 
+def brief(lab: Lab) -> Step:
+    command, root = lab.agentsync, short_clone(lab)
+    return lambda: lab.timed(root, command, "brief")
+
+
 def status_long(lab: Lab) -> Step:
     command, root = lab.agentsync, long_clone(lab)
     return lambda: lab.timed(root, command, "status", "--json")
@@ -45,6 +50,7 @@ BENCHMARK = Benchmark(
         Contestant("`python -c 'import click'`", import_click),
         Contestant(VERSION, version, target=5.0),
         Contestant("`agentsync status --json`", status, target=1.6, against=VERSION),
+        Contestant("`agentsync brief`", brief, target=1.6, against=VERSION),
         Contestant("`agentsync status --json`, long ledger", status_long, target=1.6, against=VERSION),
     ),
     rounds=30,
