@@ -10,7 +10,7 @@ SECONDS ?= 600
 # Bytecode is what makes a hook fast: whoever switched it off has it written all the same, here.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-long lint format bench torture pictures managers clean
+.PHONY: help demo test test-long lint format bench torture pictures samples managers clean
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
@@ -41,6 +41,9 @@ torture: $(VENV)/.test ## Failing calls, cut power, a crowd; SECONDS each; write
 
 pictures: $(VENV)/.test ## Make the pictures of docs/images from the running program; needs chromium
 	PYTHONPATH=tests $(BIN)/python -m lab.pictures
+
+samples: $(VENV)/.test ## Run what the documentation shows, and write its samples, the first hour and the picture anew
+	PYTHONPATH=tests $(BIN)/python -m lab.samples
 
 managers: ## Install husky, lefthook and axe for the tests, where there is an npm
 	@if command -v npm >/dev/null; then \

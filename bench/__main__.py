@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench import append, beside, commit, filter, history, live, many_files, replay, show, startup, watch
+from bench import append, beside, commit, filter, history, live, many_files, replay, setting_up, show, startup, watch
 from bench.harness import Benchmark, race
 from bench.lab import CHECKOUT, Lab, Stolen, machine
 from bench.report import markdown, rewrite, terminal
@@ -18,6 +18,7 @@ BENCHMARKS = (
     commit.BENCHMARK,
     startup.BENCHMARK,
     show.BENCHMARK,
+    setting_up.BENCHMARK,
     filter.BENCHMARK,
     beside.BENCHMARK,
     replay.BENCHMARK,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab import first_hour, samples
+from lab.first_hour import PLAYS, Play
 from lab.repo import Repo
+from lab.samples import CLI
+from lab.stage import Stage, steady
 
 from agentsync.base import settings
 from agentsync.cli import COMMANDS
+from agentsync.cli.tables import cells
 from agentsync.ledger import events
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.verify import verify
@@ -25,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+# Samples of other systems and services; tests of their own run what can be run of them.
+BY_HAND = (DOCS / "http.md", DOCS / "ci.md")
+TABLES = ("agentsync init", "agentsync status", "agentsync log")
 EXAMPLE = DOCS / "examples" / "ledger.jsonl"
 
 
@@ -210,8 +214,6 @@ class TestExtending:
 OF_GIT = {"NAME", "MERGE_HEAD", "_TYPES"}
 
 
-# What README's examples find: programs that are not to be run here, a repository, and what happens between two of them.
-STAND_INS = {"make": 'exec grep -q "^$1:" {root}/Makefile', "pipx": "exit 0"}
 README_DOCS = ("AGENTS.md", "ROADMAP.md", "docs/passation.md")
 README_DAY: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("docs/passation.md", "15:02", {"CLAUDECODE": "1"}),
@@ -220,75 +222,27 @@ README_DAY: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 
 
-class Stage:
-    """A folder in which the commands of a page are run, one after another."""
-
-    def __init__(self, folder: Path) -> None:
-        self.home = folder
-        self.folder = folder / "example"
-        self.folder.mkdir()
-        self.where = folder / "where"
-        programs = folder / "bin"
-        programs.mkdir()
-        for name, script in STAND_INS.items():
-            (programs / name).write_text(f"#!/bin/sh\n{script.format(root=ROOT)}\n")
-            (programs / name).chmod(0o755)
-        self.environ = {
-            **os.environ,
-            "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "LANG": "C.UTF-8",
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "init.defaultBranch",
-            "GIT_CONFIG_VALUE_0": "main",
-        }
-        self.repository()
-
-    def repository(self) -> None:
-        """`your-repository`, with one commit of three days ago."""
-        root = self.folder / "your-repository"
-        for name in README_DOCS:
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text("begun\n")
-        made = f"{int(time.time()) - 3 * 86_400} +0000"
-        commit = f"GIT_AUTHOR_DATE='{made}' GIT_COMMITTER_DATE='{made}' git commit -q -m begun"
-        self.run(f"cd your-repository && git init -q . && git add . && {commit} && cd ..")
-
-    def a_day(self) -> None:
-        """Three changes in the repository of README."""
-        for path, at, environ in README_DAY:
-            date = {f"GIT_{role}_DATE": f"2025-10-10T{at}:00Z" for role in ("AUTHOR", "COMMITTER")}
-            self.run(f"echo more >>{path} && git commit -q -m more {path}", **date, **environ)
-
-    def run(self, command: str, **environ: str) -> tuple[int, str]:
-        """Exit code and output of a command; a `cd` in it stays."""
-        done = subprocess.run(
-            ["sh", "-c", f'{command}\nstatus=$?\npwd >"{self.where}"\nexit $status'],
-            cwd=self.folder,
-            env={**self.environ, **environ},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-        )
-        self.folder = Path(self.where.read_text().removesuffix("\n"))
-        return done.returncode, done.stdout.replace(f"{self.folder}/", "")
+def stage_of_readme(folder: Path) -> Stage:
+    """A stage with `your-repository`, which has one commit of three days ago."""
+    stage = Stage(folder)
+    root = stage.folder / "your-repository"
+    for name in README_DOCS:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("begun\n")
+    made = f"@{int(time.time()) - 3 * 86_400} +0000"
+    date = {"GIT_AUTHOR_DATE": made, "GIT_COMMITTER_DATE": made}
+    stage.run("cd your-repository && git init -q . && git add . && git commit -q -m begun && cd ..", **date)
+    return stage
 
 
-def plain(output: str) -> str:
-    """Without what is another each time: the ends of ids, and how wide a column is."""
-    return re.sub(r" +", " ", re.sub(r"\b[0-9a-f]{8}$", "ID", output, flags=re.MULTILINE))
+def a_day(stage: Stage) -> None:
+    """Three changes in the repository of README."""
+    for path, at, environ in README_DAY:
+        date = {f"GIT_{role}_DATE": f"2025-10-10T{at}:00Z" for role in ("AUTHOR", "COMMITTER")}
+        stage.run(f"echo more >>{path} && git commit -q -m more {path}", **date, **environ)
 
 
-def sessions(page: Path) -> Iterator[tuple[str, str]]:
-    """Each command of a page's `console` blocks, with the output that stands below it ("" for: whatever it says)."""
-    for block in re.findall(r"^```console\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            yield command, output
-
-
-RUNNABLE = [page for page in PAGES if "```console\n" in page.read_text(encoding="utf-8")]
+RUNNABLE = [page for page in PAGES if page != CLI and any(samples.samples(page)) and page not in BY_HAND]
 
 
 WORKFLOWS = [*ROOT.glob(".github/workflows/*.yml"), DOCS / "examples" / "agentsync.yml"]
@@ -306,24 +260,26 @@ def test_the_page_on_security_names_tests_that_there_are() -> None:
     assert named and all((ROOT / name).is_file() for name in named)
 
 
+WRITE_ANEW = "; `make samples` writes it anew, if it is meant so"
+
+
 class TestExamples:
     @pytest.mark.parametrize("page", RUNNABLE, ids=[str(page.relative_to(ROOT)) for page in RUNNABLE])
     def test_the_examples_of_a_page_run(self, page: Path, tmp_path: Path) -> None:
         """One after another, and say what stands there; `...` stands for anything."""
-        stage = Stage(tmp_path)
-        for command, expected in sessions(page):
-            if page.name == "README.md" and command.startswith("agentsync log"):
-                stage.a_day()
-            code, output = stage.run(command)
-            assert expected or code == 0, f"$ {command}\n{output}"
-            pattern = re.escape(plain(expected)).replace(re.escape("..."), ".*")
-            assert not expected or re.fullmatch(pattern, plain(output), re.DOTALL), f"$ {command}\n{output}"
+        stage = stage_of_readme(tmp_path)
+        for sample in samples.samples(page):
+            if page.name == "README.md" and sample.command.startswith("agentsync log"):
+                a_day(stage)
+            code, output = stage.run(sample.command)
+            said = f"$ {sample.command}\n{output}"
+            assert samples.fits(sample, output) if sample.output else code == 0, said
 
     def test_each_command_of_the_page_for_agents_runs(self, tmp_path: Path) -> None:
         """Those in its sh blocks, in their order; what they say is in the console blocks."""
-        stage = Stage(tmp_path)
+        stage = stage_of_readme(tmp_path)
         stage.run("cd your-repository && agentsync init")
-        stage.a_day()
+        a_day(stage)
         stage.run("echo lost >>docs/passation.md && agentsync scan && git checkout -q docs/passation.md")
         for block in re.findall(r"^```sh\n(.*?)^```$", text("for-agents.md"), re.DOTALL | re.MULTILINE):
             for line in re.findall(r"^(?:[A-Z_]+=\S+ )?agentsync .*", block, re.MULTILINE):
@@ -333,3 +289,19 @@ class TestExamples:
     def test_there_are_examples(self) -> None:
         """README and the page for agents have some."""
         assert {ROOT / "README.md", DOCS / "for-agents.md"} <= set(RUNNABLE)
+
+    def test_commands_say_what_their_page_shows(self, tmp_path: Path) -> None:
+        """Each sample of docs/cli.md, run one after another in one repository."""
+        stale = [f"$ {one.command}\n{output}" for one, output in samples.cli(tmp_path) if not samples.fits(one, output)]
+        assert not stale, "\n".join(stale) + WRITE_ANEW
+
+    @pytest.mark.parametrize("play", PLAYS, ids=[play.name for play in PLAYS])
+    def test_the_first_hour_is_as_the_page_shows_it(self, play: Play, tmp_path: Path) -> None:
+        """On a terminal, wide and narrow: nothing is wider than it, and every path is whole or cut in its middle."""
+        page = steady(first_hour.PAGE.read_text(encoding="utf-8"))
+        for columns in first_hour.WIDTHS:
+            lines = list(first_hour.played(play, columns, tmp_path / str(columns)))
+            assert steady(first_hour.session(iter(lines))) in page, f"at {columns} columns{WRITE_ANEW}"
+            for command, output in lines:
+                tables = [line for line in output.split("\n") if command.startswith(TABLES) and "  " in line]
+                assert all(cells(line) <= columns for line in tables if not line.startswith("  git ")), output

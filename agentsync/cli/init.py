@@ -137,7 +137,7 @@ def _watching(session: Session, plan: setup.Plan) -> Iterator[tuple[str, str]]:
     by_line = [(watch.path, documents.matched(watch, there)) for watch in plan.settings.watch]
     now = [f"{path} ({len(found)})" if is_glob(path) else path for path, found in by_line if found]
     later = [path for path in names(plan.settings) if path not in (*there, plan.settings.report.path)]
-    yield "watching", f"{count(len(there), 'document')}{': ' if there else ''}{some(now, NAMED)}"
+    yield "watching", f"{count(len(there), 'document')}: {some(now, NAMED)}" if there else "nothing that exists yet"
     if later:
         yield "", f"once they are there: {some(later, NAMED_LATER)}"
     yield "", f"`agentsync documents` shows and changes the list; it is in {_typed(session, CONFIG_PATH)}"

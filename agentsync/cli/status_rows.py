@@ -17,7 +17,7 @@ from agentsync.base.settings import Settings, type_of
 from agentsync.cli.rescue import sentence
 from agentsync.cli.session import Session
 from agentsync.cli.terminal import clean
-from agentsync.cli.words import count, duration, moment, not_recorded, some, who
+from agentsync.cli.words import ago, count, duration, moment, not_recorded, some, who
 from agentsync.ledger import history
 from agentsync.ledger.events import from_rfc3339, parse, to_rfc3339
 from agentsync.ledger.history import Entry
@@ -29,7 +29,7 @@ from agentsync.status import Shown, Status, Survey
 LATELY = 2 * 3600  # seconds in which who changed something is at work
 MOST = 1000  # records that are looked through for them
 NAMED = 3  # documents that a row names
-TRIGGERS = {"manual": "asked for", "threshold": "enough changes", "time_based": "enough time"}
+TRIGGERS = {"manual": "asked for", "threshold": "enough changes", "time_based": "enough time had passed"}
 
 Row = tuple[str, str]
 
@@ -69,7 +69,7 @@ def _recording(session: Session, around: Survey, last_run: float | None, at: flo
         return f"commands only, in a bare repository{poller}"
     broken = [hook for hook in hooks.inspect(session.clone, session.here) if not hook.works]
     if not broken:
-        ran = f"last ran {duration(at - last_run)} ago" if last_run else "have not run yet"
+        ran = f"last ran {ago(at - last_run)}" if last_run else "have not run yet"
         return f"git's hooks, {ran}{poller}"
     all_broken = len(broken) == len(HOOKS)
     which = "git's hooks" if all_broken else ", ".join(hook.name for hook in broken)
@@ -94,7 +94,7 @@ def _at_work(entries: Iterable[Entry], at: float) -> list[Row]:
         if entry.kind == "change" and entry.happened_at > at - LATELY:
             by = who(entry.agent_owner, entry.author)
             seen.setdefault((by, clean(entry.worktree or "history")), entry.happened_at)
-    words = [f"{by} in {place} {duration(at - when)} ago" for (by, place), when in seen.items()]
+    words = [f"{by} in {place} {ago(at - when)}" for (by, place), when in seen.items()]
     return [("At work", ", ".join(words))] if words else []
 
 
@@ -151,7 +151,7 @@ def _last_report(state: State, at: float) -> str:
     if last is None:
         return "none yet"
     why = TRIGGERS.get(last.trigger_type, clean(last.trigger_type))
-    return f"{duration(at - from_rfc3339(last.timestamp))} ago, of {count(last.changes, 'change')} ({why})"
+    return f"{ago(at - from_rfc3339(last.timestamp))}, {count(last.changes, 'change')} ({why})"
 
 
 def _there(shown: Status) -> str:

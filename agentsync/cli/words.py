@@ -87,6 +87,11 @@ def count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+def ago(seconds: float) -> str:
+    """How long it is since then."""
+    return "just now" if seconds < 60 else f"{duration(seconds)} ago"
+
+
 def duration(seconds: float) -> str:
     """About how long, in the largest unit that fits."""
     for size, unit in UNITS:

@@ -97,7 +97,10 @@ def hook_files(patient: Patient) -> Iterator[Result]:
         what = f"{state.name}: {hooks.STATES[state.state]} ({state.path})"
         yield Result("hooks", False, what, state.advice, patient.install_hooks)
     if not broken:
-        yield Result("hooks", True, ", ".join(f"{state.name}: {state.state}" for state in patient.hooks))
+        by_state: dict[str, list[str]] = {}
+        for state in patient.hooks:
+            by_state.setdefault(hooks.STATES[state.state], []).append(state.name)
+        yield Result("hooks", True, "; ".join(f"{what}: {', '.join(names)}" for what, names in by_state.items()))
 
 
 def proof(patient: Patient) -> Iterator[Result]:
