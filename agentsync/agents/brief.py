@@ -178,12 +178,7 @@ def _since(view: View, waiting: Iterable[Observations], seen: Seen | None) -> It
 def _is_own(entry: history.Entry, reader: Caller) -> bool:
     evidence = entry.record.get("evidence") or ()
     session = next((one["session"] for one in evidence if "session" in one), None)
-    if session and reader.session:
-        return bool(session == reader.session)
-    return entry.agent_owner is not None and (entry.agent_owner, entry.worktree) == (
-        reader.agent_owner,
-        reader.worktree,
-    )
+    return reader.made(entry.agent_owner, session, entry.worktree)
 
 
 def _collision(one: Overlap) -> Collision:

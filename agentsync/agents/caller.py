@@ -32,6 +32,12 @@ class Caller(NamedTuple):
     worktree: str | None
     branch: str | None
 
+    def made(self, agent_owner: str | None, session: str | None, worktree: str | None) -> bool:
+        """Whether what these made is the caller's: by the session, or by name and worktree where one has none."""
+        if session and self.session:
+            return session == self.session
+        return agent_owner is not None and (agent_owner, worktree) == (self.agent_owner, self.worktree)
+
 
 def caller(here: git.Worktree | None, environ: Mapping[str, str], client: Client | None = None) -> Caller:
     """Who speaks, by what is said, by the client and by the environment of this process."""

@@ -84,10 +84,9 @@ def _handed_over(one: Claimed, state: State) -> bool:
 
 
 def is_own(one: Claimed, caller: Caller) -> bool:
-    """Whether the caller made a claim: by its session; where one of the two has none, by name and worktree."""
-    if one.session and caller.session:
-        return one.session == caller.session
-    return (one.agent_owner, one.worktree) == (caller.agent_owner, caller.worktree)
+    """Whether the caller made a claim. A person of whom nobody says anything has those of others like that, here."""
+    nobody = one.agent_owner is None and caller.agent_owner is None and one.worktree == caller.worktree
+    return nobody or caller.made(one.agent_owner, one.session, one.worktree)
 
 
 def covers(pattern: str, path: str) -> bool:

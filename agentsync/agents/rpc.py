@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -210,15 +210,15 @@ _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", NoneT
 
 
 def schema(type_: Any) -> Json:
-    """The JSON schema of a type out of TypedDicts, lists, dictionaries, texts, numbers and None."""
+    """The JSON schema of a type out of TypedDicts, named tuples, lists, dictionaries and plain values."""
     if type_ in _PLAIN:
         return {"type": _PLAIN[type_]}
-    arguments = get_args(type_)
-    if get_origin(type_) is list:
+    arguments, origin = get_args(type_), get_origin(type_)
+    if origin in (list, Sequence):
         return {"type": "array", "items": schema(arguments[0])}
-    if get_origin(type_) is dict:
+    if origin in (dict, Mapping):
         return {"type": "object", "additionalProperties": schema(arguments[1])}
-    if get_origin(type_) is Literal:
+    if origin is Literal:
         return {"enum": [*arguments]}
     if arguments:
         return {"anyOf": [schema(one) for one in arguments]}

@@ -166,7 +166,7 @@ def _newest(view: View, around: Around, path: str) -> Last | None:
 
 
 def _acted(one: Actor, by: Caller) -> Presence:
-    you = _is_caller(by, one.agent_owner, one.session, one.worktree)
+    you = by.made(one.agent_owner, one.session, one.worktree)
     return Presence(
         "changed",
         one.agent_owner,
@@ -180,13 +180,6 @@ def _acted(one: Actor, by: Caller) -> Presence:
     )
 
 
-def _is_caller(by: Caller, owner: str | None, session: str | None, worktree: str | None) -> bool:
-    """Whether they may be one: the same session; where one of the two is not known, the same name and worktree."""
-    if session and by.session:
-        return session == by.session
-    return owner is not None and (owner, worktree) == (by.agent_owner, by.worktree)
-
-
 def _known_edits(view: View, path: str, by: Caller) -> Iterable[Presence]:
     """Uncommitted edits of a watched document."""
     for name, paths in view.state.known.items():
@@ -197,7 +190,7 @@ def _known_edits(view: View, path: str, by: Caller) -> Iterable[Presence]:
         change = edits[0] if edits else None
         owner = owner_today(change, commits_of(view, change.id)) if change else None
         session = next((one["session"] for one in change.evidence if "session" in one), None) if change else None
-        you = _is_caller(by, owner, session, name)
+        you = by.made(owner, session, name)
         at = change.timestamp if change else None
         branch = change.branch if change else None
         yield Presence("uncommitted", owner, None, session, name, branch, at, len(known.edits), you)

@@ -156,13 +156,7 @@ def _files(session: Session, wanted: list[str]) -> list[str]:
 def _others(now: Shown, by: Caller, at: float) -> list[Actor]:
     """Who else has changed watched documents lately."""
     lately = active(now.view, now.survey.waiting, at)
-    return [one for one in lately if not _is_me(one, by)]
-
-
-def _is_me(actor: Actor, by: Caller) -> bool:
-    if actor.session and by.session:
-        return actor.session == by.session
-    return (actor.agent_owner, actor.worktree) == (by.agent_owner, by.worktree)
+    return [one for one in lately if not by.made(one.agent_owner, one.session, one.worktree)]
 
 
 def _seen_line(one: Actor, at: float) -> str:

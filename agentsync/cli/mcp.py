@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypedDict
 
 import click
 
 from agentsync import __version__
+from agentsync.agents import who as asked
 from agentsync.agents.brief import Brief
 from agentsync.agents.caller import Client, caller
 from agentsync.agents.claims import release
@@ -19,21 +20,21 @@ from agentsync.agents.rpc import LARGEST, Answer, Given, Json, Server, Tool
 from agentsync.agents.said import say
 from agentsync.base import processes
 from agentsync.base.errors import OK, USAGE, AgentsyncError
-from agentsync.cli import briefing, claims
+from agentsync.cli import briefing, claims, presence
 from agentsync.cli import handoff as handing
 from agentsync.cli.scan import look
 from agentsync.cli.session import Session
 from agentsync.status import Consolidated, consolidated
 
 INSTRUCTIONS = (
-    "agentsync records who changes the shared documents of this repository. brief: what others changed since you "
-    "looked. claim: say what you work on. handoff: write your entry in the journal."
+    "agentsync records who changes this repository's shared documents. brief: what others changed since you looked. "
+    "who: who works on a file. claim: say what you work on. handoff: write your entry in the journal."
 )
 
 
 @click.command()
 def mcp() -> int:
-    """Serve the tools brief, claim, handoff and consolidate to a coding agent (Model Context Protocol, stdio).
+    """Serve the tools who, brief, claim, handoff and consolidate to a coding agent (Model Context Protocol, stdio).
 
     The agent's client starts it. It may write the ledger where the agent's own shell may not (Codex' sandbox), and what
     is said through it is known to be the client's. Claims made through it end with it.
@@ -97,8 +98,30 @@ def _tool(act: Callable[[Json, Client], Answer]) -> Callable[[Json, Client], Ans
     return call
 
 
+def _below(session: Session, paths: list[str]) -> list[str]:
+    """Paths that are given from the repository's root, wherever this process is."""
+    root = session.here.root if session.here else os.path.realpath(".")
+    return [os.path.join(root, path) for path in paths]
+
+
 def _answer(told: dict[str, Any]) -> Answer:
     return Answer("\n".join(told.pop("lines")), told)
+
+
+class Presences(TypedDict):
+    """What is known of each path that was asked for."""
+
+    answers: list[asked.Answer]
+
+
+@_tool
+def _who(given: Json, client: Client) -> Answer:
+    session, now = Session(), time.time()
+    found = presence.answers(
+        session, session.shown(), _below(session, given["paths"]), caller(session.here, os.environ, client), now
+    )
+    text = "\n".join(line for one in found for line in presence.lines(one, now))
+    return Answer(text, {"answers": [asked.to_json(one) for one in found]})
 
 
 @_tool
@@ -111,8 +134,7 @@ def _brief(given: Json, client: Client) -> Answer:
 @_tool
 def _claim(given: Json, client: Client) -> Answer:
     session = Session()
-    root, by = session.clone.worktree().root, caller(session.here, os.environ, client)
-    paths = [os.path.join(root, path) for path in given["paths"]]
+    by, paths = caller(session.here, os.environ, client), _below(session, given["paths"])
     return _answer(claims.stake(session, session.shown(), paths, given.get("ttl", "2h"), given.get("note"), by))
 
 
@@ -132,6 +154,15 @@ def _consolidate(given: Json, client: Client) -> Answer:
 
 
 TOOLS = (
+    Tool(
+        "who",
+        "Who works on a file",
+        "Who changed a file last and how that is known, who else works on it now; nobody else only with its proof.",
+        {"paths": Given("array", "files from the repository's root, watched or not", True)},
+        Presences,
+        True,
+        _who,
+    ),
     Tool(
         "brief",
         "What is new",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from agentsync.agents import who as asked
-from agentsync.agents.caller import caller
+from agentsync.agents.caller import Caller, caller
 from agentsync.agents.who import Answer, Around, Last, Presence
 from agentsync.base.errors import OK, AgentsyncError
 from agentsync.base.git import HOOKS
@@ -24,7 +24,8 @@ def as_text(paths: Sequence[str]) -> int:
     """`who PATH...`."""
     session = Session()
     now = time.time()
-    for number, answer in enumerate(answers(session, session.shown(), paths, now)):
+    by = caller(session.here, os.environ)
+    for number, answer in enumerate(answers(session, session.shown(), paths, by, now)):
         say(*([""] if number else []), *lines(answer, now))
     session.check_config()
     return OK
@@ -33,16 +34,17 @@ def as_text(paths: Sequence[str]) -> int:
 def as_json(paths: Sequence[str]) -> int:
     """`who PATH... --json`: a list."""
     session = Session()
-    print_json([asked.to_json(one) for one in answers(session, session.shown(), paths, time.time())])
+    by = caller(session.here, os.environ)
+    print_json([asked.to_json(one) for one in answers(session, session.shown(), paths, by, time.time())])
     session.check_config()
     return OK
 
 
-def answers(session: Session, now: Shown, paths: Iterable[str], at: float) -> list[Answer]:
-    """What is known of each path, given from the current folder. Raises AgentsyncError."""
+def answers(session: Session, now: Shown, paths: Iterable[str], by: Caller, at: float) -> list[Answer]:
+    """What is known of each path, given from the current folder, for whoever asks. Raises AgentsyncError."""
     blind = {one["worktree"]: f"a {one['operation']} is going on" for one in now.survey.paused}
     blind |= {one["worktree"]: one["reason"] for one in now.survey.not_recorded if one["worktree"] not in blind}
-    around, by = Around(now.survey.waiting, blind), caller(session.here, os.environ)
+    around = Around(now.survey.waiting, blind)
     return [
         asked.who(session.clone, now.view, session.settings, from_root(session, path), by, around, at) for path in paths
     ]

@@ -85,6 +85,7 @@ def test_a_session_with_the_official_client(shared: Repo) -> None:
             for name, arguments in (
                 ("claim", {"paths": ["docs"], "ttl": "30m", "note": "x"}),
                 ("brief", {}),
+                ("who", {"paths": ["doc.md", "code.py"]}),
                 ("handoff", {"text": "Handed over."}),
                 ("claim", {"paths": ["doc.md"]}),
                 ("consolidate", {}),
@@ -96,6 +97,7 @@ def test_a_session_with_the_official_client(shared: Repo) -> None:
     anyio.run(talk)
     assert found["version"] in rpc.VERSIONS and found["instructions"] == INSTRUCTIONS
     assert {name: one.annotations.read_only_hint for name, one in found["tools"].items()} == {
+        "who": True,
         "brief": True,
         "claim": False,
         "handoff": False,
@@ -103,6 +105,7 @@ def test_a_session_with_the_official_client(shared: Repo) -> None:
     }
     assert found["claim"][0][2]["agent_owner"] == "codex-local" and found["claim"][0][2]["recorded"]
     assert "claimed by you until" in found["brief"][0][1]
+    assert [one["file_path"] for one in found["who"][0][2]["answers"]] == ["doc.md", "code.py"]
     assert found["handoff"][0][2]["released"] == [found["claim"][0][2]["id"]]
     assert found["consolidate"][0][2]["changes_consolidated"] == 1
     failed, why, _ = found["claim"][2]
