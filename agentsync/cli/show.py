@@ -103,11 +103,9 @@ def _change(event: Change, owner: str | None, told: Rows, found: Diff, *, stat: 
 
 
 def _size(event: Change, found: Diff) -> str:
-    """`+12 -3`, of the lines or as it was recorded; else why nobody knows."""
-    recorded = lines(event.lines_added, event.lines_removed)
-    if not found.why:
-        return lines(found.added, found.removed)
-    return f"{recorded} ({found.why})" if recorded else found.why
+    """`+12 -3`, as it was recorded or as the lines are; and why there are none, if so."""
+    known = lines(event.lines_added, event.lines_removed) or ("" if found.why else lines(found.added, found.removed))
+    return f"{known} ({found.why})" if known and found.why else known or found.why
 
 
 def _commits(event: Change, carried: list[Attribution], folder: str) -> Rows:

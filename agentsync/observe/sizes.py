@@ -1,4 +1,4 @@
-"""How many lines came and went between two contents, as `git diff --minimal --numstat` counts them."""
+"""How many lines came and went between two contents: the fewest, where `git diff --minimal` may find some more."""
 
 from __future__ import annotations
 

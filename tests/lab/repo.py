@@ -166,8 +166,8 @@ class Repo:
         return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
     def changes(self) -> list[dict[str, Any]]:
-        """The change records."""
-        return [line for line in self.lines() if line["kind"] == "change"]
+        """The change records of what watching saw, without what was taken in of the time before."""
+        return [line for line in self.lines() if line["kind"] == "change" and line["source"] != "import"]
 
     def owners(self) -> list[str | None]:
         """Who made each change, as is known today."""
@@ -180,7 +180,7 @@ class Repo:
         return [history.owner_today(event, commits) for event, commits in every]
 
     def count(self) -> int:
-        """How many changes the ledger has."""
+        """How many changes watching saw."""
         return len(self.changes())
 
     def worktree(self, name: str, *args: str) -> Repo:
