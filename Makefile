@@ -62,7 +62,7 @@ $(VENV)/.base: pyproject.toml
 	@[ -x $(BIN)/python ] || { echo "setting up $(VENV)"; $(PYTHON) -m venv $(VENV); } \
 	    || { rm -rf $(VENV); echo "on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[server]'
+	@$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/.test $(VENV)/.lint $(VENV)/.bench: $(VENV)/.%: $(VENV)/.base

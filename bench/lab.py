@@ -53,7 +53,7 @@ class Lab:
         if self.quick:
             return sys.executable
         python = _environment(self.folder / "installed")
-        _pip(python, f"{CHECKOUT}[server]")  # the dependencies too, if they are not there yet
+        _pip(python, str(CHECKOUT))  # the dependencies too, if they are not there yet
         _pip(python, "--force-reinstall", "--no-deps", "--compile", str(CHECKOUT))
         return python
 

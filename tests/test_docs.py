@@ -286,6 +286,12 @@ class TestExamples:
                 code, output = stage.run(line)
                 assert code == 0, f"$ {line}\n{output}"
 
+    def test_readme_tells_on_one_screen_what_it_is_why_and_how_to_begin(self) -> None:
+        """Forty lines, with the commands that somebody needs first, and a picture."""
+        first = (ROOT / "README.md").read_text(encoding="utf-8").split("\n")[:40]
+        for wanted in ("$ make demo", "$ pipx install .", "$ agentsync init", "![", "## Which documents"):
+            assert any(wanted in line for line in first), wanted
+
     def test_there_are_examples(self) -> None:
         """README and the page for agents have some."""
         assert {ROOT / "README.md", DOCS / "for-agents.md"} <= set(RUNNABLE)

@@ -91,7 +91,7 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
 def serve(**given: Any) -> int:
     """Watch this clone as `agentsync watch` does, with API, dashboard and metrics over HTTP, until Ctrl-C.
 
-    Only this machine is answered, unless --allow-remote and --token-file say otherwise. Needs the extra [server].
+    Only this machine is answered, unless --allow-remote and --token-file say otherwise.
 
     \b
     Examples:

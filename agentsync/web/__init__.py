@@ -1,4 +1,4 @@
-"""The web side of a service: `create_app(service, access)`. Needs the extra `[server]`, and only when it is called."""
+"""The web side of a service: `create_app(service, access)`. Its packages are imported only when it is called."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def not_installed(error: ModuleNotFoundError) -> Exception:
     if (error.name or "").partition(".")[0] == "agentsync":
         return error
     return AgentsyncError(
-        "the web side is not installed",
+        "a package of the web side is missing",
         cause=str(error),
-        hint="in a checkout of agentsync: pipx install --force '.[server]'",
+        hint="reinstall it, in a checkout of agentsync: pipx install --force .",
     )

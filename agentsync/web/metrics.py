@@ -65,8 +65,8 @@ def exposition(reading: Reading, labels: Mapping[str, str] | None = None) -> byt
     except ImportError:
         raise AgentsyncError(
             "prometheus_client is not installed",
-            cause="metrics need the extra [server]",
-            hint="in a checkout of agentsync: pipx install --force '.[server]'",
+            cause="metrics are written by it",
+            hint="reinstall it, in a checkout of agentsync: pipx install --force .",
         ) from None
     registry = CollectorRegistry()
     registry.register(_collector(reading, labels or {}))

@@ -389,7 +389,7 @@ class TestCommand:
         repo.begin()
         repo.hooks()
         done = agentsync_process(repo.root, "metrics", code=1, PYTHONPATH=without)
-        assert "hint: in a checkout of agentsync: pipx install --force '.[server]'" in done.err
+        assert "hint: reinstall it, in a checkout of agentsync: pipx install --force ." in done.err
         agentsync_process(repo.root, "status", PYTHONPATH=without)
 
     def test_where_nothing_is_set_up_it_says_so(self, repo: Repo) -> None:

@@ -84,8 +84,8 @@ class TestBeginning:
         monkeypatch.setenv("PYTHONPATH", str(tmp_path / "missing"))
         done = agentsync_process(quiet(repo).root, "serve", code=1)
         assert (
-            "error: the web side is not installed" in done.err
-            and "in a checkout of agentsync: pipx install --force '.[server]'" in done.err
+            "error: a package of the web side is missing" in done.err
+            and "reinstall it, in a checkout of agentsync: pipx install --force ." in done.err
         )
         for command in ("--help", "status", "doctor"):
             agentsync_process(repo.root, command, code=None if command == "doctor" else 0)
