@@ -1,4 +1,4 @@
-"""Who changed how much on which day, and where they were last: a fold of the ledger, for those who look.
+"""Who changed how much on which day: a fold of the ledger, for those who look.
 
 Days are those of UTC. What is kept is bounded: a day counts by agent, whatever the number of its changes.
 """
@@ -6,7 +6,7 @@ Days are those of UTC. What is kept is bounded: a day counts by agent, whatever 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 from agentsync.ledger.events import Attribution, Change, DamagedError, decode, to_rfc3339
 from agentsync.ledger.log import Follower, Ledger
@@ -16,16 +16,8 @@ DAY = 24 * 3600  # seconds
 STEP = 1 << 16  # bytes that are read through rather than halved
 A_DAY = len("2025-10-10")  # of a time in UTC; these sort as text
 DAYS = 30  # shown, and kept of those in which something happened
-PLACES = 5  # worktrees shown of an agent, those where it was last
 OWNERLESS = 5000  # changes whose owner a commit may still tell
 UNKNOWN = "unknown"
-
-
-class Seen(NamedTuple):
-    """The last change of an agent in a worktree."""
-
-    timestamp: str
-    branch: str | None
 
 
 class Timeline:
@@ -33,8 +25,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self.changes: dict[str, dict[str, int]] = {}  # day, agent
-        self.seen: dict[str, dict[str, Seen]] = {}  # agent, worktree
-        self._ownerless: dict[str, Change] = {}
+        self._ownerless: dict[str, str] = {}  # change to its day
 
     def add(self, event: Any) -> None:
         """Take one event in."""
@@ -44,7 +35,7 @@ class Timeline:
 
     def change(self, event: Change) -> None:
         """Counted on the day on which it was made, as far as its author's clock is to be believed."""
-        day = _made(event)[:A_DAY]
+        day = min(event.timestamp, event.recorded)[:A_DAY]
         if len(self.changes) >= DAYS and day not in self.changes:
             # Not by a clock: one that was wrong for a day must not empty the page.
             oldest = min(self.changes)
@@ -53,9 +44,8 @@ class Timeline:
             del self.changes[oldest]
         agent = event.agent_owner or UNKNOWN
         _count(self.changes.setdefault(day, {}), agent, 1)
-        self._see(agent, event)
         if event.agent_owner is None:
-            self._ownerless[event.id] = event
+            self._ownerless[event.id] = day
             if len(self._ownerless) > OWNERLESS:
                 del self._ownerless[next(iter(self._ownerless))]
 
@@ -64,50 +54,21 @@ class Timeline:
         if event.agent_owner is None:
             return
         for id_ in event.event_ids:
-            change = self._ownerless.pop(id_, None)
-            counts = self.changes.get(_made(change)[:A_DAY], {}) if change else {}
-            if change and counts.get(UNKNOWN):
+            counts = self.changes.get(self._ownerless.pop(id_, ""), {})
+            if counts.get(UNKNOWN):
                 _count(counts, UNKNOWN, -1)
                 _count(counts, event.agent_owner, 1)
-                self._see(event.agent_owner, change)
-                self._unsee(change)
-
-    def _see(self, agent: str, change: Change) -> None:
-        """Where it was; nobody saw that of a change that the history told."""
-        if change.worktree is None:
-            return
-        places = self.seen.setdefault(agent, {})
-        if change.worktree not in places or places[change.worktree].timestamp <= _made(change):
-            places.pop(change.worktree, None)
-            places[change.worktree] = Seen(_made(change), change.branch)
-        if len(places) > PLACES:
-            del places[next(iter(places))]
-
-    def _unsee(self, change: Change) -> None:
-        """Somebody is not unknown any more."""
-        places = self.seen.get(UNKNOWN, {})
-        if places.get(change.worktree or "") == Seen(_made(change), change.branch):
-            del places[change.worktree or ""]
 
 
 FOLDS: dict[str, Callable[[Timeline, Any], None]] = {"change": Timeline.change, "attribution": Timeline.attribution}
 
 
-class Place(TypedDict):
-    """A worktree where an agent was, on which branch, and its last change there."""
-
-    worktree: str
-    branch: str | None
-    timestamp: str
-
-
 class Agent(TypedDict):
-    """An agent: how many changes it made, on each of the days (the last one is today), and where it was last."""
+    """An agent: how many changes it made, and on each of the days (the last one is today)."""
 
     agent: str
     changes: int
     days: list[int]
-    places: list[Place]
 
 
 class Shown(TypedDict):
@@ -120,7 +81,7 @@ class Shown(TypedDict):
 
 
 def to_json(timeline: Timeline, now: float) -> Shown:
-    """The 30 days up to that of `now` (seconds since 1970); who changed something last comes first.
+    """The 30 days up to that of `now` (seconds since 1970); who changed something on the latest day comes first.
 
     It is the same for a whole day if nothing new has come.
     """
@@ -128,25 +89,13 @@ def to_json(timeline: Timeline, now: float) -> Shown:
     days = [to_rfc3339(today - ago * DAY)[:A_DAY] for ago in reversed(range(DAYS))]
     names = {name for day in days for name in timeline.changes.get(day, {})}
     agents = [_agent(timeline, name, days) for name in sorted(names)]
-    agents.sort(key=_lately, reverse=True)
+    agents.sort(key=lambda one: one["days"][::-1], reverse=True)
     return Shown(since=days[0], until=days[-1], changes=sum(one["changes"] for one in agents), agents=agents)
 
 
 def _agent(timeline: Timeline, name: str, days: list[str]) -> Agent:
     counts = [timeline.changes.get(day, {}).get(name, 0) for day in days]
-    seen = sorted(timeline.seen.get(name, {}).items(), key=lambda one: one[1].timestamp, reverse=True)
-    places = [Place(worktree=worktree, branch=one.branch, timestamp=one.timestamp) for worktree, one in seen]
-    return Agent(agent=name, changes=sum(counts), days=counts, places=places)
-
-
-def _lately(agent: Agent) -> tuple[str, list[int]]:
-    """Sorts by who was seen last, then by who made something on the later day."""
-    return agent["places"][0]["timestamp"] if agent["places"] else "", agent["days"][::-1]
-
-
-def _made(change: Change) -> str:
-    """When: nothing was made after it was seen."""
-    return min(change.timestamp, change.recorded)
+    return Agent(agent=name, changes=sum(counts), days=counts)
 
 
 def _count(counts: dict[str, int], key: str, more: int) -> None:

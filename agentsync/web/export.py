@@ -30,11 +30,12 @@ HEAD = '<meta charset="utf-8">\n'
 
 def snapshot(view: View, around: Survey, now: float) -> dict[str, object]:
     """What the server would answer at `now` (seconds since 1970), all of it, and when that was. Raises LedgerError."""
+    days = Recent(view.ledger).catch_up(now).to_json(now)
     return {
         "made": to_rfc3339(now),
         "status": status.status(view.state, view.cursor, around),
         "checksums": status.checksums(view.state, around),
-        "timeline": Recent(view.ledger).catch_up(now).to_json(now),
+        "timeline": records.told_of_agents(days, view.ledger, around.waiting, now),
         "log": records.page(view.ledger, around.waiting, view.state.pending, Filter(), None, CHANGES),
         "report": records.report(view.ledger),
     }

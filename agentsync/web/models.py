@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from agentsync import status
-from agentsync.ledger import timeline
+from agentsync.web import records
 
 When = str  # RFC 3339 in UTC
 
@@ -132,5 +132,5 @@ def _described(shape: Any) -> Any:
 
 
 Status, PendingChanges, Checksums, Consolidated, Timeline = map(
-    _described, (status.Status, status.PendingChanges, status.Checksums, status.Consolidated, timeline.Shown)
+    _described, (status.Status, status.PendingChanges, status.Checksums, status.Consolidated, records.Timeline)
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from agentsync.ledger import history
-from agentsync.ledger.events import Change, is_past
+from agentsync.agents.active import Actor, active
+from agentsync.ledger import history, timeline
+from agentsync.ledger.events import Change, is_past, to_rfc3339
 from agentsync.ledger.log import Ledger
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
@@ -65,6 +66,39 @@ def report(ledger: Ledger) -> dict[str, Any]:
     """The newest report with its first changes; null where there is none. Raises LedgerError."""
     found = [render.to_json(one) for one in pages.newest(View(ledger).catch_up(), 1)]
     return {"report": {**found[0], "facts": found[0]["facts"][:FACTS]} if found else None}
+
+
+class AtWork(TypedDict):
+    """Somebody who has changed something in the last two hours, where, and when they did last."""
+
+    agent_owner: str | None
+    author: str | None
+    worktree: str | None
+    branch: str | None
+    timestamp: str
+    changes: int
+
+
+class Timeline(timeline.Shown):
+    """`GET /api/sync/timeline`: thirty days, from `since` to `until`, by agent, and who is at work now."""
+
+    at_work: list[AtWork]
+
+
+def told_of_agents(days: timeline.Shown, ledger: Ledger, waiting: tuple[Observations, ...], now: float) -> Timeline:
+    """What the timeline says, and who is at work at `now` (seconds since 1970). Raises LedgerError."""
+    return Timeline(**days, at_work=[_at_work(one) for one in active(View(ledger).catch_up(), waiting, now)])
+
+
+def _at_work(one: Actor) -> AtWork:
+    return AtWork(
+        agent_owner=one.agent_owner,
+        author=one.author,
+        worktree=one.worktree,
+        branch=one.branch,
+        timestamp=to_rfc3339(one.last),
+        changes=one.changes,
+    )
 
 
 def diff(service: AutoSyncService, waiting: tuple[Observations, ...], id_: str) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from agentsync import status
 from agentsync.agents.overlaps import to_json
 from agentsync.base.times import since as since_when
 from agentsync.ledger import history
-from agentsync.ledger.timeline import DAY
 from agentsync.web import models, records
 from agentsync.web.access import OF_PAGE
 from agentsync.web.answers import JSON, Answer, answer, encoded
@@ -32,6 +31,7 @@ from agentsync.web.stream import MOST, Streams
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 CONSOLIDATIONS, PERIOD = 10, 60.0  # so many at the most in so many seconds
+MINUTE = 60  # seconds for which nobody stops being at work
 LONGEST = 1024  # characters of a filter
 UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 SINCE = r"^([0-9]{1,9} ?(s|m|min|h|d|w)|[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][0-9:.]{2,15}(Z|[+-][0-9]{2}:[0-9]{2})?)?)$"
@@ -48,6 +48,7 @@ def routes(service: AutoSyncService, streams: Streams) -> APIRouter:
     """All endpoints for one service."""
     router = APIRouter(responses=documented())
     _reads(router, service)
+    _lines_of_work(router, service)
     _log(router, service)
     _events(router, service, streams)
     _acts(router, service)
@@ -71,23 +72,10 @@ def _reads(router: APIRouter, service: AutoSyncService) -> None:
         """What each watched document is known to hold."""
         return await _answered(request, service, "checksums", _checksums)
 
-    @router.get("/api/sync/timeline", response_model=models.Timeline, responses=_READ)
-    async def timeline(request: Request) -> Response:
-        """Thirty days by agent: how many changes on each of them, and where it was last."""
-        now = time.time()
-        day = int(now) // DAY  # it is the same for a whole one
-        return await _answered(request, service, ("timeline", day), lambda _: service.snapshots.timeline(now))
-
     @router.get("/api/sync/report", response_model=models.Reported, responses=_READ)
     async def report(request: Request) -> Response:
         """The newest report, as `agentsync report -n 1 --json` prints it, with its first changes."""
         return await _answered(request, service, "report", lambda _: records.report(service.ledger))
-
-    @router.get("/api/overlaps", response_model=models.Overlaps, responses=_READ)
-    async def overlaps(request: Request) -> Response:
-        """The documents of which two lines of work have edits each that the other has not, conflicts first."""
-        found = await asyncio.to_thread(service.snapshots.overlaps, time.time())
-        return _sent(answer(encoded(to_json(found))), request)
 
     @router.get("/api/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
@@ -101,6 +89,25 @@ def _reads(router: APIRouter, service: AutoSyncService) -> None:
         if not service.running:
             return problem(503, "the service does not watch", {"retry-after": "5"})
         return JSONResponse({"status": "ok"}, headers={"cache-control": "no-store"})
+
+
+def _lines_of_work(router: APIRouter, service: AutoSyncService) -> None:
+    @router.get("/api/sync/timeline", response_model=models.Timeline, responses=_READ)
+    async def timeline(request: Request) -> Response:
+        """Thirty days by agent: how many changes on each of them; and who is at work now, where."""
+        now = time.time()
+
+        def made(snapshot: Snapshot) -> records.Timeline:
+            days = service.snapshots.timeline(now)
+            return records.told_of_agents(days, service.ledger, snapshot.survey.waiting, now)
+
+        return await _answered(request, service, ("timeline", int(now) // MINUTE), made)
+
+    @router.get("/api/overlaps", response_model=models.Overlaps, responses=_READ)
+    async def overlaps(request: Request) -> Response:
+        """The documents of which two lines of work have edits each that the other has not, conflicts first."""
+        found = await asyncio.to_thread(service.snapshots.overlaps, time.time())
+        return _sent(answer(encoded(to_json(found))), request)
 
 
 async def _answered(

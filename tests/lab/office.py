@@ -68,8 +68,9 @@ def office(root: Path, count: int = 31, changes: int = 120, days: int = 30, seed
     moments = sorted(now - 600 - int(dice.betavariate(1, 2.2) * days * DAY) for _ in range(changes - 5))
     moments = [moment for moment in moments if moment < now - 3600]
     for moment in [*moments, *(now - minutes * 60 for minutes in (58, 41, 22, 9))]:
-        _work(dice, dice.choices(where, (6, 3, 2))[0], moment, documents(count))
-    _edit(dice, repo, "docs/passation.md")
+        one = dice.choices((0, 1, 2), (6, 3, 2))[0]
+        _work(dice, where[one], moment, documents(count - 6)[one::3])  # the newest ones are never changed
+    _edit(dice, repo, "docs/glossary.md")  # which is another worktree's
     repo.look(now=float(now - 120), said="claude-code")
     return repo
 
@@ -90,7 +91,7 @@ def _begun(root: Path, paths: list[str], moment: int) -> Repo:
 def _work(dice: random.Random, repo: Repo, moment: int, paths: list[str]) -> None:
     """Somebody edits one to three documents and commits them."""
     name = dice.choices(list(TRAILERS), WEIGHTS)[0]
-    chosen = dice.choices(paths[:-6], [1 / (n + 4) for n in range(len(paths) - 6)], k=dice.choice((1, 1, 1, 2, 3)))
+    chosen = dice.choices(paths, [1 / (n + 2) for n in range(len(paths))], k=dice.choice((1, 1, 1, 2, 3)))
     for path in set(chosen):
         _edit(dice, repo, path)
     date = to_rfc3339(moment)

@@ -1,4 +1,4 @@
-"""The timeline counts changes by day and agent, says where each agent was last, and stays small."""
+"""The timeline counts changes by day and agent, and stays small."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.events import attribution, change
 from agentsync.ledger import timeline
 from agentsync.ledger.events import CLOCK_ZERO, Change, Event, Stamp, encode, new_id, tick, to_rfc3339
 from agentsync.ledger.log import NO_LINE, Ledger, line_hash
-from agentsync.ledger.timeline import DAY, DAYS, PLACES, Recent, Timeline, offset_at, to_json
+from agentsync.ledger.timeline import DAY, DAYS, Recent, Timeline, offset_at, to_json
 
 NOON = 1_760_097_600.0
 
@@ -50,25 +50,16 @@ class TestTimeline:
         assert [one["changes"] for one in found["agents"]] == [3, 1, 1]
         assert found["changes"] == 5
 
-    def test_who_changed_something_last_comes_first_with_the_worktrees_it_was_in(self) -> None:
-        found = shown(
-            made(NOON - 9, "cursor", worktree="main", branch="main"),
-            made(NOON - 8, "codex-local", worktree="main", branch="main"),
-            made(NOON - 7, "codex-local", worktree="other", branch="fix"),
-            made(NOON - 6, "cursor", worktree="main", branch="next"),
-        )
-        places = {one["agent"]: [(at["worktree"], at["branch"]) for at in one["places"]] for one in found["agents"]}
-        assert places == {"cursor": [("main", "next")], "codex-local": [("other", "fix"), ("main", "main")]}
-        assert list(places) == ["cursor", "codex-local"]
-        assert found["agents"][0]["places"][0]["timestamp"] == to_rfc3339(NOON - 6)
+    def test_who_changed_something_on_the_latest_day_comes_first(self) -> None:
+        found = shown(made(NOON - DAY, "cursor"), made(NOON, "human"), made(NOON - DAY, "cursor"), made(NOON - 1))
+        assert list(counts(found)) == ["human", "unknown", "cursor"]
 
-    def test_a_commit_tells_whose_a_change_was_and_where(self) -> None:
+    def test_a_commit_tells_whose_a_change_was(self) -> None:
         """It moves to them; of two the first counts."""
-        one, other = made(NOON - DAY, worktree="main"), made(NOON, worktree="other")
+        one, other = made(NOON - DAY), made(NOON)
         told = attribution([one.id], agent_owner="codex-cloud")
         found = shown(other, one, told, attribution([one.id], agent_owner="cursor"))
         assert counts(found) == {"unknown": [0, 0, 1], "codex-cloud": [0, 1, 0]}
-        assert [[at["worktree"] for at in each["places"]] for each in found["agents"]] == [["other"], ["main"]]
 
     def test_a_commit_takes_no_change_from_an_owner(self) -> None:
         one = made(NOON, "human")
@@ -94,13 +85,12 @@ class TestTimeline:
         assert shown(event, now=midnight) == shown(event, now=midnight + DAY - 1) != shown(event, now=midnight + DAY)
 
     def test_it_does_not_grow_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Neither by days, nor by worktrees, nor by changes whose owner nobody knows."""
+        """Neither by days, nor by changes whose owner nobody knows."""
         monkeypatch.setattr(timeline, "OWNERLESS", 30)
         fold = Timeline()
         for number in range(DAYS + 50):
-            fold.add(made(NOON + number * DAY, worktree=f"tree-{number}"))
-        assert (len(fold.changes), len(fold.seen["unknown"]), len(fold._ownerless)) == (DAYS, PLACES, 30)
-        assert f"tree-{DAYS + 49}" in fold.seen["unknown"]
+            fold.add(made(NOON + number * DAY))
+        assert (len(fold.changes), len(fold._ownerless)) == (DAYS, 30)
 
     def test_a_clock_that_was_wrong_for_a_while_does_not_empty_it(self) -> None:
         fold = Timeline()

@@ -227,6 +227,19 @@ class TestStatus:
             "main: its report is not written: the file is missing",
         ]
 
+    def test_a_document_that_several_change_at_once_is_named_once(self, busy: Server, opened: Opened) -> None:
+        """With whose edits where; of many the first ones."""
+        page = opened(busy).page
+        wait(page, "#attention", "docs/glossary.md: edits ")
+        (line,) = texts(page, "#attention li")
+        assert "main (claude-code)" in line and "billing (" in line
+        sides: list[Any] = [{"worktree": name, "branch": None, "owners": []} for name in ("main", "side")]
+        many = [{"file_path": f"{n}.md", "level": "conflict", "sides": sides} for n in (1, 1, 2, 3, 4, 5)]
+        page.route("**/overlaps", lambda route: route.fulfill(json={"count": 6, "overlaps": many}))
+        page.get_by_role("button", name="Refresh").click()
+        wait(page, "#attention", "and 2 more documents: agentsync overlaps")
+        assert texts(page, "#attention li")[0] == "1.md: edits that conflict, in main (unknown), side (unknown)"
+
 
 class TestChanges:
     def test_each_says_who_what_how_much_and_where_newest_first(self, told: Server, opened: Opened) -> None:
@@ -297,12 +310,12 @@ class TestAgents:
         page = opened(told).page
         live(page)
         rows = texts(page, "#agents li")
-        assert sorted(re.sub(r"\d+ minutes?", "1 minute", row) for row in rows) == [
-            "claude-code 1 change in 30 days main · 1 minute ago",
-            "cursor 1 change in 30 days main · 1 minute ago",
-            "unknown 2 changes in 30 days main · 1 minute ago",
+        assert sorted(re.sub(r"\d+ min", "1 min", row) for row in rows) == [
+            "claude-code 1 change in 30 days main · 1 min ago",
+            "cursor 1 change in 30 days main · 1 min ago",
+            "unknown 2 changes in 30 days main · 1 min ago",
         ]
-        assert page.locator("#agents .now").count() == 3
+        assert page.locator("#agents .dot").count() == 3
 
     def test_the_changes_of_one_can_be_shown_alone(self, told: Server, opened: Opened) -> None:
         page = opened(told).page

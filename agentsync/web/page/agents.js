@@ -1,10 +1,9 @@
 // Who is shown how: each agent has a colour and a sign of its own. And the list of them: how much, and where now.
 
-import { byId, element, empty, shape, span, time } from "./elements.js";
+import { byId, daysAgo, element, empty, shape, span, time } from "./elements.js";
 import { NUMBER, word } from "./words.js";
 
 export const UNKNOWN = "unknown";
-const LATELY = 2 * 3600 * 1000; // milliseconds in which who changed something is at work
 const SLOTS = ["claude-code", "codex-local", "codex-cloud", "claude-cloud", "cursor", "gemini-cli", "copilot", "human"];
 const SIGNS = [
   "M6 1.5a4.5 4.5 0 1 1 0 9a4.5 4.5 0 1 1 0-9Z",
@@ -57,10 +56,12 @@ function spark(days, most) {
 }
 
 // `choose` is called with the name of one whose changes are to be shown, `chosen` is the one that is.
-export function showAgents(timeline, chosen, choose) {
-  if (!timeline.agents.length) return byId("agents").replaceChildren(empty(word("agents_empty"), word("agents_next")));
-  const most = Math.max(...timeline.agents.flatMap((each) => each.days));
-  const rows = timeline.agents.map((each) => {
+export function showAgents({ agents, at_work: atWork }, chosen, choose) {
+  if (!agents.length) return byId("agents").replaceChildren(empty(word("agents_empty"), word("agents_next")));
+  const most = Math.max(...agents.flatMap((each) => each.days));
+  const working = Map.groupBy(atWork, (each) => each.agent_owner ?? UNKNOWN);
+  const last = (each) => working.get(each.agent)?.[0].timestamp ?? "";
+  const rows = agents.toSorted((one, other) => last(other).localeCompare(last(one))).map((each) => {
     const attributes = { type: "button", class: "row", "aria-pressed": String(each.agent === chosen) };
     const button = element(
       "button",
@@ -68,7 +69,7 @@ export function showAgents(timeline, chosen, choose) {
       agent(each.agent),
       spark(each.days, most),
       element("span", { class: "number", title: word("changes_month", { count: each.changes }) }, number(each.changes)),
-      places(each.places),
+      span("places", working.has(each.agent) ? places(working.get(each.agent)) : lastDay(each.days)),
     );
     button.addEventListener("click", () => choose(each.agent));
     return element("li", {}, button);
@@ -80,15 +81,15 @@ function number(changes) {
   return [NUMBER.format(changes), span("unseen", ` ${word("changes_month", { count: changes })}`)];
 }
 
-// Where an agent is at work now; else where it was last.
+// Where an agent is at work now.
 function places(found) {
-  const now = found.filter((each) => Date.now() - Date.parse(each.timestamp) < LATELY);
-  const shown = now.length ? now : found.slice(0, 1);
-  return span(
-    now.length ? "places now" : "places",
-    shown.map((each) => span("place", now.length ? span("dot") : null, placeText(each), " · ", time(each.timestamp))),
-  );
+  const shown = [...Map.groupBy(found, (each) => each.worktree ?? "")].map(([, [newest]]) => newest);
+  return shown.map((each) => span("place", span("dot"), [placeText(each), time(each.timestamp, "short")].flatMap(dotted)));
 }
 
+const dotted = (part, at) => (at ? [" · ", part] : [part]);
+
 const placeText = ({ worktree, branch }) =>
-  branch && branch !== worktree ? word("place", { worktree, branch }) : worktree;
+  worktree && branch && branch !== worktree ? word("place", { worktree, branch }) : (worktree ?? word("history"));
+
+const lastDay = (days) => daysAgo(days.length - 1 - days.findLastIndex(Boolean));

@@ -16,7 +16,7 @@ const SHOWN = matchMedia("(max-width: 40rem)").matches ? 8 : 30; // changes at a
 const READS = { status: "status", checksums: "checksums", timeline: "timeline" };
 
 const page = {
-  data: {}, // what was read last: status, checksums, timeline
+  data: {}, // what was read last, by the names of READS, and overlaps
   records: undefined, // the changes shown
   more: false, // whether somebody has asked for more of them than one page
   next: null, // where older ones begin
@@ -41,12 +41,12 @@ function translate() {
 
 // Draw the parts whose data is there, and another than before, so that a selection or an open row survives.
 function draw() {
-  const { status, checksums, timeline } = page.data;
+  const { status, checksums, timeline, overlaps } = page.data;
   const { chosen, records } = page;
   const wanted = byId("search").value;
   const today = new Date().toISOString().slice(0, 10);
   part("place", [status], () => showPlace(status));
-  part("strip", [status], () => showStrip(status, server !== null));
+  part("strip", [status, overlaps ?? null], () => showStrip(status, overlaps ?? { overlaps: [] }, server !== null));
   part("changes", [records, page.next, chosen, today], () => drawChanges(records));
   part("agents", [timeline, chosen], () => showAgents(timeline, chosen.agent, (agent) => choose({ agent })));
   part("documents", [status, checksums, wanted, chosen, today], () => {
@@ -147,6 +147,7 @@ async function readAndShow() {
     setTrouble(null);
     tellPending(before, page.data.status.pending_changes);
     if (byId("report").open) await readReport();
+    await read("overlaps", "api/overlaps"); // which git may have to be asked for
   } catch (error) {
     tellTrouble(error);
   }

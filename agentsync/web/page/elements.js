@@ -60,6 +60,8 @@ function ago(text, style) {
   return found ? relative[style].format(Math.trunc(seconds / found[1]), found[0]) : word("just_now");
 }
 
+export const daysAgo = (count) => relative.long.format(-count, "day");
+
 function timeElement(text, shown, style) {
   return element("time", { datetime: text, title: exact(text), "data-relative": style }, shown);
 }

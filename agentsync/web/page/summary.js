@@ -5,6 +5,7 @@ import { byId, element, exact, path, span, time } from "./elements.js";
 import { phrase, word } from "./words.js";
 
 const PIPS = 20; // changes up to which a threshold is drawn
+const OVERLAPS = 3; // documents named of those that several lines of work change
 
 export function showPlace({ repository, worktree, branch, pending_changes: pending }) {
   const place = [worktree && word("worktree", { worktree }), branch && word("branch", { branch })];
@@ -13,19 +14,32 @@ export function showPlace({ repository, worktree, branch, pending_changes: pendi
   document.title = `${pending ? `(${pending}) ` : ""}${repository} · agentsync`;
 }
 
-export function showStrip(status, live) {
+export function showStrip(status, { overlaps }, live) {
   const { pending_changes: count, consolidation_threshold: threshold } = status;
   const title = element("strong", {}, count ? word("pending", { count }) : word("pending_none"));
   const rest = [count ? next(status, live) : null, last(status)].filter(Boolean);
   const text = rest.flatMap((each) => [" · ", each]).flat();
   byId("pending").replaceChildren(...[count ? pips(count, threshold) : null, title, span("quiet", text)].filter(Boolean));
   byId("consolidate").hidden = !count || !live;
-  const notes = attention(status, live);
+  const notes = [...overlapTexts(overlaps), ...attention(status, live)];
   byId("attention").replaceChildren(...notes.map((note) => element("li", {}, note)));
   byId("attention").hidden = !notes.length;
   byId("report").hidden = !status.last_consolidation;
   byId("strip").hidden = false;
 }
+
+// One line for each document that several lines of work change, conflicts first.
+function overlapTexts(overlaps) {
+  const documents = [...Map.groupBy(overlaps, (each) => each.file_path)];
+  const texts = documents.slice(0, OVERLAPS).map(([name, found]) => {
+    const sides = new Set(found.flatMap((each) => each.sides.map(side)));
+    return word(found[0].level === "conflict" ? "conflict" : "overlap", { path: name, sides: [...sides].join(", ") });
+  });
+  const more = documents.length - texts.length;
+  return more > 0 ? [...texts, word("overlaps_more", { count: more })] : texts;
+}
+
+const side = ({ worktree, branch, owners }) => `${worktree ?? branch} (${owners.map(nameOf).join(", ") || word("unknown")})`;
 
 function pips(count, threshold) {
   if (threshold > PIPS) return null;

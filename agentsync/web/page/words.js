@@ -51,6 +51,12 @@ export const WORDS = {
     },
     owed: "{worktree}: its report is not written yet",
     owed_why: "{worktree}: its report is not written: {reason}",
+    conflict: "{path}: edits that conflict, in {sides}",
+    overlap: "{path}: edits of several at once, in {sides}",
+    overlaps_more: {
+      one: "and {count} more document: agentsync overlaps",
+      other: "and {count} more documents: agentsync overlaps",
+    },
     not_recorded: "{worktree}: {file_path} is edited and not recorded: {reason}",
     problem: "{about}: {problem}",
 
@@ -83,6 +89,7 @@ export const WORDS = {
     agents_next: "Whoever changes a document is listed here, with where they are at work.",
     changes_month: { one: "change in 30 days", other: "changes in 30 days" },
     place: "{worktree}, branch {branch}",
+    history: "found in the history",
     unknown: "unknown",
 
     documents_empty: "No document is watched.",
@@ -124,7 +131,7 @@ export const WORDS = {
     report: "Le dernier rapport",
     search: "Chercher un document",
     footer: "agentsync. Toutes les heures sont en UTC. Les sommes de contrôle sont en MD5, sans le rapport d’agentsync.",
-    worktree: "arbre {worktree}",
+    worktree: "arbre de travail {worktree}",
     branch: "branche {branch}",
     commit: "commit {commit}",
 
@@ -165,6 +172,12 @@ export const WORDS = {
     },
     owed: "{worktree} : son rapport n’est pas encore écrit",
     owed_why: "{worktree} : son rapport n’est pas écrit : {reason}",
+    conflict: "{path} : modifications en conflit, dans {sides}",
+    overlap: "{path} : modifié à plusieurs endroits à la fois, dans {sides}",
+    overlaps_more: {
+      one: "et {count} document de plus : agentsync overlaps",
+      other: "et {count} documents de plus : agentsync overlaps",
+    },
     not_recorded: "{worktree} : {file_path} est modifié et n’est pas enregistré : {reason}",
     problem: "{about} : {problem}",
 
@@ -200,6 +213,7 @@ export const WORDS = {
     agents_next: "Qui modifie un document apparaît ici, avec l’endroit où il travaille.",
     changes_month: { one: "changement en 30 jours", other: "changements en 30 jours" },
     place: "{worktree}, branche {branch}",
+    history: "trouvé dans l’historique",
     unknown: "inconnu",
 
     documents_empty: "Aucun document n’est surveillé.",
