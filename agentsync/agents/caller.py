@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from agentsync.base import git, processes
-from agentsync.observe.agent_signals import SESSIONS
-from agentsync.observe.agent_variables import SESSION
-from agentsync.observe.agents import Clues, attribute
+from agentsync.observe.agents import Clues, attribute, is_session, session_of
 from agentsync.observe.witness import agent_setting
 
 
@@ -46,7 +44,7 @@ def caller(here: git.Worktree | None, environ: Mapping[str, str], client: Client
         found.agent_owner,
         found.evidence,
         found.confidence,
-        _session(environ, client),
+        _session(found.agent_owner, environ, client),
         _process(environ, client),
         "mcp" if client else "command",
         here.name if here else None,
@@ -65,10 +63,11 @@ def clues(here: git.Worktree | None, environ: Mapping[str, str], client: Client 
     )
 
 
-def _session(environ: Mapping[str, str], client: Client | None) -> str | None:
-    """What the call says, or the environment: one of these is what the agent's own hooks call the session, too."""
-    told = [client.thread or "" if client else "", *(environ.get(name, "") for name in SESSIONS)]
-    return next((one for one in told if SESSION.fullmatch(one)), None)
+def _session(agent: str | None, environ: Mapping[str, str], client: Client | None) -> str | None:
+    """What the call says, or the agent's own variable: the agent's hooks call the session so, too."""
+    if client and client.thread and is_session(client.thread):
+        return client.thread
+    return session_of(agent, environ)
 
 
 def _process(environ: Mapping[str, str], client: Client | None) -> str | None:

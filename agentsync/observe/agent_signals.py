@@ -102,15 +102,15 @@ SETS_TOO = {
 }
 # AI_AGENT is about agents alone, so a name that is not known counts too. AGENT has other users: known names only.
 GENERIC = ("AI_AGENT", "AGENT")
-# These hold an agent's session, which a note keeps.
-SESSIONS = (
-    "CLAUDE_CODE_SESSION_ID",
-    "CODEX_THREAD_ID",
-    "CODEX_SESSION_ID",
-    "AMP_CURRENT_THREAD_ID",
-    "QWEN_CODE_SESSION_ID",
-    "COPILOT_AGENT_SESSION_ID",
-)
+# These hold an agent's session: a note keeps it, and evidence names it.
+SESSIONS = {
+    "CLAUDE_CODE_SESSION_ID": "claude-code",
+    "CODEX_THREAD_ID": "codex-local",
+    "CODEX_SESSION_ID": "codex-local",
+    "AMP_CURRENT_THREAD_ID": "amp",
+    "QWEN_CODE_SESSION_ID": "qwen-code",
+    "COPILOT_AGENT_SESSION_ID": "copilot",
+}
 
 ADDRESSES = (
     Address("noreply@anthropic.com", "claude-cloud", "claude-code"),

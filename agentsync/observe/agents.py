@@ -29,6 +29,7 @@ from agentsync.observe.agent_signals import (
     NOBODYS_USERS,
     PAYLOADS,
     PERSON_KEYS,
+    SESSIONS,
     SETS_TOO,
     SHARED_NAMES,
     TOOL_KEYS,
@@ -38,7 +39,17 @@ from agentsync.observe.agent_signals import (
     Variables,
 )
 
-__all__ = ["DETECTORS", "KNOWN_AGENTS", "Attributed", "Clues", "Signal", "attribute", "parse_trailers"]
+__all__ = [
+    "DETECTORS",
+    "KNOWN_AGENTS",
+    "Attributed",
+    "Clues",
+    "Signal",
+    "attribute",
+    "is_session",
+    "parse_trailers",
+    "session_of",
+]
 
 
 class Clues(NamedTuple):
@@ -92,9 +103,29 @@ def attribute(clues: Clues) -> Attributed:
     named = dict.fromkeys(signal.agent for signal in signals if signal.kind == "trailer")
     return Attributed(
         owner,
-        [{"kind": kind, "signal": signal, "agent": agent} for kind, signal, agent in _reasons(signals)],
+        [_evidence(*reason, clues.environ or {}) for reason in _reasons(signals)],
         max(signal.weight for signal in signals if signal.agent == owner),
         [agent for agent in named if _family(agent) != _family(owner)],
+    )
+
+
+def _evidence(kind: str, signal: str, agent: str, environ: Mapping[str, str]) -> dict[str, str]:
+    session = session_of(agent, environ) if kind == "environment" else None
+    return {"kind": kind, "signal": signal, "agent": agent, **({"session": session} if session else {})}
+
+
+def session_of(agent: str | None, environ: Mapping[str, str]) -> str | None:
+    """The session of an agent by its own variable, if that holds an id; a note has "1" for what looks like none."""
+    values = (environ.get(name, "") for name, whose in SESSIONS.items() if agent and whose == _family(agent))
+    return next((value for value in values if value != "1" and is_session(value)), None)
+
+
+def is_session(value: str) -> bool:
+    """Whether a text may be the id of a session."""
+    return (
+        0 < len(value) <= 128
+        and value.isascii()
+        and value.replace("-", "a").replace("_", "a").replace(".", "a").isalnum()
     )
 
 

@@ -10,9 +10,10 @@ from lab.repo import Repo, read_only
 from lab.templates import copied
 from test_brief import JOURNAL, ONE, TWO, with_journal
 
-from agentsync.agents import handoff
+from agentsync.agents import brief, handoff
 from agentsync.agents.caller import Caller
 from agentsync.agents.handoff import Commit, Work
+from agentsync.ledger.events import from_rfc3339
 
 ENTRY = "## new\n\nsaid\n\n---\n\n"
 ME = Caller("codex-local", [], 1.0, "one", None, "command", "main", "side")
@@ -134,13 +135,14 @@ def test_without_a_journal_it_says_how_to_have_one(ready: Repo) -> None:
 
 
 def test_a_session_that_left_without_a_word_is_named(shared: Repo) -> None:
-    """In the next brief, by its tool's own word for itself."""
-    from agentsync.agents import active, brief
-
-    actor = active.Actor("cursor", None, "0199-s", "side", "side", 1_760_100_000.0, 1, ("doc.md",), ())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(active, "active", lambda *asked: [actor])
-        for later, named in ((60, False), (3 * 3600, True)):
-            around, now = brief.Around(), actor.last + later
-            told = brief.text(brief.gather(shared.view(), shared.settings, around, ME, None, now))
-            assert any(line.startswith("no handoff: cursor, session 0199-s, 2025-10-10T") for line in told) is named
+    """In the next brief, by its tool's own word for itself, once it has been silent for two hours."""
+    shared.commit("plan\n", **{**TWO, "AGENTSYNC_FOREGROUND": "1", "CLAUDECODE": "1"})
+    agentsync(shared.root, "scan")
+    done = from_rfc3339(shared.changes()[-1]["timestamp"])
+    for minutes, named in ((60, False), (180, True), (25 * 60, False)):
+        told = brief.gather(shared.view(), shared.settings, brief.Around(), ME, None, done + 60 * minutes)
+        named_now = [line for line in brief.text(told) if line.startswith("no handoff: claude-code, session two, 20")]
+        assert bool(named_now) is named
+    agentsync(shared.root, "handoff", "-m", "Plan done.", **TWO)
+    told = brief.gather(shared.view(), shared.settings, brief.Around(), ME, None, done + 180 * 60)
+    assert told["left"] == []

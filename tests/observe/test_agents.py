@@ -75,7 +75,7 @@ def test_the_environment_of_each_agent_names_it(environ: dict[str, str], agent: 
 
 @pytest.mark.parametrize("row", (*ENVIRONMENT, *WEAK_ENVIRONMENT))
 def test_each_row_of_the_environment_alone_names_its_agent(row: object) -> None:
-    environ = {name: value or "x" for name, value in row.wanted}  # type: ignore[attr-defined]
+    environ = {name: value or "1" for name, value in row.wanted}  # type: ignore[attr-defined]
     result = attribute(Clues(environ=environ, tty=False))
     assert result.agent_owner == row.agent  # type: ignore[attr-defined]
     assert {"kind": "environment", "signal": row.wanted[0][0], "agent": row.agent} in result.evidence  # type: ignore[attr-defined]
@@ -160,7 +160,8 @@ def test_devin_leaves_a_directory() -> None:
 
 
 def test_no_value_of_the_environment_comes_into_the_evidence() -> None:
-    secret = "hunter2"
+    """But the id of a session, which has letters, digits, dots and dashes."""
+    secret = "s3cret!"
     names = {name for row in (*ENVIRONMENT, *WEAK_ENVIRONMENT) for name, _ in row.wanted}
     result = attribute(Clues(environ=dict.fromkeys((*names, "AI_AGENT", "AGENT"), secret), tty=False))
     assert result.evidence
@@ -492,3 +493,20 @@ def test_an_mcp_client_gives_its_name(name: str, agent: str | None) -> None:
     found = attribute(Clues(client=name, environ={"GOOSE_TERMINAL": "1"}))
     assert found.agent_owner == (agent or "goose")
     assert not agent or found.evidence[0] == {"kind": "client", "signal": "clientInfo.name", "agent": agent}
+
+
+@pytest.mark.parametrize(
+    ("environ", "session"),
+    [
+        ({"CODEX_THREAD_ID": "0199-abc.x_1"}, "0199-abc.x_1"),
+        ({"CODEX_THREAD_ID": "1", "CODEX_SESSION_ID": "two"}, "two"),
+        ({"CODEX_THREAD_ID": "x y"}, None),
+        ({"CODEX_THREAD_ID": "é"}, None),
+        ({"CODEX_THREAD_ID": "a" * 129}, None),
+        ({"CODEX_CI": "1", "CLAUDE_CODE_SESSION_ID": "not-codex"}, None),
+    ],
+)
+def test_the_session_of_an_agent_stands_with_its_evidence(environ: dict[str, str], session: str | None) -> None:
+    """Where it looks like an id, and its own variable has it."""
+    found = attribute(Clues(environ=environ))
+    assert found.agent_owner == "codex-local" and found.evidence[0].get("session") == session
