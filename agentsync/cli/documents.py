@@ -14,14 +14,25 @@ from agentsync.base.settings import CONFIG_PATH, Watch, pathspecs
 from agentsync.cli.options import from_root, json_option, watched_paths
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
-from agentsync.cli.terminal import clean, print_json, say
-from agentsync.cli.words import count
+from agentsync.cli.terminal import clean, print_json, say, warn
+from agentsync.cli.words import count, meant
 from agentsync.setup.changes import Write, carry_out
 from agentsync.setup.documents import KNOWN, matched
 from agentsync.setup.watch_list import with_watch, without_watch
+from agentsync.status import names
 
 
-@click.group(invoke_without_command=True)
+class Documents(click.Group):
+    """Its commands; whatever else is named is a document that somebody asks about."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """`documents PATH` is `documents list PATH`."""
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["list", *args])
+
+
+@click.group(cls=Documents, invoke_without_command=True, subcommand_metavar="[PATH... | add PATH... | remove PATH...]")
 @click.pass_context
 @json_option
 def documents(ctx: click.Context, as_json: bool) -> int:
@@ -30,6 +41,7 @@ def documents(ctx: click.Context, as_json: bool) -> int:
     \b
     Examples:
       agentsync documents
+      agentsync documents CLAUDE.md          is it watched?
       agentsync documents add CLAUDE.md 'docs/adr/**/*.md'
       agentsync documents remove CLAUDE.md
     """
@@ -77,6 +89,23 @@ def remove(paths: tuple[str, ...]) -> int:
         text = without_watch(text, path, CONFIG_PATH)
     carry_out([Write(where, data=text.encode())])
     say(*(f"no longer watches {clean(path)}" for path in from_root(session, paths)))
+    return OK
+
+
+@documents.command("list", hidden=True)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def list_some(paths: tuple[str, ...]) -> int:
+    """Show by which line of the configuration PATH is watched."""
+    session = Session()
+    rows = []
+    for path in from_root(session, paths):
+        watch = next((one for one in session.settings.watch if path == one.path or matched(one, {path})), None)
+        if watch is None:
+            warn(f"{clean(path)} is not watched{meant(path, names(session.settings))}")
+        else:
+            rows.append((clean(path), clean(watch.type), f"by {clean(watch.path)}" if is_glob(watch.path) else ""))
+    show(Table(("DOCUMENT", "TYPE", ""), rows, path=0, drops=(1,)))
+    session.check_config()
     return OK
 
 

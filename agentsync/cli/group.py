@@ -10,6 +10,7 @@ import click
 from agentsync import __version__
 from agentsync.base.errors import OK
 from agentsync.cli import COMMANDS, SECTIONS
+from agentsync.cli.overview import TAUGHT
 from agentsync.cli.session import enter
 from agentsync.cli.words import meant
 
@@ -18,10 +19,12 @@ EXIT_CODES = (
     (0, "fine"),
     (1, "error: stderr says what went wrong, why, and what to do"),
     (2, "the command line is wrong"),
-    (3, "findings (check, verify, doctor)"),
+    (3, "findings (check, verify, doctor; init where hooks are not reached)"),
     (4, "another process held the ledger's lock"),
 )
-EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {text}" for code, text in EXIT_CODES)
+EPILOG = "\b\n" + "\n".join(
+    f"{'Exit codes:' if code == OK else '           '}  {code}  {text}" for code, text in EXIT_CODES
+)
 
 
 class Group(click.Group):
@@ -55,13 +58,13 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One block for each section."""
+        """One block for each section, with the commands to begin with; the others by name."""
         for title, names in SECTIONS:
-            found = [(name, self.get_command(ctx, name)) for name in names]
-            rows = [(name, one.get_short_help_str(200)) for name, one in found if one and not one.hidden]
-            if rows:
+            if rows := [(name, TAUGHT[name]) for name in names if name in TAUGHT]:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+        with formatter.section("And"), formatter.indentation():
+            formatter.write_text(", ".join(name for name in COMMANDS if name not in TAUGHT))
 
 
 def _enter(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -83,15 +86,8 @@ def _enter(ctx: click.Context, param: click.Parameter, value: str | None) -> Non
 def cli() -> None:
     """Who changed the documents that agents and people share in this repository.
 
-    agentsync notices every change to the watched documents, in git hooks, by looking, and in the history. It keeps
-    them in a ledger in the clone and tells everybody in AGENT_SYNC.md.
-
-    \b
-    Examples:
-      agentsync init              set agentsync up in this clone
-      agentsync status            what is pending, and whether anything is wrong
-      agentsync log -n 5          the newest five changes
-      agentsync consolidate       write the report now
+    Begin with `agentsync init`; then `agentsync status` and `agentsync log` have something to show. `agentsync help
+    COMMAND` explains one, with examples.
     """
 
 

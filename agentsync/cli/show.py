@@ -40,9 +40,8 @@ SOURCES = {
 def show_record(id_: str, stat: bool, as_json: bool, raw: bool) -> int:
     """Show one record: who made a change and how that is known, its commit, and what it did to the document.
 
-    ID is the beginning or the end of a record's id, as long as it fits one record only; `agentsync log` shows the ends.
-    The owner is who did it as is known today, where a later commit has told; --raw prints the record as it stands in
-    the ledger.
+    ID is the beginning or the end of a record's id, enough of it to be unique; `agentsync log` shows the ends. The
+    owner is the one known today, whom a later commit may have named; --raw prints the record as it is in the ledger.
 
     \b
     Examples:

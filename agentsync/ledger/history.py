@@ -207,7 +207,8 @@ def find(ledger: Ledger, waiting: Iterable[Observations], part: str) -> tuple[Ev
     """
     wanted = part.lower()
     if not wanted or set(wanted) - set("0123456789abcdef-"):
-        raise AgentsyncError(f"{part!r} is not an id", cause="ids consist of 0-9, a-f and '-'", hint=SHOWS_IDS)
+        hint = f"agentsync log {part}" if "/" in part or "." in part else SHOWS_IDS  # a document, most likely
+        raise AgentsyncError(f"{part!r} is not an id", cause="ids consist of 0-9, a-f and '-'", hint=hint)
     noted = [event for one in waiting for event in one.events]
     found: dict[str, tuple[Event | None, bytes | None]] = {e.id: (e, None) for e in noted if _fits(e.id, wanted)}
     found.update(_matching(ledger, wanted))

@@ -77,6 +77,8 @@ def test_the_help_shows_sections_and_exit_codes(tmp_path: Path) -> None:
     for code, text in EXIT_CODES:
         assert f"  {code}  {text}" in out
     assert "..." not in out.partition("\n")[2]
+    assert out.count("\n") <= 55  # it teaches on one screen
+    assert all(re.search(rf"\b{name}\b", out) for name in COMMANDS)
 
 
 def examples() -> Iterator[str]:

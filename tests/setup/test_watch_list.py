@@ -71,6 +71,9 @@ def test_a_document_is_watched_from_then_on_and_no_more(repo: Repo) -> None:
         "documents": ["docs/adr/1.md"],
     }
     assert "already" in agentsync(repo.root, "documents", "add", "docs/README.md").out
+    asked = agentsync(repo.root / "docs", "documents", "adr/1.md", "READM.md")
+    assert asked.out.split() == ["DOCUMENT", "TYPE", "docs/adr/1.md", "decisions", "by", "docs/adr/**/*.md"]
+    assert asked.err == "docs/READM.md is not watched; did you mean docs/README.md?\n"
     repo.commit("edited\n", "docs/adr/1.md")
     assert [one["file_path"] for one in repo.changes()] == ["docs/adr/1.md"]
     agentsync(repo.root, "documents", "remove", "docs/adr/**/*.md")
