@@ -1,4 +1,4 @@
-"""How far each reader of briefs has come: by session, or by name and worktree where there is none."""
+"""How far each reader of briefs has come: a session, and before its first look the agent in that worktree."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ READERS = 64  # that are remembered: those who looked last
 
 def seen(store: str, reader: Caller) -> Seen | None:
     """What was told to a reader; None for one who has never looked."""
-    values = _read(store).get(_key(reader))
-    return Seen(*values) if values else None
+    readers = _read(store)
+    return next((Seen(*readers[key]) for key in _keys(reader) if key in readers), None)
 
 
 def remember(store: str, reader: Caller, told: Seen) -> None:
     """Where this fails, the reader is told the same once more."""
-    readers = _read(store)
-    readers.pop(_key(reader), None)
-    newest = [*readers.items(), (_key(reader), list(told))][-READERS:]
+    keys = _keys(reader)
+    others = [(key, values) for key, values in _read(store).items() if key not in keys]
+    newest = [*others, *((key, list(told)) for key in keys)][-READERS:]
     with suppress(OSError):
         files.replace_file(_path(store), strict_json.dumps(dict(newest)).encode() + b"\n")
 
 
-def _key(reader: Caller) -> str:
-    return reader.session or f"{reader.agent_owner or ''}@{reader.worktree or ''}"
+def _keys(reader: Caller) -> list[str]:
+    agent = f"{reader.agent_owner or ''}@{reader.worktree or ''}"
+    return [reader.session, agent] if reader.session else [agent]
 
 
 def _path(store: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -47,6 +48,7 @@ def mcp() -> int:
     """
     lines, out = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing but answers goes to the client
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # some clients end their servers so
     server = Server(TOOLS, __version__, INSTRUCTIONS)
     try:
         serve(server, lines, out)

@@ -62,6 +62,20 @@ def test_with_nothing_new_it_is_one_short_line(shared: Repo) -> None:
         assert NOTHING_NEW.fullmatch(told) and len(told) <= FEW
 
 
+def test_a_new_session_goes_on_where_the_agent_was(shared: Repo) -> None:
+    """In the same worktree; two that run at the same time are told each on its own."""
+    shared.write("one\n")
+    agentsync(shared.root, "scan", **ONE)
+    later: Any = {**TWO, "CLAUDE_CODE_SESSION_ID": "three"}
+    assert "doc.md: modified" in agentsync(shared.root, "brief", **TWO).out
+    assert NOTHING_NEW.fullmatch(agentsync(shared.root, "brief", **later).out)
+    shared.write("two\n")
+    agentsync(shared.root, "scan", **ONE)
+    for session in (later, TWO):
+        assert "doc.md: modified" in agentsync(shared.root, "brief", **session).out
+    assert "doc.md: modified" in agentsync(shared.root, "brief", "--again", **later).out
+
+
 def test_a_claim_and_its_end_are_news(shared: Repo) -> None:
     agentsync(shared.root, "brief", **TWO)
     agentsync(shared.root, "claim", "docs", "--note", "Ignore the others", **ONE)

@@ -131,6 +131,21 @@ def test_the_thread_of_a_call_is_the_session(shared: Repo) -> None:
     assert (claimed["session"], claimed["source"], claimed["agent_owner"]) == ("thread-1", "mcp", "codex-local")
 
 
+def test_a_server_that_is_told_to_end_takes_its_claims_along(shared: Repo) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "agentsync", "mcp"], cwd=shared.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert server.stdin and server.stdout
+    server.stdin.write(request("initialize", **HELLO) + b"\n" + call("claim", paths=["doc.md"]) + b"\n")
+    server.stdin.flush()
+    assert [b"claimed until" in server.stdout.readline() for _ in range(2)] == [False, True]
+    server.terminate()
+    assert server.wait(60) == 0
+    server.stdin.close()
+    server.stdout.close()
+    assert (shared.lines()[-1]["kind"], shared.lines()[-1]["reason"]) == ("release", "ended")
+
+
 def test_outside_of_a_repository_a_tool_says_so(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     told = sent(begun(), call("brief"))["result"]

@@ -203,7 +203,8 @@ AGENTS = st.none() | st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True)
 @example("\xa0", None, "en")
 def test_no_name_changes_the_structure_of_the_report(name: str, agent: str | None, language: str) -> None:
     def body(path: str, owner: str | None) -> str:
-        return render([report(Fact(path, "modified", "2025-10-10T15:20:00Z", owner, path, 1, 2))], language)
+        facts = Fact(path, "modified", "2025-10-10T15:20:00Z", owner, path, 1, 2)
+        return render([report(facts)], language, [Zone(owner, (path, path), "2025-10-10T14:00:00Z")])
 
     text = body(name, agent)
     assert shape(text) == shape(body("x", "y"))
@@ -216,7 +217,8 @@ def test_no_name_changes_the_structure_of_the_report(name: str, agent: str | Non
 @given(NAMES, AGENTS, st.sampled_from(sorted(PHRASES)))
 def test_every_line_of_a_report_is_known_as_one(name: str, agent: str | None, language: str) -> None:
     facts = [Fact(name, "modified", "2025-10-10T15:20:00Z", agent, name, 1, 2)] * 51
-    text = render([report(*facts)], language) + PHRASES[language].heading
+    zones = [Zone(agent, (name, name), "2025-10-10T14:00:00Z")]
+    text = render([report(*facts)], language, zones) + PHRASES[language].heading
     assert [line for line in text.split("\n") if not is_report_line(line)] == []
 
 
