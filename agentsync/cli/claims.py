@@ -238,7 +238,7 @@ def claims(as_json: bool) -> int:
     if not seen and not claimed:
         say("nobody was seen editing in the last two hours, and nothing is claimed")
     rows = [_seen_row(one, at) for one in seen] + [_claim_row(id_, one, notes[id_]) for id_, one in claimed.items()]
-    show(Table(("", "BY", "WHERE", "WHEN (UTC)", "PATHS", "NOTE", "ID"), rows, path=4, text=5, drops=(5, 2, 6)))
+    show(Table(("", "BY", "WHERE", "WHEN (UTC)", "PATHS", "NOTE", "ID"), rows, path=4, text=5, drops=(5, 2, 6, 3)))
     return OK
 
 

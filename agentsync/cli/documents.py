@@ -104,7 +104,7 @@ def list_some(paths: tuple[str, ...]) -> int:
             warn(f"{clean(path)} is not watched{meant(path, names(session.settings))}")
         else:
             rows.append((clean(path), clean(watch.type), f"by {clean(watch.path)}" if is_glob(watch.path) else ""))
-    show(Table(("DOCUMENT", "TYPE", ""), rows, path=0, drops=(1,)))
+    show(Table(("DOCUMENT", "TYPE", ""), rows, path=0, drops=(1, 2)))
     session.check_config()
     return OK
 
@@ -115,7 +115,7 @@ def _list(session: Session, as_json: bool) -> int:
         print_json([{"path": one.path, "type": one.type, "documents": sorted(paths)} for one, paths in found])
         return OK
     rows = [(clean(one.path), clean(one.type), _matches(one, paths)) for one, paths in found]
-    show(Table(("DOCUMENT", "TYPE", ""), rows, path=0, drops=(1,)))
+    show(Table(("DOCUMENT", "TYPE", ""), rows, path=0, drops=(1, 2)))
     session.check_config()
     return OK
 

@@ -42,7 +42,7 @@ def overlaps(dismissed: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         print_json(found.to_json(every))
     elif every:
-        show(Table(("FILE", "LEVEL", "ONE", "OTHER", "ID"), [_row(one) for one in every], path=0, drops=(4, 1)))
+        show(Table(("FILE", "LEVEL", "ONE", "OTHER", "ID"), [_row(one) for one in every], path=0, drops=(4, 1, 3, 2)))
     else:
         say("no two lines of work change the same document")
     session.check_config()

@@ -114,7 +114,7 @@ def checksums(as_json: bool) -> int:
         )
         for path, one in shown.items()
     ]
-    show(Table(("CHECKSUM", "FILE", "LAST CHANGE (UTC)", "BY"), rows, path=1, drops=(3, 2)))
+    show(Table(("CHECKSUM", "FILE", "LAST CHANGE (UTC)", "BY"), rows, path=1, text=0, drops=(3, 2, 0)))
     say(*not_recorded(now.survey.not_recorded))
     session.check_config()
     return OK

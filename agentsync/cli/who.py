@@ -57,7 +57,7 @@ def active(since: float | None, as_json: bool) -> int:
     if as_json:
         print_json([{**one._asdict(), "last": to_rfc3339(one.last)} for one in found])
     elif found:
-        show(Table(HEADS, [_row(one, at) for one in found], path=4, drops=(5, 3)))
+        show(Table(HEADS, [_row(one, at) for one in found], path=4, drops=(5, 3, 1, 2)))
         if sum(one.changes for one in found) >= MOST:
             say("", f"of the newest {MOST} records")
     else:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lab.commands import agentsync
+from lab.repo import QUIET, Repo
 
 from agentsync.base import strict_json
+from agentsync.base.settings import Watch
+from agentsync.cli import tables
 from agentsync.cli.tables import CUT, Table, cells, fitted, plain
 from agentsync.cli.terminal import clean, escape_json
 
@@ -63,3 +68,24 @@ PATHS = st.text(st.sampled_from("ab/\N{CJK UNIFIED IDEOGRAPH-4E2D}\u0301"), min_
 def test_a_fitted_table_is_no_wider_than_the_terminal(width: int, path: str) -> None:
     table = Table(WIDE.heads, [(ROWS[0][0], path, *ROWS[0][2:])], path=1, text=3, drops=(3, 0))
     assert all(cells(line) <= width for line in plain(fitted(table, width)))
+
+
+DEEP = "packages/service-07/docs/adr/0004-connections.md"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("command", ["status", "log", "pending", "checksums", "documents", "claims"])
+def test_every_table_fits_and_keeps_its_paths(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, command: str, width: int
+) -> None:
+    """A path is whole, or has lost its middle; never its name, and never a line of its own."""
+    repo.settings = QUIET._replace(watch=(*QUIET.watch, Watch(DEEP, "decisions")))
+    repo.begin()
+    repo.hooks()
+    agentsync(repo.root, "claim", DEEP, AGENTSYNC_AGENT="codex-cloud")
+    repo.commit("one\n", DEEP, message="A subject that is rather long, as they are", GIT_AUTHOR_NAME="Ada Lovelace")
+    monkeypatch.setattr(tables, "on_terminal", lambda: True)
+    out = agentsync(repo.root, command, COLUMNS=str(width), AGENTSYNC_AGENT="codex-cloud").out
+    lines = [line.rstrip() for line in out.split("\n")]
+    assert all(cells(line) <= width for line in lines), out
+    assert any(DEEP in line or ("pack" in line and CUT in line and "tions.md" in line) for line in lines), out
