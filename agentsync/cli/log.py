@@ -17,7 +17,7 @@ from agentsync.cli.options import agent_names, from_root, json_option, raw_optio
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, escape_json, page, print_json, say, say_styled, warn
-from agentsync.cli.words import count, meant, moment, not_recorded, short, who
+from agentsync.cli.words import count, meant, moment, not_recorded, short, some, who
 from agentsync.ledger import history
 from agentsync.ledger.log import Follower, Ledger
 from agentsync.observe.agent_signals import KNOWN_AGENTS
@@ -174,7 +174,8 @@ def _words(entry: history.Entry) -> tuple[str, str, str]:
         return "baseline", count(len(entry.files), "file"), ""
     if entry.kind == "consolidation":
         return "consolidation", count(len(entry.event_ids), "change"), clean(entry.trigger_type or "")
-    return clean(entry.kind), clean(entry.file_path or ""), clean(entry.agent_owner or "")
+    about = some(entry.record.get("paths") or (), 2) if entry.kind == "claim" else clean(entry.file_path or "")
+    return clean(entry.kind), about, clean(entry.agent_owner or "")
 
 
 def _follow(ledger: Ledger, asked: history.Filter, printer: _Printer) -> int:

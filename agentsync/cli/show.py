@@ -14,7 +14,7 @@ from agentsync.cli.tables import Table, plain
 from agentsync.cli.terminal import clean, escape_json, page, patience, print_json, say
 from agentsync.cli.words import because, count, lines, moment, short, who
 from agentsync.ledger import history
-from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, flatten, is_past
+from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, Overlaps, flatten, is_past
 from agentsync.ledger.view import View
 from agentsync.observe.diffs import Diff, of_change
 from agentsync.report.pages import owner_of
@@ -138,8 +138,8 @@ def _facts(event: Event) -> Rows:
     for name, value in flatten(event).items():
         if name not in LONG and value is not None and value != []:
             rows.append((name, clean(", ".join(value) if isinstance(value, list) else str(value))))
-    if isinstance(event, Attribution):
-        rows.append(("by", who(event.agent_owner, event.author)))
+    if not isinstance(event, (Baseline, Consolidation, Overlaps)):
+        rows.append(("by", who(event.agent_owner, getattr(event, "author", None))))
         rows += [("because", because(one)) for one in event.evidence]
     if isinstance(event, Consolidation):
         conditions = ", ".join(f"{name} {value}" for name, value in event.conditions_met.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -131,6 +132,10 @@ def test_a_day_of_claims(ready: Repo) -> None:
     assert agentsync(ready.root, "release", **TWO).out == "nothing to release\n"
     assert ZONES not in ready.read("AGENT_SYNC.md")
     assert agentsync(ready.root, "verify").code == 0
+    claimed = next(one["id"] for one in ready.lines() if one["kind"] == "claim")
+    shown = agentsync(ready.root, "show", claimed).out
+    assert "by          codex-local" in shown and "AGENTSYNC_AGENT said so" in shown
+    assert re.search(r"claim +docs +codex-local", agentsync(ready.root, "log", "--all").out)
 
 
 def test_the_same_ledger_gives_the_same_report(ready: Repo) -> None:
