@@ -4,8 +4,6 @@ Agents ask for `status --json` all the time, and importing click costs more than
 `DOORS` are answered without it, by the functions that the click commands call too.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import os

@@ -3,8 +3,6 @@
 A missed or doubled hook costs nothing but time and the environment's evidence: the rules of `observe/` say what is new.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

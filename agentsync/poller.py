@@ -5,8 +5,6 @@ the last look saw: nothing is read, and git is not started. One poller serves al
 own configuration.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time
@@ -208,7 +206,7 @@ def settings_of(worktree: git.Worktree, clone: git.Clone) -> Settings:
     return config.in_force(clone, worktree).settings
 
 
-def held(store: str) -> WatchLock:
+def held(store: str) -> "WatchLock":
     """The lock that says this clone is watched; to be used in a `with`, which may raise LockedError or OSError."""
     return WatchLock(f"{store}/{files.WATCH_LOCK}", 0, "the poller of this clone")
 

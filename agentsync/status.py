@@ -4,8 +4,6 @@ Commands and HTTP answer with the same values, in JSON with the names of their f
 promises, and more.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -457,7 +455,7 @@ class Outcome(TypedDict):
     problems: list[Problem]
 
 
-def outcome(done: Synced) -> Outcome:
+def outcome(done: "Synced") -> Outcome:
     """The reports written or owed, and what was not looked at."""
     scenes = done.seen.scenes
     return Outcome(
@@ -488,7 +486,7 @@ class Consolidated(Outcome):
     changes_consolidated: int
 
 
-def consolidated(done: Synced) -> Consolidated:
+def consolidated(done: "Synced") -> Consolidated:
     """What came of a consolidation that was asked for."""
     made = done.seen.consolidation
     return Consolidated(

@@ -1,7 +1,5 @@
 """What every door does: look once, then write the reports that are owed."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import NamedTuple
 

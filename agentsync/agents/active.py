@@ -1,7 +1,5 @@
 """Who is at work: the changes of the last hours by who made them, and where."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

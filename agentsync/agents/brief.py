@@ -4,8 +4,6 @@
 bytes each, which is more than what models count for such text.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """Who runs a command or calls a tool: the agent, its session, and the process with which both end."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import NamedTuple

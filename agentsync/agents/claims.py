@@ -1,7 +1,5 @@
 """Zones of work: what somebody says to be working on. Claims warn, block nothing, and end by themselves."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a session leaves: an entry at the top of the journal, with its commits and files, and its words."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import time

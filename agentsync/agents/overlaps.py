@@ -4,8 +4,6 @@ Looked for by `observe/overlaps.py`. The answer is kept in the cache: while no r
 the same, and no git is started.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Two kinds: words, which may stand in what a hook says, since nothing in them rea
 only a command or a tool shows, marked as such.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 

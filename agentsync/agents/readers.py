@@ -1,7 +1,5 @@
 """How far each reader of briefs has come: a session, and before its first look the agent in that worktree."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from agentsync.agents.brief import Seen

@@ -1,7 +1,5 @@
 """How to have lost words back: what a document held at each recorded change, and which edits were removed."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -4,8 +4,6 @@ https://modelcontextprotocol.io/specification/2025-11-25. The official SDK takes
 empty Python (docs/decisions/mcp.md); the tests talk to this module with it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

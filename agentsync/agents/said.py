@@ -1,7 +1,5 @@
 """What somebody says (a claim, a release, a handoff) goes into the ledger, and from there into the reports."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 

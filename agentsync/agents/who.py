@@ -4,8 +4,6 @@
 looked at is named instead.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -3,8 +3,6 @@
 Of many commits in a row, most start one that finds the lock held; that one must end before it has cost anything.
 """
 
-from __future__ import annotations
-
 import fcntl
 import gc
 import os

@@ -1,7 +1,5 @@
 """agentsync's lines in a file that belongs to others too (`info/exclude`, `info/attributes`): in and out again."""
 
-from __future__ import annotations
-
 import re
 
 _BEGIN = "# agentsync begin"

@@ -5,8 +5,6 @@ each worktree the file's path, inode, size and mtime, the settings that it left 
 `pathspecs` (what any of them watches, one a line, for the hooks' sh). Both may be deleted at any time.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import stat

@@ -1,7 +1,5 @@
 """What each key of the configuration may be. A new key is a field in `settings.py`, and its check here."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

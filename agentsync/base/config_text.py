@@ -1,7 +1,5 @@
 """`.agentsync/config.toml` to `Settings` and back: data only; each mistake is told with its line and what to write."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import tomllib

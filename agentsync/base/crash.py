@@ -1,7 +1,5 @@
 """Named points at which tests kill the process, so that what is found afterwards is what a real death would leave."""
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,7 +1,5 @@
 """What a person is told when something cannot be done: a message, its cause, and what to type next."""
 
-from __future__ import annotations
-
 OK, ERROR, USAGE, FINDINGS, LOCKED = 0, 1, 2, 3, 4
 
 

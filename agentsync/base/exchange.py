@@ -1,13 +1,11 @@
 """A document is exchanged for another in one step, if it still holds what is expected; or made where there is none."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
+from typing import Any, Self
 
 from agentsync.base import files, leases
 from agentsync.base.files import UnreadableError
@@ -37,7 +35,7 @@ class Staged:
         self.exchanged = False
         self._folders = ExitStack()
 
-    def __enter__(self) -> Staged:
+    def __enter__(self) -> Self:
         with ExitStack() as opened:
             self.at = opened.enter_context(files.opened_folder(self.root, self.folder))
             self.aside = opened.enter_context(_own_folder(self.root))

@@ -1,7 +1,5 @@
 """Locks, atomic replacement, and reading that never leaves the repository."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

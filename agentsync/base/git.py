@@ -4,8 +4,6 @@ Whatever git exported to a hook (GIT_DIR, GIT_INDEX_FILE, ...) is cleaned away: 
 wrong repository.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

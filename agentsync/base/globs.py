@@ -5,8 +5,6 @@ compares bytes, so this does: `?` is half an "é". No path can make a pattern sl
 best one, so each group is atomic and nothing is tried twice.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import NamedTuple

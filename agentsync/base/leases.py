@@ -1,7 +1,5 @@
 """Leases on files (fcntl(2), F_SETLEASE): who else has one open. Linux has them, for one's own files."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import signal

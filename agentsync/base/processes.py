@@ -4,8 +4,6 @@ Some git commands read the index, compute for a while, and then compare the file
 file that was exchanged meanwhile has "local changes", whatever the index says by then. So a report waits for them.
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 

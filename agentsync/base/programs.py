@@ -1,7 +1,5 @@
 """Other programs as child processes, each in a session of its own that is ended whole."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """The configuration as a value, and which paths it watches. `config.py` reads it from TOML."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """JSON as the ledger wants it: no NaN, nothing after the value, text in characters as they are."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Text that is safe wherever people read it: names of files, agents and authors without control characters."""
 
-from __future__ import annotations
-
 
 def clean(text: str) -> str:
     """The text with everything that is not printable written as an escape.

@@ -1,7 +1,5 @@
 """Times: RFC 3339 in UTC as records have them, and what people type for one."""
 
-from __future__ import annotations
-
 import re
 import time
 from datetime import datetime

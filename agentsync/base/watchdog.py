@@ -5,8 +5,6 @@ temporary files away. Python sees a signal only between two of its own steps: wh
 ended by the kernel, by the processor's time that it has used.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import signal

@@ -4,8 +4,6 @@ A new command is one function with a `click.command` decorator and one line here
 the command is called, and this module imports nothing: some commands must start without click (`__main__.py`).
 """
 
-from __future__ import annotations
-
 SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "Set up",

@@ -3,8 +3,6 @@
 The click commands call the same functions; `DOORS` in `__main__.py` says which command lines come here directly.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from agentsync import status

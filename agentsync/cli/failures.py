@@ -1,7 +1,5 @@
 """The one place where an error becomes text on stderr and an exit code."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

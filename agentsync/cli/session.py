@@ -1,7 +1,5 @@
 """Where a command works: the clone around the current folder, the settings in force, the ledger."""
 
-from __future__ import annotations
-
 import os
 
 from agentsync.base import config, git

@@ -1,7 +1,5 @@
 """Tables: on a terminal fitted to its width and coloured by rich, elsewhere aligned text."""
 
-from __future__ import annotations
-
 import os
 import sys
 import unicodedata
@@ -126,7 +124,7 @@ def _room(columns: dict[int, list[str]], number: int, width: int) -> int:
     return width - sum(_widest(column) + GAP for n, column in columns.items() if n != number)
 
 
-def _console() -> Console:
+def _console() -> "Console":
     from rich.console import Console  # late: 60 ms
 
     return Console(highlight=False, markup=False, emoji=False)

@@ -1,7 +1,5 @@
 """What reaches a terminal: cleaned text, JSON, and a word where something takes long. `tables.py` has the tables."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -81,7 +79,7 @@ def patience(what: str, done: Callable[[], float] | None = None) -> Iterator[Non
         waiter.join()
 
 
-def _show(what: str, done: Callable[[], float] | None, ended: Event) -> None:
+def _show(what: str, done: Callable[[], float] | None, ended: "Event") -> None:
     if ended.wait(QUIET):
         return
     from rich.console import Console

@@ -1,7 +1,5 @@
 """How things are called in what people read; everything that comes from outside is cleaned here."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -40,7 +38,7 @@ def lines(added: int | None, removed: int | None) -> str:
 EDITS = {"created": "new", "modified": "edited", "deleted": "deleted"}
 
 
-def not_recorded(documents: Iterable[NotRecorded]) -> list[str]:
+def not_recorded(documents: Iterable["NotRecorded"]) -> list[str]:
     """A line for each document that could not be looked at, in the words of one who edits files."""
     lines = []
     for one in documents:

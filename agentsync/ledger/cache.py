@@ -7,8 +7,6 @@ in and of the format; a bucket of the index has its digest in the index's root, 
 Whatever goes wrong (a full disk, a read-only folder, somebody else who writes) costs time and is not told.
 """
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import stat
@@ -75,7 +73,7 @@ class Cache(Reading):
         """Keep JSON values; whether that was possible."""
         return self.update(lambda update: update.write(pieces))
 
-    def update(self, act: Callable[[Update], None]) -> bool:
+    def update(self, act: Callable[["Update"], None]) -> bool:
         """Let `act` change several things in one step; whether that was possible. What `act` raises undoes it."""
         try:
             with closing(self._connect("rwc", WRITING)) as db:

@@ -4,8 +4,6 @@ A record is a stamp (who wrote it, where in the order) and an event (what happen
 object; `docs/ledger-format.md` describes every field. Nothing here reads a clock, a file or git.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -455,8 +453,13 @@ class _Schema:
 
 
 def _forms(cls: type[Event]) -> dict[str, str]:
-    forms = {name: str(getattr(hint, "__forward_arg__", hint)) for name, hint in cls.__annotations__.items()}
+    forms = {name: _written(hint) for name, hint in cls.__annotations__.items()}
     return {**forms, "id": "a UUID", **({"expires": _TIME} if "expires" in forms else {})}
+
+
+def _written(hint: object) -> str:
+    """An annotation as it is written above."""
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
 _TIME = "a time as RFC 3339 in UTC"

@@ -1,7 +1,5 @@
 """What happened, newest first: the ledger read from its end, one record after another, and one record by its id."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 

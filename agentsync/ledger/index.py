@@ -7,8 +7,6 @@ The root lists the digest of every bucket, so one that is damaged, missing, or o
 it answers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from hashlib import md5, sha256
 

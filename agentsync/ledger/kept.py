@@ -4,8 +4,6 @@ They lie in `contents/` beside the ledger as git writes its own, so `GIT_ALTERNA
 itself neither lists nor collects them. What is older than thirty days goes, and the oldest where there is too much.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator, Mapping

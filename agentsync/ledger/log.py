@@ -5,14 +5,12 @@ one write of whole lines, fdatasync, look at the path once more. Only then is th
 for the lock of a file that was replaced meanwhile would write into nothing: hence both looks.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from agentsync.base import files, strict_json
 from agentsync.base.crash import crash
@@ -137,7 +135,7 @@ class Ledger:
         """The line that begins at `offset`."""
         return next(self.blocks(offset, LINE))[1].partition(b"\n")[0]
 
-    def transaction(self, timeout: float = LOCK_TIMEOUT) -> Transaction:
+    def transaction(self, timeout: float = LOCK_TIMEOUT) -> "Transaction":
         """The locked ledger, to be used in a `with`, which may raise LockedError or OSError (it cannot be written)."""
         return Transaction(self, timeout)
 
@@ -207,7 +205,7 @@ class Transaction:
         self.timeout = timeout
         self.fd = -1
 
-    def __enter__(self) -> Transaction:
+    def __enter__(self) -> Self:
         files.make_folder(self.ledger.store)
         deadline = time.monotonic() + self.timeout
         while True:

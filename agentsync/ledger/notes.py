@@ -6,8 +6,6 @@ is one JSON object on one line. sh cannot rename, so a file without its end is o
 whose writer died: it is left alone while it is young, and set aside later.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress

@@ -4,8 +4,6 @@ What grows with the number of records (which edit is known from which commit, wh
 index (`index.py`), so that a hook costs the same at 100 and at 1,000,000 records.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 

@@ -3,10 +3,8 @@
 Days are those of UTC. What is kept is bounded: a day counts by agent, whatever the number of its changes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, Self, TypedDict
 
 from agentsync.ledger.events import Attribution, Change, DamagedError, decode, to_rfc3339
 from agentsync.ledger.log import Follower, Ledger
@@ -111,7 +109,7 @@ class Recent:
         self.ledger = ledger
         self.follower: Follower | None = None
 
-    def catch_up(self, now: float) -> Recent:
+    def catch_up(self, now: float) -> Self:
         """Take in what has been appended since; `now` is in seconds since 1970. Raises LedgerError."""
         if self.follower is None or self.follower.is_lost():
             self.follower = Follower(self.ledger, offset_at(self.ledger, now - DAYS * DAY))

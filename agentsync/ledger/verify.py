@@ -3,8 +3,6 @@
 Whoever can write the file can forge a ledger in which all this is right; what is found here is damage, not malice.
 """
 
-from __future__ import annotations
-
 import os
 from array import array
 from collections.abc import Iterator

@@ -4,13 +4,11 @@ The cache saves the replay of old lines. It is never what makes the program corr
 passed over and made anew.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from agentsync.base import strict_json
 from agentsync.base.crash import crash
@@ -68,7 +66,7 @@ class View:
         self.cursor, self.state = self.saved.cursor, self.saved.state
         self.reached = self.cursor.offset  # while it catches up
 
-    def catch_up(self) -> View:
+    def catch_up(self) -> Self:
         """Fold what has been appended since."""
         inode = self.ledger.inode()
         if inode != self.inode or not self.ledger.holds(self.cursor.end):

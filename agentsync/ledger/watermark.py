@@ -4,8 +4,6 @@ The cache says where the newest record ended and what it was; every append looks
 mark. Only what is proven is noticed: a file that cannot be read for a moment is told, and forgotten.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import NamedTuple
 

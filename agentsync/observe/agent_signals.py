@@ -4,8 +4,6 @@ A new agent is a row here; a row's order matters where its table says so.
 Tables and no regular expressions, because a hook would pay for compiling each of them.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

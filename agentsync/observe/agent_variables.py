@@ -1,7 +1,5 @@
 """What the note of a commit tells of its process' environment: which agents' variables are set, hardly ever a value."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -4,8 +4,6 @@ A new agent is a row in the tables of `agent_signals.py`; a new kind of signal i
 `DETECTORS`. Nothing guesses: where nobody says so and nothing shows it, the owner is None.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 

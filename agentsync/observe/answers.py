@@ -1,7 +1,5 @@
 """What git says of commits and HEADs: each question is asked once, and none while the ledger is locked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple

@@ -4,8 +4,6 @@ Only git knows them, and to ask costs more the longer the history is. So the cac
 git is asked where one fits: where content leaves a state that was left before, or a commit has an old one's time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from hashlib import md5
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Which commits carry known edits (rule 5 of docs/when-is-a-change.md), wherever git takes them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

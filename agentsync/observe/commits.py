@@ -1,7 +1,5 @@
 """Which commits are changes: each edit counts once, wherever git carries it (rules 3-7 of docs/when-is-a-change.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -4,8 +4,6 @@ A content is told by git's blob id of that form; its MD5 is the seed's checksum.
 every worktree and on every branch, whatever line endings or filters are set there.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from hashlib import md5 as _md5

@@ -1,7 +1,5 @@
 """What came and went with changes, line by line: of contents that git has, or that a worktree's file still holds."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence

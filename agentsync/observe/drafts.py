@@ -1,7 +1,5 @@
 """Events that are about to be appended, on top of the ledger: what is judged next already sees them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -4,8 +4,6 @@ What they did to a path of ours is nobody's edit here, unless a merge has taken 
 all of history. So they are asked for only where a commit that was not made here leaves a content that nobody knows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 

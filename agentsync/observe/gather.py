@@ -1,7 +1,5 @@
 """The first part of a look: git is asked and files are read, before the ledger is locked."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

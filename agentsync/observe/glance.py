@@ -4,8 +4,6 @@ A look remembers the stat of each document with what it held, and the stat of wh
 worktree's HEAD, and the folders in which a glob may find a new document.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Commits that have not been looked at yet, read in one git process whatever their number."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 

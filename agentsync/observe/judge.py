@@ -1,7 +1,5 @@
 """The second part of a look: what was gathered is judged against what the ledger says."""
 
-from __future__ import annotations
-
 from agentsync.ledger.view import View
 from agentsync.observe import commits, uncommitted, worktree
 from agentsync.observe.drafts import Drafts, take_in

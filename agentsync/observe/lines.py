@@ -1,7 +1,5 @@
 """Lines of work: each worktree with its uncommitted edits, each branch that no worktree has; and their commits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 

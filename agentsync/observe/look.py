@@ -5,8 +5,6 @@ everything is judged again if the ledger has grown, and appended only if HEAD an
 twenty looks at one edit give one record, and a slow look never records old content over new.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence

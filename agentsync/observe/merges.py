@@ -1,7 +1,5 @@
 """What of a merge commit a person made: neither what git makes of the two sides, nor the choice of one of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from agentsync.base import git

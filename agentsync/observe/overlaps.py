@@ -4,8 +4,6 @@ By sets of edits, not by contents: an edit that git has carried over (rebased, c
 because the ledger says so. Only how bad it is, is told from the contents.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import combinations

@@ -4,8 +4,6 @@ They are judged as the commits of a look are, among themselves: what came later 
 same commit and path is never taken in twice, so this may be asked for again, with more of the past.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What to look at, and for whom: one function for each door through which somebody asks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

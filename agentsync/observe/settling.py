@@ -4,8 +4,6 @@ git writes the files of a worktree, then its index, then its HEAD; an editor may
 writes it anew. In between stands what nobody has meant.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """How many lines came and went between two contents: the fewest, where `git diff --minimal` may find some more."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Which files are changes: what a worktree holds against what is known of it (rules 8 and 9)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from agentsync.base.settings import Settings, Watch, type_of

@@ -1,7 +1,5 @@
 """Who may speak for a change: a commit's note for the commit, a setting for its worktree."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a worktree holds: HEAD, the operation that is going on, and the contents of the watched documents."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from typing import NamedTuple

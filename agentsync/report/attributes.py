@@ -4,8 +4,6 @@
 whether somebody else has set a filter there is asked beside it, and then ours steps back: git allows for one.
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from typing import NamedTuple

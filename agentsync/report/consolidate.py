@@ -4,8 +4,6 @@ A consolidation is in the ledger before any file is written. What cannot be writ
 markers are broken, the file is missing) is owed: the next hook, command or poll of that worktree writes it.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from agentsync.base import files, git

@@ -1,7 +1,5 @@
 """When to consolidate: a rule is a function, tried in order; adding one is one function and one line in RULES."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

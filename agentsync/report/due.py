@@ -5,8 +5,6 @@ report shows. The file's time is the moment from which the time's rule fires. It
 looks in the foreground, and it is made anew.
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 

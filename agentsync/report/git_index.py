@@ -9,8 +9,6 @@ An index that is not understood (a split one) is changed by git itself, in two s
 forgotten, so that git compares contents, and afterwards it is noted anew.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterator

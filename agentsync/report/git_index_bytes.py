@@ -3,8 +3,6 @@
 Pure. Of what it does not know for sure (another version, a checksum that does not fit) it says nothing.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from hashlib import sha1, sha256

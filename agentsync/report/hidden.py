@@ -6,8 +6,6 @@ of this package: it imports nothing but `region`, and what Python has loaded by 
 that `base/git.py` has for everybody else stand here once more.
 """
 
-from __future__ import annotations
-
 import os
 import select
 

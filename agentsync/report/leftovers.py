@@ -4,8 +4,6 @@ A name says whose it is: `NAME.PID.new` was to become NAME, `NAME.PID-N.old` is 
 becomes a note, and a report's file with text in it that stands nowhere else is left to a person.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 Reports are rendered from the ledger, so neither side's is worth a conflict.
 """
 
-from __future__ import annotations
-
 from agentsync.report import region
 
 

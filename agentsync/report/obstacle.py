@@ -1,7 +1,5 @@
 """Why a report is not written into a worktree now: asked before each writing, and by whoever tells people about it."""
 
-from __future__ import annotations
-
 import os
 
 from agentsync.base import files, git

@@ -1,7 +1,5 @@
 """What became of writing a report."""
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The reports to be shown, as facts from the ledger: what `render` makes Markdown of."""
 
-from __future__ import annotations
-
 from agentsync.base.settings import Settings
 from agentsync.ledger.events import Attribution, Change, Consolidation
 from agentsync.ledger.state import State

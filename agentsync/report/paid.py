@@ -5,8 +5,6 @@ the stat of what was written (git rewrites the file whenever it likes, and the r
 in a third the ids that were shown before.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ French is the wording that the format comes from. Programs read reports too, so 
 agent, `unknown`, times) are the same in every language.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

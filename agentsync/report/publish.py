@@ -5,8 +5,6 @@ is, and no commit hooks run. HEAD and the index change together, while no other 
 are published on one branch: two branches with reports would conflict in them.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from contextlib import suppress

@@ -10,8 +10,6 @@ did not end in a newline before the region was added behind it.
 git's filter waits for this module, so it imports little: what is seldom needed is imported where it is.
 """
 
-from __future__ import annotations
-
 from hashlib import sha256
 
 _MARKER = b"<!-- agentsync:"

@@ -3,8 +3,6 @@
 A path is escaped; everything else has to look like the word or time that it is, or is shown as `unknown`.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Sequence
