@@ -43,6 +43,9 @@ class Fact:
     event_type: str
     timestamp: When
     agent_owner: str | None
+    author: str | None
+    lines_added: int | None
+    lines_removed: int | None
 
 
 @dataclass

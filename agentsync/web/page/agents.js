@@ -39,10 +39,12 @@ function sign(name) {
 export const withoutAddress = (author) => author.replace(/\s*<[^<>]*>$/, "") || author;
 
 // Who did something; of somebody unknown the author of the commit, if there is one.
+export const whoText = (owner, author) =>
+  owner || !author ? nameOf(owner ?? UNKNOWN) : `${nameOf(UNKNOWN)} (${withoutAddress(author)})`;
+
 export function agent(owner, author = null) {
-  const beside = !owner && author ? withoutAddress(author) : null;
-  const name = beside ? element("span", { title: author }, `${word("unknown")} (${beside})`) : nameOf(owner ?? UNKNOWN);
-  return span("agent", sign(owner ?? UNKNOWN), span("name", name));
+  const name = element("span", { class: "name", title: owner ? null : author }, whoText(owner, author));
+  return span("agent", sign(owner ?? UNKNOWN), name);
 }
 
 // The days of an agent as columns, as high as the busiest day of all has them at the most.

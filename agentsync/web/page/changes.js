@@ -65,7 +65,7 @@ function summary(record) {
 }
 
 // Lines added and removed; nobody knows them of what is not text, or was not counted.
-function size({ lines_added: added, lines_removed: removed }) {
+export function size({ lines_added: added, lines_removed: removed }) {
   if (typeof added !== "number") return span("size");
   const counts = { added: NUMBER.format(added), removed: NUMBER.format(removed) };
   return span(

@@ -1,6 +1,7 @@
 // What stands above the changes: whose page it is, what is pending, what somebody has to see to, the newest report.
 
-import { nameOf, UNKNOWN } from "./agents.js";
+import { nameOf, whoText } from "./agents.js";
+import { size } from "./changes.js";
 import { byId, element, exact, path, span, time } from "./elements.js";
 import { phrase, word } from "./words.js";
 
@@ -91,5 +92,10 @@ export function showReport({ report }) {
   );
 }
 
-const fact = ({ event_type: event, timestamp, agent_owner: owner }) =>
-  element("li", {}, `${word(event)} · ${nameOf(owner ?? UNKNOWN)} · ${exact(timestamp)}`);
+const fact = (each) =>
+  element(
+    "li",
+    {},
+    [word(each.event_type), whoText(each.agent_owner, each.author), exact(each.timestamp), ""].join(" · "),
+    size(each),
+  );
