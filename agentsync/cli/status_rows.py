@@ -75,8 +75,8 @@ def _recording(session: Session, around: Survey, last_run: float | None, at: flo
     which = "git's hooks" if all_broken else ", ".join(hook.name for hook in broken)
     why = f"{broken[0].manager} holds {which}" if broken[0].manager else f"{which}: {hooks.STATES[broken[0].state]}"
     way = f"init --{broken[0].manager}" if insertable(broken[0].manager) else "doctor"
-    what = "NOT RECORDING" if all_broken and not poller else f"NOT ALL OF IT{poller}"
-    return f"{what}: {why}; `agentsync {way}` {'adds the lines' if way != 'doctor' else 'says what to do'}"
+    what = "NOT RECORDING" if all_broken and not poller else "NOT RECORDING ALL"
+    return f"{what}: {why}; `agentsync {way}` {'adds the lines' if way != 'doctor' else 'says what to do'}{poller}"
 
 
 def _last_run(session: Session, entries: Iterable[Entry]) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -111,7 +112,10 @@ def proof(patient: Patient) -> Iterator[Result]:
             yield Result("proof", False, what, "agentsync doctor --fix", patient.install_hooks)
     state = patient.hooks[0]
     if state.state == "called":
-        yield Result("proof", True, "a hook manager calls agentsync; commit a watched file to see that it does")
+        found = shutil.which("agentsync") is not None
+        what = "a hook manager calls agentsync"
+        what += "; commit a watched file to see that it does" if found else ", which is not on the PATH"
+        yield Result("proof", found, what, "" if found else "install agentsync where the PATH leads, with pipx")
     elif state.works and (script := hooks.script_at(state.path)):
         problem = _start(script)
         hint = "reinstall agentsync, then run `agentsync init`" if problem else ""
