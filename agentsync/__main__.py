@@ -1,6 +1,6 @@
 """The entry of both console scripts, `agentsync` and `git-agentsync`.
 
-Agents ask for `status --json` all the time, and importing click costs more than the answer. So the command lines in
+Everybody asks for `status` all the time, and importing click costs more than the answer. So the command lines in
 `DOORS` are answered without it, by the functions that the click commands call too.
 """
 
@@ -10,6 +10,7 @@ import os
 import sys
 
 DOORS: dict[tuple[str, ...], str] = {
+    ("status",): "status_page:show_some",
     ("status", "--json"): "direct:status_json",
     ("pending", "--json"): "direct:pending_json",
     ("checksums", "--json"): "direct:checksums_json",

@@ -11,13 +11,12 @@ import click
 from agentsync.agents import rescue as saved
 from agentsync.agents.rescue import Contained, Lost
 from agentsync.base.errors import OK, AgentsyncError
-from agentsync.base.times import from_rfc3339
 from agentsync.cli import named_file
 from agentsync.cli.options import from_root, json_option, watched_paths
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, print_json, say, warn
-from agentsync.cli.words import duration, lines, moment, short, who
+from agentsync.cli.words import lines, moment, removed, short, who
 from agentsync.ledger import history
 from agentsync.ledger.events import Change
 from agentsync.ledger.history import commits_of, owner_today
@@ -126,18 +125,10 @@ def _show_lost(found: list[Lost], as_json: bool) -> int:
     if as_json:
         print_json([one._asdict() for one in found])
     elif found:
-        say(*(sentence(one, time.time()) for one in found))
+        say(*(removed(one, time.time()) for one in found))
     else:
         say("no uncommitted edit was removed in the last 30 days")
     return OK
-
-
-def sentence(one: Lost, now: float) -> str:
-    """Whose edit was removed, when, by what, and how to have it back."""
-    edit = f"{clean(one.file_path)} in {clean(one.worktree)}: an uncommitted edit by {who(one.agent_owner, None)}"
-    ago = duration(now - from_rfc3339(one.removed))
-    by = f" by {clean(one.by)}" if one.by else ""
-    return f"{edit} was removed{by}, {ago} ago; agentsync rescue --at {short(one.change)}"
 
 
 def _owner(view: View, change: Change) -> str | None:

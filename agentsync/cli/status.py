@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from agentsync import status as answers
 from agentsync.base.errors import OK
-from agentsync.cli import direct, status_rows
+from agentsync.cli import direct, status_page
 from agentsync.cli.options import json_option
 from agentsync.cli.session import Session
+from agentsync.cli.status_page import MOST_FILES
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, say
-from agentsync.cli.words import count, moment, not_recorded, some, who
-
-MOST_FILES, NAMED = 20, 3
-HEADS = ("FILE", "TYPE", "STATE", "LAST CHANGE (UTC)", "BY")
+from agentsync.cli.words import moment, not_recorded, who
 
 
 @click.command()
@@ -36,23 +32,7 @@ def status(every: bool, as_json: bool) -> int:
     """
     if as_json:
         return direct.status_json()
-    session = Session()
-    now = session.shown()
-    shown = answers.status(now.view.state, now.view.cursor, now.survey)
-    show(Table(("", ""), status_rows.summary(session, now, shown, time.time()), folds=1))
-    rows = status_rows.files(shown, now, None if every else MOST_FILES)
-    say("")
-    show(Table(HEADS, rows, path=0, drops=(1, 3, 4)))
-    left = shown["watched_files"] - len(now.survey.missing) - len(rows)
-    if left > 0:
-        say("", f"and {count(left, 'more document')}; `agentsync status --all` lists them")
-    if now.survey.missing:
-        say("", f"watched once they are there: {some(now.survey.missing, NAMED)}")
-    notes = [*status_rows.notes(shown), *status_rows.removed(session, now)]
-    if notes:
-        say("", *notes)
-    session.check_config()
-    return OK
+    return status_page.show_all() if every else status_page.show_some()
 
 
 @click.command()

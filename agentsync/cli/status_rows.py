@@ -14,7 +14,7 @@ from agentsync.base.background import LOCK
 from agentsync.base.git import HOOKS
 from agentsync.base.processes import has_ended
 from agentsync.base.settings import Settings, type_of
-from agentsync.cli.rescue import sentence
+from agentsync.cli import words
 from agentsync.cli.session import Session
 from agentsync.cli.terminal import clean
 from agentsync.cli.words import ago, count, duration, moment, not_recorded, some, who
@@ -211,4 +211,4 @@ def removed(session: Session, now: Shown) -> list[str]:
     """Uncommitted edits that are gone: each is told once."""
     at = time.time()
     found = rescue.tell_once(session.clone, now.view, now.survey.settings, at, "status")
-    return [f"removed: {sentence(one, at)}" for one in found]
+    return [f"removed: {words.removed(one, at)}" for one in found]

@@ -4,8 +4,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agentsync.cli.terminal import say
 
@@ -31,8 +30,7 @@ SHORTEST = 10  # cells of a text that has lost its end; with less it goes altoge
 CUT = "\N{HORIZONTAL ELLIPSIS}"
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows of clean texts. What becomes of a column where the terminal is narrow, by its number:
 
     `drops` go, in this order; the one that is also `text` first loses the ends of what it says. Then what stands in

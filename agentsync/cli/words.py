@@ -1,12 +1,13 @@
 """How things are called in what people read; everything that comes from outside is cleaned here."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from agentsync.base.times import from_rfc3339
 from agentsync.cli.terminal import clean
 
 if TYPE_CHECKING:
+    from agentsync.agents.rescue import Lost
     from agentsync.status import NotRecorded
 
 UNITS = ((86_400, "day"), (3600, "h"), (60, "min"))
@@ -70,6 +71,8 @@ def because(evidence: Mapping[str, str]) -> str:
 
 def meant(word: str, words: Iterable[str]) -> str:
     """`; did you mean X?`, if one of the words is close."""
+    import difflib  # late: only a word that nobody knows needs it
+
     close = difflib.get_close_matches(word, sorted(words), 1)
     return f"; did you mean {clean(close[0])}?" if close else ""
 
@@ -97,3 +100,11 @@ def duration(seconds: float) -> str:
             number = int(seconds // size)
             return count(number, unit) if unit == "day" else f"{number} {unit}"
     return "less than a minute"
+
+
+def removed(one: "Lost", now: float) -> str:
+    """Whose edit was removed, when, by what, and how to have it back."""
+    edit = f"{clean(one.file_path)} in {clean(one.worktree)}: an uncommitted edit by {who(one.agent_owner, None)}"
+    by = f" by {clean(one.by)}" if one.by else ""
+    when = f"{duration(now - from_rfc3339(one.removed))} ago"
+    return f"{edit} was removed{by}, {when}; agentsync rescue --at {short(one.change)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -192,6 +191,8 @@ class _Work(contextlib.AbstractContextManager["_Work"]):
         try:
             os.link(path, aside, follow_symlinks=False)
         except OSError:  # a file system without hard links
+            import shutil  # late, as below: `status` asks about hooks, and installs none
+
             shutil.copy2(path, aside, follow_symlinks=False)
         self.undo.callback(_quietly, os.unlink, aside)  # renaming a file to its own other name does nothing
         self.undo.callback(os.replace, aside, path)
@@ -213,6 +214,8 @@ class _Work(contextlib.AbstractContextManager["_Work"]):
                 files.sync(folder)
         for aside in self._asides:
             if os.path.isdir(aside) and not os.path.islink(aside):
+                import shutil
+
                 shutil.rmtree(aside, ignore_errors=True)
             else:
                 _quietly(os.unlink, aside)
