@@ -56,7 +56,8 @@ def told(found: Taken, since: float | None) -> str:
     """`214 changes of the last 90 days: 120 by 3 agents, the others by 2 authors with no agent known`."""
     span = f"of the last {DAYS} days" if since is None else f"since {time.strftime('%Y-%m-%d', time.gmtime(since))}"
     by_agents = sum(found.agents.values())
-    agents, authors = count(len(found.agents), "agent"), count(found.authors, "author")
+    agents = count(len(found.agents), "agent")
+    authors = count(found.authors, "author") if found.authors else "authors that are not recorded"
     if not by_agents:
         by = f", by {authors}" if found.changes else ""
     elif by_agents == found.changes:

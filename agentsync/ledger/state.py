@@ -197,10 +197,10 @@ class Fold:
         """Somebody's edit: pending from now on, and the content of its worktree is known."""
         path, worktree = event.file_path, event.worktree
         _count(self.changes.setdefault(event.file_type, {}), event.agent_owner or "")
-        _count(self.sources, event.source)
         if is_past(event):
             self._past(event)
             return
+        _count(self.sources, event.source)
         self.pending[event.id] = Pending(
             path,
             event.file_type,

@@ -142,5 +142,5 @@ def _summary(events: Iterable[Event], *, limited: bool) -> Taken:
     for change in changes:
         if change.agent_owner:
             agents[change.agent_owner] = agents.get(change.agent_owner, 0) + 1
-    authors = {change.author for change in changes if change.agent_owner is None}
+    authors = {change.author for change in changes if change.agent_owner is None and change.author}
     return Taken(len(changes), agents, len(authors), limited)

@@ -36,7 +36,7 @@ UNKNOWN, OTHER = "unknown", "other"
 MOST_NAMES = 50
 MOST_FILES = 1000
 TRIGGERS = ("manual", "threshold", "time_based")
-SOURCES = ("hook", "poller", "scan", "history", "import")
+SOURCES = ("hook", "poller", "scan", "history")
 
 
 @dataclass(frozen=True)

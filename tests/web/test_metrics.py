@@ -110,7 +110,6 @@ class TestCounts:
             ("poller",): 0,
             ("scan",): 0,
             ("history",): 0,
-            ("import",): 0,
         }
 
     @given(histories, histories)
