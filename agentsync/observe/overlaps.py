@@ -189,15 +189,22 @@ class Holdings:
                     queue.append(event.new_blob)
         return ways.get(new, [])
 
-    def _of_commit(self, commit: str, path: str, *, merge: bool) -> Iterable[str]:
+    def _of_commit(self, commit: str, path: str, *, merge: bool) -> list[str]:
         """The edits that a commit made or carries."""
-        events = (event for event in self.view.events("commit", commit, path))
+        events = self.view.events("commit", commit, path)
         found = next((event for event in events if isinstance(event, (Change, Attribution))), None)
         if found is None:
             return [] if merge else [commit]
-        if isinstance(found, Attribution) and found.reason == "own":
-            return [*self._undone(path, found.old_blob, found.event_ids, found.old_blob), *ids([found])]
-        return ids([found])
+        return [*self._before(found), *ids([found])] if isinstance(found, Attribution) else [found.id]
+
+    def _before(self, event: Attribution) -> list[str]:
+        """The edits of undone commits that a commit has besides those which its record names, or that it carries."""
+        path = event.file_path
+        if event.reason == "own":
+            return self._undone(path, event.old_blob, event.event_ids, event.old_blob)
+        origins = (one for commit in event.carried_from for one in self.view.events("commit", commit, path))
+        owns = [one for one in origins if isinstance(one, Attribution) and one.reason == "own"]
+        return [id_ for one in owns for id_ in self._before(one)]
 
     def _change(self, id_: str) -> Change | None:
         return next((event for event in self.view.events("id", id_) if isinstance(event, Change)), None)

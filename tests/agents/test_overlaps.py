@@ -150,6 +150,7 @@ class Day:
         tree, other = self.trees[at], self.other(at)
         if self.dirty[at] or tree.git("rev-list", "--parents", "-n1", other).count(" ") != 1:
             return
+        tree.look()  # as the other's hook has
         parent = tree.git("rev-parse", f"{other}^").strip()
         edits, before = self.edits_at(at), tree.head()
         tree.git("cherry-pick", other, check=False)
