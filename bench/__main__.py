@@ -9,7 +9,21 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench import append, beside, commit, filter, history, live, many_files, replay, setting_up, show, startup, watch
+from bench import (
+    agents,
+    append,
+    beside,
+    commit,
+    filter,
+    history,
+    live,
+    many_files,
+    replay,
+    setting_up,
+    show,
+    startup,
+    watch,
+)
 from bench.harness import Benchmark, race
 from bench.lab import CHECKOUT, Lab, Stolen, machine
 from bench.report import markdown, rewrite, terminal
@@ -28,6 +42,7 @@ BENCHMARKS = (
     watch.EDIT,
     watch.IDLE,
     live.BENCHMARK,
+    agents.BENCHMARK,
 )
 COMMANDS = 3000  # of git, on each side
 RECORDS = 1_000_000  # in the long ledger

@@ -21,9 +21,11 @@ from agentsync.observe.agents import Clues, attribute, parse_trailers
 from agentsync.observe.contents import Contents, hex_length
 from agentsync.observe.lines import Graph, Line, graph, lines
 from agentsync.observe.merges import three_way
+from agentsync.observe.sizes import is_binary
+from agentsync.observe.threeway import Three, conflicts
 
 CONFLICT, SAME_DOCUMENT = "conflict", "same document"
-UNKNOWN = "unknown"
+UNKNOWN, ASK = "unknown", "ask"
 FAR = 64  # contents that are followed from one to another
 
 
@@ -78,6 +80,7 @@ class Uncommitted(NamedTuple):
     edits: tuple[str, ...]
 
 
+Merge = tuple[bytes | None, bytes | None, bytes | None]  # ours, base, theirs; None: no file
 Held = Mapping[str, Mapping[str, Edit]]  # by path, then by the edit's id
 
 
@@ -295,7 +298,13 @@ class Levels:
         self._committed = history.blobs_at(self.folder, wanted)
         self.contents.read({blob for blob in self._committed.values() if blob})
         drivers = merge_drivers(self.folder, {pair.path for pair in pairs})
-        return [self._level(pair, drivers.get(pair.path, "")) for pair in pairs]
+        merges = [self._merge(pair) for pair in pairs]
+        levels = [told(one, drivers.get(pair.path, "")) for pair, one in zip(pairs, merges, strict=True)]
+        asked = [n for n, level in enumerate(levels) if level == ASK]
+        found = conflicts([Three(*(side or b"" for side in merges[n])) for n in asked])
+        for n, conflict in zip(asked, found, strict=True):
+            levels[n] = CONFLICT if conflict else SAME_DOCUMENT
+        return levels
 
     def _heads(self, pair: Pair) -> tuple[str, str]:
         return self.found.lines[pair.one].head, self.found.lines[pair.other].head
@@ -306,10 +315,9 @@ class Levels:
             self._bases[key] = self.found.common(*key)
         return self._bases[key]
 
-    def _level(self, pair: Pair, driver: str) -> str | None:
-        ours, theirs = self._content(pair.path, pair.one), self._content(pair.path, pair.other)
+    def _merge(self, pair: Pair) -> Merge:
         bases = [self._clean(pair.path, self._committed.get((at, pair.path))) for at in self._common(pair)]
-        return judged(ours, bases, theirs, driver)
+        return self._content(pair.path, pair.one), base_of(bases), self._content(pair.path, pair.other)
 
     def _content(self, path: str, number: int) -> bytes | None:
         line, key = self.found.lines[number], (number, path)
@@ -323,23 +331,27 @@ class Levels:
         return None if data is None else self.contents.clean(path, data)
 
 
-def judged(ours: bytes | None, bases: Sequence[bytes | None], theirs: bytes | None, driver: str = "") -> str | None:
-    """The level for two contents and those of their best common ancestors; None stands for no file.
-
-    `driver`: the attribute `merge` of the path. None where one of the contents is the whole of what a merge gives.
-    """
+def base_of(bases: Sequence[bytes | None]) -> bytes | None:
+    """What a merge starts from: lines that have merged each other have several ancestors, which git merges, too."""
     base = bases[0] if bases else None
-    for other in bases[1:]:  # they have merged each other: git merges the ancestors, too, with markers if it must
+    for other in bases[1:]:
         base = three_way(base or b"", b"", other or b"")[1] if base != other else base
+    return base
+
+
+def told(merge: Merge, driver: str) -> str | None:
+    """The level, where no lines have to be compared, else ASK; None where one content is all that a merge gives.
+
+    `driver`: the attribute `merge` of the path.
+    """
+    ours, base, theirs = merge
     if ours == theirs or base in (ours, theirs):
         return None
     if ours is None or theirs is None:
         return CONFLICT  # deleted here, edited there
     if driver == "union":
         return SAME_DOCUMENT
-    if driver in ("unset", "binary") or b"\0" in (ours + theirs)[:8000]:
-        return CONFLICT
-    return CONFLICT if three_way(ours, base or b"", theirs)[0] else SAME_DOCUMENT
+    return CONFLICT if driver in ("unset", "binary") or is_binary(ours + theirs) else ASK
 
 
 def merge_drivers(folder: str, paths: Iterable[str]) -> dict[str, str]:
