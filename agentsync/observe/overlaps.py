@@ -291,6 +291,7 @@ class Levels:
         self.files = {(one.line, one.path): one.blob for one in files}
         self._committed: dict[tuple[str, str], str | None] = {}  # commit and path to blob
         self._bases: dict[tuple[int, int], list[str]] = {}
+        self._asked: dict[tuple[str, str], list[str]] = {}  # the ancestors of two commits
 
     def of(self, pairs: Sequence[Pair]) -> list[str | None]:
         """The level of each; None where there is nothing to merge."""
@@ -316,27 +317,49 @@ class Levels:
         return self._bases[key]
 
     def _merge(self, pair: Pair) -> Merge:
-        bases = [self._clean(pair.path, self._committed.get((at, pair.path))) for at in self._common(pair)]
-        return self._content(pair.path, pair.one), base_of(bases), self._content(pair.path, pair.other)
+        base = self._ancestor(pair.path, self._common(pair))
+        return self._content(pair.path, pair.one), base, self._content(pair.path, pair.other)
+
+    def _ancestor(self, path: str, commits: Sequence[str]) -> bytes | None:
+        """What a merge starts from. Lines that have merged each other have several ancestors: git merges these, too."""
+        if not commits:
+            return None
+        base = self._committed_at(path, commits[0])
+        for commit in commits[1:]:
+            other = self._committed_at(path, commit)
+            if base != other:
+                before = self._ancestor(path, self._merge_bases(commits[0], commit))
+                base = merged(base, before, other)
+        return base
+
+    def _merge_bases(self, one: str, other: str) -> list[str]:
+        if (one, other) not in self._asked:
+            said = git.answer(["merge-base", "--all", one, other], cwd=self.folder)[1]
+            self._asked[one, other] = said.decode().split()
+        return self._asked[one, other]
+
+    def _committed_at(self, path: str, commit: str) -> bytes | None:
+        if (commit, path) not in self._committed:
+            self._committed.update(history.blobs_at(self.folder, [(commit, path)]))
+        return self._clean(path, self._committed.get((commit, path)))
 
     def _content(self, path: str, number: int) -> bytes | None:
         line, key = self.found.lines[number], (number, path)
         if line.worktree and key in self.files:
             blob = self.files[key]
             return None if blob is None else self.contents.clean_bytes(line.worktree.root, path, blob) or b""
-        return self._clean(path, self._committed.get((line.head, path)))
+        return self._committed_at(path, line.head)
 
     def _clean(self, path: str, blob: str | None) -> bytes | None:
         data = self.contents.read({blob})[blob] if blob else None
         return None if data is None else self.contents.clean(path, data)
 
 
-def base_of(bases: Sequence[bytes | None]) -> bytes | None:
-    """What a merge starts from: lines that have merged each other have several ancestors, which git merges, too."""
-    base = bases[0] if bases else None
-    for other in bases[1:]:
-        base = three_way(base or b"", b"", other or b"")[1] if base != other else base
-    return base
+def merged(ours: bytes | None, base: bytes | None, theirs: bytes | None) -> bytes | None:
+    """What git makes of two ancestors, with markers where it must."""
+    if base == ours or ours == theirs:
+        return theirs
+    return ours if base == theirs else three_way(ours or b"", base or b"", theirs or b"")[1]
 
 
 def told(merge: Merge, driver: str) -> str | None:
