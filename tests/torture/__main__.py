@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="failing calls tried at the same time")
     parser.add_argument("--seed", default="0", help="another one gives another order")
     parser.add_argument("--only", default="", help="the actions whose name holds this")
-    parser.add_argument("--log", type=Path, help="a file that gets a line for each run")
+    parser.add_argument("--log", type=Path, help="gets a line for each run; those that stand there are not made again")
     parser.add_argument("--write", action="store_true", help="write the numbers into docs/reliability.md")
     options = parser.parse_args()
     with sealed_off() as home:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from lab.commands import agentsync
 
-import agentsync as package
-
-ENTRY = str(Path(package.__file__).parent / "_entry.py")
 TEXT = "# How we work\n\nWhat a person has written here for weeks.\n"
 DOCUMENTS = {"AGENT_SYNC.md": TEXT, "docs/passation.md": "one\n", "ROADMAP.md": "one\n"}
 TWO = "two\n"
@@ -24,9 +20,9 @@ CONFIGURATION = 'consolidation_threshold = 2\n[report]\nlanguage = "en"\ncommit 
 class Action(NamedTuple):
     """What is done: `prepare` makes the repository, `command` is what fails there.
 
-    `mode`: None where the command itself is ours; else the mode in which a git hook starts our interpreter. `shell`:
-    the hook's sh is what fails. `edited`: the documents whose edit has to be in the ledger in the end, once.
-    `settle`: what comes afterwards without a fault, before one looks; all of these exit with 0.
+    `mode`: None where the command itself is ours (as `forked` takes it); else the mode in which a git hook starts our
+    interpreter. `shell`: the hook's sh is what fails. `edited`: the documents whose edit has to be in the ledger in the
+    end, once. `settle`: what comes afterwards without a fault, before one looks; all of these exit with 0.
     """
 
     name: str
@@ -117,8 +113,7 @@ def reported(commit: str) -> Callable[[Path], None]:
 
 ONE, TWO_ = "docs/passation.md", "ROADMAP.md"
 COMMIT = ("git", "commit", "-q", "-m", "edit")
-OURS = (sys.executable, "-m", "agentsync")
-LOOK = (sys.executable, "-I", "-S", ENTRY, "look", ".git/agentsync")
+LOOK = ("look", ".git/agentsync")
 INIT = (("init",),)
 
 ACTIONS = (
@@ -133,10 +128,10 @@ ACTIONS = (
         edited=(ONE, TWO_),
     ),
     Action("look in the background", noted, LOOK, edited=(ONE,)),
-    Action("scan", edited(ONE), (*OURS, "scan"), edited=(ONE,)),
-    Action("consolidate", reported("agentsync"), (*OURS, "consolidate"), edited=(ONE, TWO_)),
-    Action("consolidate, git sees the report", reported("with-work"), (*OURS, "consolidate"), edited=(ONE, TWO_)),
-    Action("publish", reported("agentsync"), (*OURS, "publish"), edited=(ONE, TWO_)),
-    Action("init", bare_repository, (*OURS, "init"), settle=INIT),
-    Action("uninstall", reported("agentsync"), (*OURS, "uninstall"), settle=(("uninstall",),), gone=True),
+    Action("scan", edited(ONE), ("agentsync", "scan"), edited=(ONE,)),
+    Action("consolidate", reported("agentsync"), ("agentsync", "consolidate"), edited=(ONE, TWO_)),
+    Action("consolidate, git sees the report", reported("with-work"), ("agentsync", "consolidate"), edited=(ONE, TWO_)),
+    Action("publish", reported("agentsync"), ("agentsync", "publish"), edited=(ONE, TWO_)),
+    Action("init", bare_repository, ("agentsync", "init"), settle=INIT),
+    Action("uninstall", reported("agentsync"), ("agentsync", "uninstall"), settle=(("uninstall",),), gone=True),
 )

@@ -24,6 +24,7 @@ from agentsync.report import region
 from torture import page
 from torture.actions import ACTIONS, DOCUMENTS, TWO, Action, git
 from torture.faults import STATE_CHANGING, Fault, calls_in, environment, faults, wrapper
+from torture.forked import Origin
 
 # What may lie about for as long as its process lives, and no longer.
 LEFT_OVER = (".new", ".old", ".lock", ".gz~")
@@ -46,6 +47,7 @@ class Campaign:
         self.folder = folder
         self.log = folder / "calls"
         self.python = wrapper(folder, sys.executable)
+        self.origin = Origin()
 
     def template(self, action: Action) -> Path:
         """The repository of an action; the hooks there start our interpreter by the wrapper."""
@@ -77,13 +79,18 @@ class Campaign:
         """Do it, with a fault or none: the exit status, and the calls."""
         strace = fault.strace if fault else ["-e", f"trace={STATE_CHANGING}"]
         if action.mode is None:
-            argv = ["strace", "-y", "-qq", "-s", "200", "-o", str(self.log), *strace, *action.command]
-            env = dict(os.environ)
-        else:
-            argv, env = list(action.command), environment(action.mode, strace, self.log)
-            if action.shell:
-                self.trace_shell(root, strace)
-        done = subprocess.run(argv, cwd=root, env=env, capture_output=True, timeout=120, stdin=subprocess.DEVNULL)
+            written = ["-y", "-s", "200", "-o", str(self.log), *strace]
+            return self.origin.start(action.command, root, written), calls_in(self.log)
+        if action.shell:
+            self.trace_shell(root, strace)
+        done = subprocess.run(
+            action.command,
+            cwd=root,
+            env=environment(action.mode, strace, self.log),
+            capture_output=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
         return done.returncode, calls_in(self.log)
 
     def trace_shell(self, root: Path, strace: list[str]) -> None:
@@ -138,9 +145,10 @@ def records(root: Path) -> list[dict[str, object]]:
         return []
 
 
-def recorded(root: Path) -> list[str]:
-    """The document of each change in the ledger."""
-    return [str(record["file_path"]) for record in records(root) if record["kind"] == "change"]
+def recorded(root: Path, *, past: bool = False) -> list[str]:
+    """The document of each change in the ledger: since watching began, or `past`: taken in from the history."""
+    changes = [record for record in records(root) if record["kind"] == "change"]
+    return [str(change["file_path"]) for change in changes if (change["source"] == "import") == past]
 
 
 def wrong_ledger(action: Action, root: Path) -> Iterator[str]:
@@ -153,6 +161,8 @@ def wrong_ledger(action: Action, root: Path) -> Iterator[str]:
     for path in action.edited:
         if found[path] != 1:
             yield f"{path} was edited once, and stands {found[path]} times in the ledger"
+    if sorted(past := recorded(root, past=True)) != sorted(DOCUMENTS):
+        yield f"the history has each document once, the ledger {past}"
     if extra := set(found) - set(action.edited):
         yield f"nobody edited {extra}"
     if (done := agentsync(root, "verify", code=None)).code:
@@ -196,7 +206,9 @@ def carry_out(folder: Path, options: Namespace) -> int:
     """Try as many as are asked for, in several processes; tell each that is wrong. Returns 1 if any is."""
     pairs = shuffled(Campaign(folder), options)
     print(f"{len(pairs)} failing calls may be tried, in the order of --seed {options.seed}", flush=True)
-    ends, results = time.time() + options.seconds, []
+    ends, results = time.time() + options.seconds, earlier(options.log)
+    made = {(result.action, result.fault) for result in results}
+    pairs = [pair for pair in pairs if (pair[0].name, pair[1]) not in made]
     with multiprocessing.Pool(options.jobs, _begin, (str(folder), ends)) as pool:
         named = [(action.name, fault) for action, fault in pairs[: options.runs]]
         for result in pool.imap_unordered(_try, named):
@@ -208,11 +220,17 @@ def carry_out(folder: Path, options: Namespace) -> int:
             if options.log:
                 with options.log.open("a") as log:
                     log.write(json.dumps(result) + "\n")
-    told = report(results, len(pairs))
+    told = report(results, len(made) + len(pairs))
     print(told)
     if options.write:
         page.put("faults", told)
     return int(any(result.wrong for result in results))
+
+
+def earlier(log: Path | None) -> list[Result]:
+    """What an earlier campaign has written into its log."""
+    lines = log.read_text().splitlines() if log and log.exists() else []
+    return [Result(action, Fault(*fault), *rest) for action, fault, *rest in map(json.loads, lines)]
 
 
 def _begin(folder: str, ends: float) -> None:
