@@ -52,10 +52,10 @@ def run(name: str, args: list[str], now: float, *, noted: bool) -> Synced:
     if name == "post-commit" and not noted and here and not any(map(os.environ.get, OTHER_STAGES)):
         leave_note(clone, here)
     ending = ENDING.get(name, ())
-    rewritten: dict[str, list[str]] = {}
     if name == "post-rewrite" and args[:1] == ["rebase"]:
         ending = ("rebase",)
-        rewritten = _pairs(sys.stdin.read())
+        if here and (originals := _pairs(sys.stdin.read())):
+            notes.put_rewriting(clone, here, originals, time.time())  # before the look, which may be ended
     bare = _under_pre_commit()
     request = Request(
         clone=clone,
@@ -64,7 +64,6 @@ def run(name: str, args: list[str], now: float, *, noted: bool) -> Synced:
         worktrees=[here] if here and not bare else [],
         now=now,
         ending=ending,
-        rewritten=rewritten,
     )
     return sync(request, write=not bare)
 
@@ -120,7 +119,8 @@ def _take_in(start: str, done: set[str]) -> None:
 def _noted(clone: git.Clone) -> list[git.Worktree | None]:
     """The worktrees whose notes wait, and the one that was started from; None in a bare repository."""
     every = git.worktrees(clone)
-    names = {note.worktree for note in notes.waiting(clone, every, time.time()).commits}
+    waits = notes.waiting(clone, every, time.time())
+    names = {*(note.worktree for note in waits.commits), *(note.worktree for note in waits.rewritings)}
     return [clone.here, *(one for one in every if one.name in names and one != clone.here)]
 
 

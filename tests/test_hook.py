@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pty
 import random
@@ -14,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from lab.audit import audit
@@ -213,6 +215,28 @@ def test_a_note_that_comes_while_a_look_is_at_work_is_taken_in_by_it(slow: Slow)
     until(lambda: slow.repo.count() == 2)
     until(lambda: not files.is_running(first))
     assert not slow.waiting()
+
+
+def test_a_look_that_is_ended_after_a_rebase_leaves_the_pairs(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git tells only once which commit replaces which, where a conflict was resolved by hand."""
+    repo.begin()
+    repo.git("switch", "-qc", "feature")
+    old = repo.commit("mine\n")
+    repo.git("switch", "-q", "main")
+    repo.commit("theirs\n")
+    repo.look()
+    repo.git("rebase", "-q", "main", "feature", check=False)
+    repo.write("both\n")
+    repo.git("add", "-A")
+    repo.git("rebase", "--continue")
+    with monkeypatch.context() as patch:
+        patch.chdir(repo.root)
+        patch.setattr(sys, "stdin", io.StringIO(f"{old} {repo.head()}\n"))
+        patch.setattr(hook, "sync", mock.Mock(side_effect=watchdog.OutOfTimeError))
+        hook.main(["post-rewrite", "rebase"])
+    repo.look()
+    assert repo.count() == 2
+    assert not notes.listed(repo.clone(), git.worktrees(repo.clone()))
 
 
 def test_the_report_stands_in_the_file_when_git_returns(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Notes: what the hook of a commit saw, and observations that could not be appended, each in a file of its own.
+"""Notes: what hooks saw of a commit or a rebase, and observations that could not be appended, each in its own file.
 
 They lie in `notes/` of the store, or in `.agentsync/notes/` of a worktree where the store cannot be written (a
 sandbox). The next look that can write takes them in, and removes them once the ledger has what came of them. One file
@@ -9,7 +9,7 @@ whose writer died: it is left alone while it is young, and set aside later.
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from agentsync.base import files, git, strict_json
 from agentsync.base.crash import crash
@@ -40,6 +40,14 @@ class CommitNote(NamedTuple):
     picked: bool = False
 
 
+class RewritingNote(NamedTuple):
+    """The pairs that git told after a rebase: new commit to those that it replaces. `worktree`: where it was."""
+
+    path: str
+    worktree: str
+    originals: Mapping[str, Sequence[str]]
+
+
 class Observations(NamedTuple):
     """Events that wait to be appended, in the order in which they were observed."""
 
@@ -47,11 +55,15 @@ class Observations(NamedTuple):
     events: tuple[Event, ...]
 
 
+Note = CommitNote | Observations | RewritingNote
+
+
 class Waiting(NamedTuple):
     """All notes of a clone, oldest first. `young` and `torn`: paths of files that break off."""
 
     commits: tuple[CommitNote, ...] = ()
     observations: tuple[Observations, ...] = ()
+    rewritings: tuple[RewritingNote, ...] = ()
     young: tuple[str, ...] = ()
     torn: tuple[str, ...] = ()
 
@@ -78,6 +90,7 @@ def waiting(clone: git.Clone, worktrees: Sequence[git.Worktree], now: float) -> 
     return Waiting(
         tuple(sorted(commits, key=lambda note: note.noted)),
         tuple(sorted(observations, key=lambda note: os.path.basename(note.path))),
+        tuple(note for _, note in read if isinstance(note, RewritingNote)),
         tuple(young),
         tuple(path for path in broken if path not in young),
     )
@@ -103,6 +116,12 @@ def put_commit(
     flat = {"v": VERSION, "kind": "commit", "hook": "post-commit", "commit": commit, "worktree": worktree.name}
     told = {"variables": variables, "tty": tty, "devin": devin, "picked": picked}
     return _put(clone, worktree, f"{commit}.{os.getpid()}.json", {**flat, **told})
+
+
+def put_rewriting(clone: git.Clone, worktree: git.Worktree, originals: Mapping[str, Sequence[str]], now: float) -> str:
+    """Keep what git tells once, after a rebase; the file's path. Raises OSError."""
+    flat = {"v": VERSION, "kind": "rewriting", "worktree": worktree.name, "originals": originals}
+    return _put(clone, worktree, f"{new_id(now)}.json", flat)
 
 
 def _put(clone: git.Clone, worktree: git.Worktree | None, name: str, flat: Mapping[str, Any]) -> str:
@@ -136,7 +155,7 @@ def set_aside(paths: Iterable[str]) -> None:
 
 def others(clone: git.Clone, worktrees: Sequence[git.Worktree], known: Waiting) -> list[str]:
     """What lies in the folders and is no note, and what was set aside."""
-    taken: tuple[CommitNote | Observations, ...] = (*known.commits, *known.observations)
+    taken: tuple[Note, ...] = (*known.commits, *known.observations, *known.rewritings)
     notes = {*known.young, *(note.path for note in taken)}
     found = []
     for folder in folders(clone, worktrees):
@@ -180,7 +199,7 @@ def _tracked(worktree: git.Worktree, paths: Iterable[str]) -> set[str]:
     return {prefix + name for name in out.decode("utf-8", "surrogateescape").split("\0")[:-1]}
 
 
-def _read(path: str) -> CommitNote | Observations | str | None:
+def _read(path: str) -> Note | str | None:
     """A note. Text: a file that may be a newer version's, or cannot be read now. None: one that breaks off."""
     folder, name = os.path.split(path)
     root, below = _parts(folder)
@@ -208,7 +227,7 @@ def _as_utf_8(data: bytes) -> bytes:
 
 def _commit_note(path: str, flat: Mapping[str, Any]) -> CommitNote:
     commit, worktree, variables = flat.get("commit"), flat.get("worktree"), flat.get("variables")
-    if not isinstance(commit, str) or len(commit) not in (40, 64) or set(commit) - set("0123456789abcdef"):
+    if not _is_id(commit):
         raise DamagedError("no commit")
     if not isinstance(worktree, str) or not isinstance(variables, dict):
         raise DamagedError("no worktree, or no variables")
@@ -218,14 +237,28 @@ def _commit_note(path: str, flat: Mapping[str, Any]) -> CommitNote:
     return CommitNote(path, _written(path), commit, worktree, variables, tty, devin, picked)
 
 
+def _rewriting_note(path: str, flat: Mapping[str, Any]) -> RewritingNote:
+    worktree, originals = flat.get("worktree"), flat.get("originals")
+    if not isinstance(worktree, str) or not isinstance(originals, dict):
+        raise DamagedError("no worktree, or no pairs")
+    if not all(isinstance(old, list) and all(map(_is_id, (new, *old))) for new, old in originals.items()):
+        raise DamagedError("a pair without a commit")
+    return RewritingNote(path, worktree, originals)
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) in (40, 64) and not set(value) - set("0123456789abcdef")
+
+
 def _observations(path: str, flat: Mapping[str, Any]) -> Observations:
     if not isinstance(flat.get("events"), list):
         raise DamagedError("no events")
     return Observations(path, tuple(event_of(event) for event in flat["events"]))
 
 
-_KINDS: dict[str, Callable[[str, Mapping[str, Any]], CommitNote | Observations]] = {
+_KINDS: dict[str, Callable[[str, Mapping[str, Any]], Note]] = {
     "commit": _commit_note,
+    "rewriting": _rewriting_note,
     "observations": _observations,
 }
 

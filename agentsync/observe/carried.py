@@ -29,7 +29,7 @@ class Edit(NamedTuple):
 
 def repeated(gathered: Gathered, drafts: Drafts, edit: Edit) -> list[KnownEdit]:
     """Rule 5: the known edits that this commit repeats; none if it repeats none."""
-    originals = gathered.request.rewritten.get(edit.commit.sha, ())
+    originals = gathered.walk.originals.get(edit.commit.sha, ())
     for original in originals:
         events = _of_commit(gathered, drafts, original, edit.path)
         if events and not (len(originals) == 1 and _is_edited(events[0], edit)):

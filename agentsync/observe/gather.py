@@ -57,7 +57,7 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
     seen = history.SeenTips(view)
     begins = request.begin or view.state.since is None
     already = seen.read() or list(view.state.tips)
-    walk = history.walk(clone, every, request.settings, already, request.ending, waiting.commits)
+    walk = history.walk(clone, every, request.settings, already, request.ending, waiting)
     if begins:
         walk = walk._replace(tips=tuple(history.every_tip(clone.folder, walk.tips)))
     contents = Contents(clone.folder, request.settings.report.path, hex_length(clone.common_dir))
@@ -132,13 +132,14 @@ def _is_recorded(view: View, commit: history.Commit) -> bool:
 
 
 def _taken(waiting: notes.Waiting, walk: history.Walk, now: float) -> list[str]:
-    """Observations, notes whose commits are judged now, and old ones whose commit is nowhere."""
+    """Observations, pairs, notes whose commits are judged now, and old ones whose commit is nowhere."""
     judged = [
         note.path
         for note in waiting.commits
         if note.commit in walk.notes or (note.commit in walk.lone and now - note.noted > LONE)
     ]
-    return [*judged, *(note.path for note in waiting.observations)]
+    rewritings = [note.path for note in walk.rewritings]
+    return [*judged, *rewritings, *(note.path for note in waiting.observations)]
 
 
 def _witness(request: Request, every: Sequence[git.Worktree], walk: history.Walk) -> Witness:

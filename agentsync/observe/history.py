@@ -6,7 +6,7 @@ from typing import NamedTuple
 from agentsync.base import git
 from agentsync.base.settings import Settings, pathspecs, type_of
 from agentsync.ledger.log import End
-from agentsync.ledger.notes import CommitNote
+from agentsync.ledger.notes import CommitNote, RewritingNote, Waiting
 from agentsync.ledger.view import View
 
 BESIDE = 500  # tips beside branches that a baseline has at most: git reads each of them in every walk
@@ -66,7 +66,17 @@ class Walk(NamedTuple):
     notes: dict[str, CommitNote]  # by commit; those of a worktree in a rebase have to wait
     late: tuple[Commit, ...]  # commits with a note that speaks and that were seen before it came
     lone: frozenset[str]  # commits that have a note and are not in git's store
+    rewritings: tuple[RewritingNote, ...] = ()  # without those of a worktree in a rebase
     lost: bool = False  # nothing of what was seen is in git's store any more: all of history was rewritten
+
+    @property
+    def originals(self) -> dict[str, list[str]]:
+        """New commit to those that it replaces, as git told after rebases."""
+        found: dict[str, list[str]] = {}
+        for note in self.rewritings:
+            for new, old in note.originals.items():
+                found.setdefault(new, []).extend(one for one in old if one not in found[new])
+        return found
 
 
 class Span(NamedTuple):
@@ -103,7 +113,7 @@ def walk(
     settings: Settings,
     seen: list[str],
     ending: tuple[str, ...],
-    noted: Sequence[CommitNote],
+    waiting: Waiting,
 ) -> Walk:
     """The commits that touch a watched path, without those reachable from `seen`.
 
@@ -120,7 +130,7 @@ def walk(
             left_out.add(worktree.name)
             refs.pop(moving, None)
     tips = {*refs.values(), *(head for name, head in heads.items() if name not in left_out)}
-    notes = {note.commit: note for note in noted if note.worktree not in left_out}
+    notes = {note.commit: note for note in waiting.commits if note.worktree not in left_out}
     lone = _missing(clone.folder, [sha for sha in notes if sha not in tips])
     made = [sha for sha, note in notes.items() if sha not in lone and not note.picked]
     # Of tips with equal dates the one that is named last comes out first, and commits come in the order of their notes.
@@ -141,6 +151,7 @@ def walk(
         notes={sha: note for sha, note in notes.items() if sha not in lone},
         late=tuple(read(clone.folder, known, settings)) if known else (),
         lone=lone,
+        rewritings=tuple(note for note in waiting.rewritings if note.worktree not in left_out),
         lost=bool(before) and not seen,
     )
 

@@ -13,7 +13,7 @@ class Request(NamedTuple):
     """What to look at, for whom.
 
     `worktrees`: those whose files are read (history is walked from all of them). `ending`: the operations whose last
-    hook is running. `rewritten`: new commits to those they replace. `said`: what AGENTSYNC_AGENT says of the files
+    hook is running. `said`: what AGENTSYNC_AGENT says of the files
     here, where somebody asked explicitly. `wrote`: what speaks for edits that the one who asks has just made here, by
     path. `asked`: consolidate by the manual rule. `begin`: the first look of all, which takes the baseline.
     """
@@ -24,7 +24,6 @@ class Request(NamedTuple):
     worktrees: Sequence[git.Worktree]
     now: float
     ending: tuple[str, ...] = ()
-    rewritten: Mapping[str, list[str]] = {}
     said: str | None = None
     wrote: Mapping[str, Clues] = {}
     asked: bool = False
