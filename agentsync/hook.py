@@ -15,7 +15,6 @@ from agentsync.base.settings import pathspecs
 from agentsync.base.watchdog import OutOfTimeError
 from agentsync.ledger import notes
 from agentsync.ledger.events import to_rfc3339
-from agentsync.observe.agent_variables import told
 from agentsync.observe.request import Request
 from agentsync.sync import Synced, sync
 
@@ -70,6 +69,8 @@ def run(name: str, args: list[str], now: float, *, noted: bool) -> Synced:
 
 def leave_note(clone: git.Clone, here: git.Worktree) -> None:
     """Say of the commit that this process has just made what `hooks/note.sh` says, where a hook manager calls us."""
+    from agentsync.observe.agent_variables import told  # late: the sh of our own hooks has left it
+
     specs = pathspecs(config.in_force(clone, here).settings)
     said = git.run(["diff-tree", "--root", "-r", "-m", "HEAD", "--", *specs], cwd=here.root).decode(errors="replace")
     if not said:

@@ -8,7 +8,7 @@ from agentsync.base.errors import AgentsyncError
 from agentsync.ledger.log import ReplacedError
 from agentsync.observe.look import Seen, look, record
 from agentsync.observe.request import Request
-from agentsync.report import consolidate, due, paid
+from agentsync.report import due, paid
 from agentsync.report.outcome import Kind, Outcome
 
 
@@ -61,6 +61,8 @@ def _write(request: Request, seen: Seen) -> dict[str, Outcome]:
 
 
 def _write_into(worktree: git.Worktree, request: Request, seen: Seen) -> Outcome:
+    from agentsync.report import consolidate  # late: most looks owe no report
+
     return consolidate.write(
         request.clone,
         worktree,
