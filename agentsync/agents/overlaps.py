@@ -12,16 +12,19 @@ from typing import Any
 from agentsync.agents.caller import Caller
 from agentsync.base import git
 from agentsync.base.errors import AgentsyncError
-from agentsync.base.settings import Settings, pathspecs
+from agentsync.base.globs import escaped
+from agentsync.base.settings import Settings, Watch, pathspecs, type_of
 from agentsync.ledger.events import Dismissal, new_id, to_rfc3339
 from agentsync.ledger.view import View
 from agentsync.observe import overlaps as observed
 from agentsync.observe.glance import FRESH
+from agentsync.observe.lines import changed_by_several, lines
 from agentsync.observe.overlaps import CONFLICT, SAME_DOCUMENT, Overlap, Side
 
-__all__ = ["CONFLICT", "SAME_DOCUMENT", "Overlap", "Side", "counts", "dismissal", "overlaps", "to_json"]
+__all__ = ["CONFLICT", "SAME_DOCUMENT", "Overlap", "Side", "counts", "dismissal", "in_files", "overlaps", "to_json"]
 
 PIECE = "overlaps"  # of the cache
+MOST = 2000  # files that are compared
 
 
 def overlaps(clone: git.Clone, view: View, settings: Settings, now: float) -> Sequence[Overlap]:
@@ -41,6 +44,22 @@ def _overlaps(
         if time.time_ns() - _newest(stands) > FRESH:
             view.cache.put({PIECE: {"stands": stands, "overlaps": found}})
     return [one for one in found if one.id not in view.state.dismissed]
+
+
+def in_files(
+    clone: git.Clone, view: View, settings: Settings, paths: Sequence[str] | None, now: float
+) -> Sequence[Overlap]:
+    """Those of these files, watched or not, or of all (None), by what is committed. Raises GitError, LedgerError.
+
+    Of files that are not watched the ledger knows no edit: each commit of one counts as an edit of its own.
+    """
+
+    def found(every: Sequence[git.Worktree]) -> Sequence[Overlap]:
+        wanted = paths if paths is not None else changed_by_several(clone.folder, lines(clone.folder, every, (), now))
+        watch = tuple(Watch(escaped(path), type_of(settings, path) or "file") for path in wanted[:MOST])
+        return observed.find(clone, every, view, settings._replace(watch=watch), now) if watch else []
+
+    return [one for one in git.steadily(clone, found) if one.id not in view.state.dismissed]
 
 
 def _stands(clone: git.Clone, every: Sequence[git.Worktree], view: View, settings: Settings, now: float) -> list[Any]:

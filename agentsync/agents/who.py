@@ -5,13 +5,13 @@ looked at is named instead.
 """
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agentsync.agents.active import Actor, active
 from agentsync.agents.caller import Caller
 from agentsync.base import files, git
+from agentsync.base.globs import escaped
 from agentsync.base.settings import Settings, Watch, type_of
 from agentsync.base.times import from_rfc3339, to_rfc3339
 from agentsync.ledger.events import Change
@@ -201,7 +201,7 @@ class Past:
         self, clone: git.Clone, every: Sequence[git.Worktree], here: str | None, path: str, now: float
     ) -> None:
         self.clone, self.every, self.here, self.path, self.now = clone, every, here, path, now
-        self.settings = Settings(watch=(Watch(_literal(path), "file"),))
+        self.settings = Settings(watch=(Watch(escaped(path), "file"),))
         refs = history.branches(clone.folder)
         self.branches = len(refs)
         self.heads = {one.name: refs.get(f"refs/heads/{git.branch_of(one.git_dir)}") for one in every}
@@ -282,11 +282,6 @@ class Past:
                 branch = git.branch_of(one.git_dir)
                 found.append(Presence("uncommitted", None, None, None, one.name, branch, when, 1, False))
         return found, unread
-
-
-def _literal(path: str) -> str:
-    """A path as the configuration would name it, where it has a glob's characters."""
-    return re.sub(r"([*?\[\]\\])", r"\\\1", path)
 
 
 def _of_commit(commit: Commit) -> Last:

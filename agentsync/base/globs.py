@@ -37,6 +37,11 @@ def literal(path: str) -> str:
     return re.sub(r"\\(.)", r"\1", path, flags=re.DOTALL)
 
 
+def escaped(path: str) -> str:
+    """A path as the configuration would name it, where it has a wildcard's characters: the inverse of `literal`."""
+    return re.sub(r"([*?\[\]\\])", r"\\\1", path)
+
+
 def compiled(glob: str) -> re.Pattern[bytes]:
     """What a whole path (as bytes) has to match."""
     blocks: list[list[Token]] = [[]]  # what stands between two `**`: the earliest fit of a block will do

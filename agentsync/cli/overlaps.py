@@ -12,7 +12,7 @@ from agentsync.agents.caller import caller
 from agentsync.agents.overlaps import Overlap, Side
 from agentsync.agents.said import say as append
 from agentsync.base.errors import OK
-from agentsync.cli.options import json_option
+from agentsync.cli.options import from_root, json_option
 from agentsync.cli.session import Session
 from agentsync.cli.tables import Table, show
 from agentsync.cli.terminal import clean, print_json, say
@@ -20,25 +20,34 @@ from agentsync.status import Shown
 
 
 @click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--all-files", is_flag=True, help="All files, watched or not, by what is committed.")
 @click.option("--dismiss", "dismissed", metavar="ID", multiple=True, help="Say that this one needs nobody's care.")
 @json_option
-def overlaps(dismissed: tuple[str, ...], as_json: bool) -> int:
+def overlaps(paths: tuple[str, ...], all_files: bool, dismissed: tuple[str, ...], as_json: bool) -> int:
     """List the documents of which two lines of work have edits each that the other has not.
 
     A line of work is a worktree with its uncommitted edits, or a branch of the last 30 days. Nobody has to declare
     anything. "conflict" says that git could not merge the two as they are now. An overlap ends when one side has the
     edits of the other, when a line of work ends, or when somebody dismisses it; a further edit makes it a new one.
 
+    PATH is any file, watched or not. Of one that is not watched only what is committed counts, each commit as an edit.
+
     \b
     Examples:
       agentsync overlaps
       agentsync overlaps --json
+      agentsync overlaps --all-files
     """
     session = Session()
     now = session.shown()
     if dismissed:
         return _dismiss(session, now, dismissed)
-    every = found.overlaps(session.clone, now.view, session.settings, time.time())
+    about, at = (session.clone, now.view, session.settings), time.time()
+    if paths or all_files:
+        every = found.in_files(*about, from_root(session, paths) if paths else None, at)
+    else:
+        every = found.overlaps(*about, at)
     if as_json:
         print_json(found.to_json(every))
     elif every:

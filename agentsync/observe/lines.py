@@ -1,5 +1,6 @@
 """Lines of work: each worktree with its uncommitted edits, each branch that no worktree has; and their commits."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -97,3 +98,16 @@ def graph(folder: str, lines: Sequence[Line], settings: Settings) -> Graph:
             reached[parent] = reached.get(parent, 0) | mask
         commits[commit.sha] = Stretch(commit.sha, commit.parents, commit.touches, mask)
     return Graph(tuple(lines), base, commits)
+
+
+def changed_by_several(folder: str, lines: Sequence[Line]) -> list[str]:
+    """The files that at least two of the lines have changed since what all of them have; none where that is nothing."""
+    heads = list(dict.fromkeys(line.head for line in lines))
+    status, said = git.answer(["merge-base", "--octopus", *heads], cwd=folder) if heads else (1, b"")
+    if status:
+        return []
+    base = said.decode().strip()
+    asked = "".join(f"{head} {base}\n" for head in heads).encode()
+    args = "diff-tree --stdin -r -z --name-only --no-commit-id --no-renames --no-ext-diff".split()
+    names = Counter(git.run(args, cwd=folder, stdin=asked).decode(errors="surrogateescape").split("\0"))
+    return sorted(name for name, number in names.items() if name and number > 1)

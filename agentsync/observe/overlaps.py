@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from agentsync.base import git
-from agentsync.base.settings import Settings
+from agentsync.base.settings import Settings, type_of
 from agentsync.base.times import to_rfc3339
 from agentsync.ledger.events import Attribution, Change, Overlaps, new_id
 from agentsync.ledger.history import commits_of, owner_today
@@ -96,7 +96,10 @@ class Pair(NamedTuple):
 
 def find(clone: git.Clone, every: Sequence[git.Worktree], view: View, settings: Settings, now: float) -> list[Overlap]:
     """The overlaps of watched documents, conflicts first. Raises GitError, LedgerError."""
-    known = view.state.known
+    known = {
+        name: {path: one for path, one in paths.items() if type_of(settings, path)}
+        for name, paths in view.state.known.items()
+    }
     dirty = [name for name, paths in known.items() if any(one.dirty for one in paths.values())]
     at_work = lines(clone.folder, every, dirty, now)
     if len(at_work) < 2:

@@ -175,6 +175,7 @@ class Day:
 
     def soft(self, at: int) -> None:
         tree, edits = self.trees[at], self.edits_at(at)
+        tree.look()  # as a hook has
         parent = tree.git("rev-parse", "-q", "--verify", "HEAD^", check=False).strip()
         if parent in self.has and not self.is_merge(at):
             tree.git("reset", "-q", "--soft", parent)
@@ -347,6 +348,18 @@ def wait_until_old(repo: Repo) -> None:
     heads = repo.root / ".git" / "refs" / "heads"
     while time.time_ns() - heads.stat().st_mtime_ns < 2 * FRESH:
         time.sleep(0.01)
+
+
+def test_files_that_nobody_watches_are_compared_on_demand(two: tuple[Repo, Repo]) -> None:
+    """By what is committed."""
+    here, other = two
+    for tree in (here, other):
+        tree.commit(f"x = {tree.root.name}\n", "src/a[1].py", GIT_AUTHOR_NAME=tree.root.name)
+    other.commit("alone\n", "src/b.py")
+    for asked in (("--all-files",), ("src/a[1].py", "src/b.py")):
+        found = agentsync(here.root, "overlaps", "--json", *asked).json["overlaps"]
+        assert ("src/a[1].py", "conflict") in [(one["file_path"], one["level"]) for one in found]
+        assert "src/b.py" not in [one["file_path"] for one in found]
 
 
 def test_one_owner_has_no_overlap_with_themself(two: tuple[Repo, Repo]) -> None:
