@@ -107,7 +107,8 @@ def without_escapes(output: str) -> str:
 
 
 def steady(output: str) -> str:
-    """Without what is another each time: ids, times, versions, and how wide a column is."""
+    """Without what is another each time: ids, times, versions, how wide a column is and where a line is folded."""
+    output = " ".join(output.split())
     for pattern, word in VOLATILE:
         output = re.sub(pattern, word, output)
-    return "\n".join(line.strip() for line in output.split("\n"))
+    return output
