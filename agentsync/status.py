@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from agentsync.base import files, git
+from agentsync.base.config import Configuration
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.globs import is_glob, literal
 from agentsync.base.settings import Settings, type_of
@@ -89,28 +90,37 @@ class Shown(NamedTuple):
     survey: Survey
 
 
-def up_to_date(clone: git.Clone, settings: Settings, problem: str | None = None, *, view: View) -> Shown:
+class Looked(NamedTuple):
+    """Whether somebody has just looked; if not, `why_not` says what kept them from it ("": nothing was to be seen)."""
+
+    done: bool
+    why_not: str = ""
+
+
+NOT_YET = Looked(False, "not looked at yet")
+
+
+def up_to_date(clone: git.Clone, configuration: Configuration, view: View) -> Shown:
     """Take in what waits; look at the worktrees if a file, HEAD or a rule says that there is something to see.
 
     Where nothing differs that costs a `stat` for each document, and no git is started. What cannot be taken in now is
-    shown as not recorded. `problem`: what is wrong with the configuration; `settings` are those in force then. `view`
-    is brought to the ledger's end.
+    shown as not recorded. `view` is brought to the ledger's end.
     """
-    looked, reason = take_in(clone, settings, view.catch_up().state)
+    looked = take_in(clone, configuration.settings, view.catch_up().state)
     view.catch_up()
-    return Shown(view, survey(clone, view.state, settings, problem, looked=looked, reason=reason))
+    return Shown(view, survey(clone, view.state, configuration, looked))
 
 
-def take_in(clone: git.Clone, settings: Settings, state: State, sync: Sync | None = None) -> tuple[bool, str]:
-    """Look, if there is something to see: whether that was done, and what kept it from being done."""
+def take_in(clone: git.Clone, settings: Settings, state: State, sync: Sync | None = None) -> Looked:
+    """Look, if there is something to see."""
     every = git.worktrees(clone)
     if not _is_something_new(clone, every, settings, state):
-        return False, ""
+        return Looked(False)
     try:
         _look(clone, every, settings, sync)
-        return True, ""
+        return Looked(True)
     except (AgentsyncError, OSError) as error:
-        return False, str(error)
+        return Looked(False, str(error))
 
 
 def _is_something_new(clone: git.Clone, every: list[git.Worktree], settings: Settings, state: State) -> bool:
@@ -130,58 +140,48 @@ def _look(clone: git.Clone, every: list[git.Worktree], settings: Settings, sync:
     (sync or look)(Request(clone, settings, "scan", every, time.time(), timeout=PATIENCE))
 
 
+def why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Settings) -> str:
+    """The reason that a person can do something about; of other worktrees only what is seen from outside."""
+    from agentsync.report import obstacle  # late: a report is hardly ever owed
+
+    return obstacle.why_not_written(worktree, settings) if worktree == here else obstacle.in_progress(worktree)
+
+
 def survey(
-    clone: git.Clone,
-    state: State,
-    settings: Settings,
-    problem: str | None = None,
-    *,
-    why: Why | None = None,
-    looked: bool = False,
-    reason: str = "not looked at yet",
+    clone: git.Clone, state: State, configuration: Configuration, looked: Looked = NOT_YET, why: Why = why_owed
 ) -> Survey:
-    """Look around, without looking at any change. `looked`: whether that was just done; if not, `reason` says why."""
-    return git.steadily(
-        clone, lambda every: _survey(clone, every, state, settings, problem, why or why_owed, looked, reason)
-    )
+    """Look around, without looking at any change. `why`: what says why a report is not written."""
+    settings = configuration.settings
 
+    def around(every: list[git.Worktree]) -> Survey:
+        here = clone.here
+        waiting = notes.waiting(clone, every, time.time()).observations
+        looks = Looks(clone.store)
+        seen = {one.name: glance(one, clone, settings, state, looks) for one in every}
+        paused = tuple(_paused(every))
+        mine = seen.get(here.name, Glance()) if here else Glance()
+        edited = {
+            one.name: really_edited(one, clone, settings, state, seen[one.name].edited)
+            for one in every
+            if seen[one.name].edited and (not looked.done or git.operation(one.git_dir))
+        }
+        return Survey(
+            settings=settings,
+            repository=clone.name,
+            worktree=here.name if here else None,
+            branch=git.branch_of(here.git_dir) if here else None,
+            running=files.is_held(f"{clone.store}/{files.WATCH_LOCK}"),
+            paused=paused,
+            waiting=waiting,
+            not_recorded=tuple(_not_recorded(edited, paused, waiting, looked.why_not)),
+            owed={one.name: why(one, here, settings) for one in every if paid.is_owed(one, state, settings)},
+            missing=mine.missing,
+            unreadable=mine.problems,
+            config_problem=configuration.problem,
+            notices=tuple(map(watermark.explain, watermark.notices(Ledger(clone.store)))),
+        )
 
-def _survey(
-    clone: git.Clone,
-    every: list[git.Worktree],
-    state: State,
-    settings: Settings,
-    problem: str | None,
-    why: Why,
-    looked: bool,
-    reason: str,
-) -> Survey:
-    here = clone.here
-    waiting = notes.waiting(clone, every, time.time()).observations
-    looks = Looks(clone.store)
-    seen = {one.name: glance(one, clone, settings, state, looks) for one in every}
-    paused = tuple(_paused(every))
-    mine = seen.get(here.name, Glance()) if here else Glance()
-    edited = {
-        one.name: really_edited(one, clone, settings, state, seen[one.name].edited)
-        for one in every
-        if seen[one.name].edited and (not looked or git.operation(one.git_dir))
-    }
-    return Survey(
-        settings=settings,
-        repository=clone.name,
-        worktree=here.name if here else None,
-        branch=git.branch_of(here.git_dir) if here else None,
-        running=files.is_held(f"{clone.store}/{files.WATCH_LOCK}"),
-        paused=paused,
-        waiting=waiting,
-        not_recorded=tuple(_not_recorded(edited, paused, waiting, reason)),
-        owed={one.name: why(one, here, settings) for one in every if paid.is_owed(one, state, settings)},
-        missing=mine.missing,
-        unreadable=mine.problems,
-        config_problem=problem,
-        notices=tuple(map(watermark.explain, watermark.notices(Ledger(clone.store)))),
-    )
+    return git.steadily(clone, around)
 
 
 def _not_recorded(
@@ -516,10 +516,3 @@ def record(
         "consolidated_by": covered_by.id if covered_by else None,
         "consolidated_at": covered_by.timestamp if covered_by else None,
     }
-
-
-def why_owed(worktree: git.Worktree, here: git.Worktree | None, settings: Settings) -> str:
-    """The reason that a person can do something about; of other worktrees only what is seen from outside."""
-    from agentsync.report import obstacle  # late: a report is hardly ever owed
-
-    return obstacle.why_not_written(worktree, settings) if worktree == here else obstacle.in_progress(worktree)

@@ -1,6 +1,7 @@
 """Where a command works: the clone around the current folder, the settings in force, the ledger."""
 
 import os
+from functools import cached_property
 
 from agentsync.base import config, git
 from agentsync.base.errors import AgentsyncError, not_set_up
@@ -17,8 +18,6 @@ class Session:
 
     def __init__(self) -> None:
         self.clone = git.locate(git.here())
-        self.problem: str | None = None
-        self._settings: Settings | None = None
 
     @property
     def here(self) -> git.Worktree | None:
@@ -27,11 +26,13 @@ class Session:
 
     @property
     def settings(self) -> Settings:
-        """The settings in force; where the file is wrong these are the last valid ones, and `problem` says so."""
-        if self._settings is None:
-            found = config.in_force(self.clone, self.here)
-            self._settings, self.problem = found.settings, found.problem
-        return self._settings
+        """The settings in force; where the file is wrong these are the last valid ones."""
+        return self.configuration.settings
+
+    @cached_property
+    def configuration(self) -> config.Configuration:
+        """The configuration that holds here."""
+        return config.in_force(self.clone, self.here)
 
     def valid_settings(self) -> Settings:
         """The settings of a file without a mistake. Raises ConfigError."""
@@ -40,8 +41,8 @@ class Session:
         return settings
 
     def check_config(self) -> None:
-        """Raise ConfigError if the configuration that was used has a mistake."""
-        if self.problem:
+        """Raise ConfigError if the configuration has a mistake."""
+        if self.configuration.problem:
             config.load(config.config_path(self.clone, self.here))
 
     def view(self) -> View:
@@ -56,7 +57,7 @@ class Session:
 
     def shown(self) -> Shown:
         """The ledger and what lies around it, after what waits was taken in. Raises AgentsyncError as `view` does."""
-        return up_to_date(self.clone, self.settings, self.problem, view=self.view())
+        return up_to_date(self.clone, self.configuration, self.view())
 
     def check_set_up(self) -> None:
         """Raise AgentsyncError where nothing was set up; the ledger is not replayed for that."""

@@ -71,8 +71,7 @@ class Patient:
     @cached_property
     def survey(self) -> Survey:
         """What lies around the ledger."""
-        found = self.configuration
-        return status.survey(self.clone, self.view.state, found.settings, found.problem)
+        return status.survey(self.clone, self.view.state, self.configuration)
 
     def take_in(self) -> None:
         """Look first, if a note waits, as whoever shows something does; what cannot be taken in is found then."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from agentsync import status
 from agentsync.base import git
-from agentsync.base.config import in_force
+from agentsync.base.config import Configuration, in_force
 from agentsync.base.config_keys import RANGES
 from agentsync.base.errors import AgentsyncError, not_set_up
 from agentsync.base.git import Worktree
@@ -30,7 +30,7 @@ from agentsync.ledger.state import Pending, State
 from agentsync.observe.request import Request
 from agentsync.poller import Watcher, WatchLock, held
 from agentsync.report import paid
-from agentsync.status import Survey, survey
+from agentsync.status import Looked, Survey, survey
 from agentsync.sync import Synced, sync
 from agentsync.web.durations import Looks
 from agentsync.web.snapshots import Snapshots
@@ -73,7 +73,7 @@ class AutoSyncService:
         self._thread: threading.Thread | None = None
         self._follower: asyncio.Task[None] | None = None
         self._tail: Follower | None = None
-        self._taken_in = False, ""  # whether a look came before what is shown, and why it could not
+        self._looked_before = Looked(False)  # what is shown
         self._reasons: dict[str, str] = {}  # by worktree: why the last look left its report owed
         self._trouble = ""  # why the ledger's end was not read
         self._reported: list[Consolidation] = []  # whose report is not on disk yet
@@ -88,7 +88,7 @@ class AutoSyncService:
     @property
     def settings(self) -> Settings:
         """The configuration in force, with this service's own numbers."""
-        return self._configured()[0]
+        return self._configured().settings
 
     async def start(self) -> None:
         """Begin to watch. Does nothing if it does already. Raises LockedError if somebody else watches this clone."""
@@ -181,10 +181,8 @@ class AutoSyncService:
 
     def _look_around(self, state: State) -> Survey:
         """What lies around the ledger, from this service's worktree."""
-        settings, problem = self._configured()
-        why = self._why_owed if self.running else None
-        looked, reason = self._taken_in
-        around = survey(self.clone, state, settings, problem, why=why, looked=looked, reason=reason)
+        why = self._why_owed if self.running else status.why_owed
+        around = survey(self.clone, state, self._configured(), self._looked_before, why)
         if self.failure:
             around = around._replace(notices=(*around.notices, f"the last look failed: {self.failure}"))
         return around
@@ -193,9 +191,9 @@ class AutoSyncService:
         """As the last look found it: a ledger that grows is shown many times a second, and git is slow to ask."""
         return self._reasons.get(worktree.name, "")
 
-    def _configured(self) -> tuple[Settings, str | None]:
+    def _configured(self) -> Configuration:
         found = in_force(self.clone, self.clone.here)
-        return self._adjusted(found.settings), found.problem
+        return found._replace(settings=self._adjusted(found.settings))
 
     def _adjusted(self, settings: Settings) -> Settings:
         return settings._replace(**self.overrides) if self.overrides else settings  # type: ignore[arg-type]
@@ -226,7 +224,7 @@ class AutoSyncService:
 
     def _take_in(self, state: State) -> None:
         """Who shows, looks, also before the poller does."""
-        self._taken_in = status.take_in(self.clone, self.settings, state, self._sync)
+        self._looked_before = status.take_in(self.clone, self.settings, state, self._sync)
 
     def _looked(self, done: Synced) -> None:
         self.failure = ""

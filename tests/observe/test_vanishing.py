@@ -10,6 +10,7 @@ import pytest
 from lab.repo import Repo, describe
 
 from agentsync.base import git
+from agentsync.base.config import Configuration
 from agentsync.poller import Watcher
 from agentsync.status import survey
 
@@ -89,7 +90,7 @@ def test_what_is_shown_leaves_it_out_too(three: Repo, monkeypatch: pytest.Monkey
     (three.root.parent / "one" / "doc.md").unlink()  # of what is missing, git is asked whether it is left out
     three.git("config", "core.hooksPath", "nowhere")
     removes(three, monkeypatch, "ls-files")
-    found = survey(three.clone(), three.view().state, three.settings)
+    found = survey(three.clone(), three.view().state, Configuration(three.settings))
     assert {one["worktree"] for one in found.not_recorded} == {"main", "two"}
 
 

@@ -20,6 +20,7 @@ from lab.repo import Repo
 from lab.report import HIDDEN, PATH, clean_tree, edited, hidden, hidden_report, in_commit, initialise, newest, shown
 
 from agentsync import status
+from agentsync.base.config import Configuration
 from agentsync.base.errors import LedgerError
 from agentsync.base.exchange import Staged, exchange
 from agentsync.report import paid, region
@@ -259,7 +260,7 @@ def owed(repo: Repo) -> str:
     repo.write(f"edit {repo.time}\n", "docs/other.md")
     repo.look(asked=True)
     assert paid.is_owed(_here(repo), repo.view().state, repo.settings)
-    return status.survey(repo.clone(), repo.view().state, repo.settings).owed["main"]
+    return status.survey(repo.clone(), repo.view().state, Configuration(repo.settings)).owed["main"]
 
 
 def _here(repo: Repo):  # type: ignore[no-untyped-def]
@@ -271,7 +272,7 @@ def _here(repo: Repo):  # type: ignore[no-untyped-def]
 def test_all_is_well_and_both_say_so(lab: Repo) -> None:
     lab.look()
     assert "report filter" not in said(lab) and "report" not in said(lab)
-    about = status.survey(lab.clone(), lab.view().state, lab.settings)
+    about = status.survey(lab.clone(), lab.view().state, Configuration(lab.settings))
     assert about.owed == {}
     assert status.status(lab.view().state, lab.view().cursor, about)["owed"] == []
 
@@ -339,7 +340,7 @@ def test_a_file_that_was_moved_is_missing_and_the_command_is_named(lab: Repo) ->
     assert shown(lab.git("show", "HEAD:NOTES.md")) is None
     lab.look()
     why = f"{PATH} is missing; `agentsync consolidate` makes it"
-    assert status.survey(lab.clone(), lab.view().state, lab.settings).owed == {"main": why}
+    assert status.survey(lab.clone(), lab.view().state, Configuration(lab.settings)).owed == {"main": why}
     assert said(lab)["report"] == f"not written in worktree main: {why}|agentsync consolidate"
 
 
