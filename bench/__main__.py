@@ -18,6 +18,7 @@ from bench import (
     history,
     live,
     many_files,
+    page,
     replay,
     setting_up,
     show,
@@ -43,6 +44,7 @@ BENCHMARKS = (
     watch.IDLE,
     live.BENCHMARK,
     agents.BENCHMARK,
+    page.BENCHMARK,
 )
 COMMANDS = 3000  # of git, on each side
 RECORDS = 1_000_000  # in the long ledger

@@ -14,6 +14,7 @@ from agentsync.observe.request import Request
 from agentsync.sync import sync
 from bench.harness import MissingError
 from bench.lab import Lab
+from bench.ledgers import START
 
 PATIENCE = 30.0  # seconds
 
@@ -39,8 +40,9 @@ def long_clone(lab: Lab) -> Path:
     return watched(lab, "long-ledger", lab.records)
 
 
-def prepare(lab: Lab, root: Path, records: int = 0, toml: str = "") -> None:
-    """`agentsync init` in a clone. `records`: what its ledger has already; `toml`: the configuration, else the seed's.
+def prepare(lab: Lab, root: Path, records: int = 0, toml: str = "", start: float = START) -> None:
+    """`agentsync init` in a clone. `records`: what its ledger has already, from `start` on (seconds since 1970);
+    `toml`: the configuration, else the seed's.
 
     The ledger is filled in a process of its own: the memory that it takes must not count for those measured.
     """
@@ -50,7 +52,7 @@ def prepare(lab: Lab, root: Path, records: int = 0, toml: str = "") -> None:
     if records:
         store = root / ".git" / "agentsync"
         store.mkdir()
-        lab.run(lab.folder, *lab.module("bench.ledgers", str(store / "ledger.jsonl"), str(records)))
+        lab.run(lab.folder, *lab.module("bench.ledgers", str(store / "ledger.jsonl"), str(records), str(start)))
     lab.run(root, lab.agentsync, "init")
     if records:
         lab.run(lab.folder, *lab.module("bench.clones", str(root)))

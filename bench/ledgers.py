@@ -1,6 +1,7 @@
 """A ledger of any length, as several agents would write it: the same one each time.
 
-`python -m bench.ledgers PATH COUNT` writes the records of a year of work on the seed's eight documents.
+`python -m bench.ledgers PATH COUNT [START]` writes the records of a year of work on the seed's eight documents, from
+START on (seconds since 1970).
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ THRESHOLD = 5  # changes that a consolidation covers
 WRITER = "clone-0123456789"
 
 
-def events(count: int, seed: int = 1) -> Iterator[tuple[float, Event]]:
+def events(count: int, seed: int = 1, start: float = START) -> Iterator[tuple[float, Event]]:
     """`count` events and when they happened, in seconds: a baseline, then changes and their consolidations."""
     dice = random.Random(seed)
     blobs: dict[str, str | None] = {watch.path: _blob(watch.path, 0) for watch in SEED_WATCH}
-    yield START, _baseline(_id(START, dice), blobs)
+    yield start, _baseline(_id(start, dice), blobs, start)
     pending: list[str] = []
     change: Change | None = None
     for number in range(1, count):
-        now = START + number * STEP
+        now = start + number * STEP
         if change and change.commit is None:
             yield now, _attribution(_id(now, dice), change, now, dice)
             change = None
@@ -60,20 +61,20 @@ def events(count: int, seed: int = 1) -> Iterator[tuple[float, Event]]:
         yield now, change
 
 
-def lines(count: int, seed: int = 1) -> Iterator[bytes]:
+def lines(count: int, seed: int = 1, start: float = START) -> Iterator[bytes]:
     """The same as lines of a ledger."""
     clock, prev = CLOCK_ZERO, NO_LINE
-    for seq, (now, event) in enumerate(events(count, seed), 1):
+    for seq, (now, event) in enumerate(events(count, seed, start), 1):
         clock = tick(clock, now)
         line = encode(Stamp(WRITER, seq, prev, clock), event)
         prev = line_hash(line[:-1])
         yield line
 
 
-def write(path: Path, count: int) -> None:
+def write(path: Path, count: int, start: float) -> None:
     """Write a ledger of `count` records to `path`."""
     with path.open("wb", buffering=1 << 20) as file:
-        file.writelines(lines(count))
+        file.writelines(lines(count, start=start))
 
 
 def _id(now: float, dice: random.Random) -> str:
@@ -90,8 +91,8 @@ def _checksum(blob: str | None) -> str | None:
     return blob and hashlib.md5(blob.encode()).hexdigest()
 
 
-def _baseline(id_: str, blobs: dict[str, str | None]) -> Baseline:
-    when = to_rfc3339(START)
+def _baseline(id_: str, blobs: dict[str, str | None], start: float) -> Baseline:
+    when = to_rfc3339(start)
     files = {path: {"blob": blob, "checksum": _checksum(blob), "dirty": False} for path, blob in blobs.items()}
     tip = _blob("commit", 0)
     return Baseline(id_, when, when, "main", "main", tip, "init", files, [tip], list(blobs))
@@ -160,4 +161,4 @@ def _change(id_: str, path: str, file_type: str, old: str | None, new: str, now:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), int(sys.argv[2]))
+    write(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) if sys.argv[3:] else START)
