@@ -16,6 +16,7 @@ from agentsync.base.watchdog import OutOfTimeError
 from agentsync.ledger import notes
 from agentsync.ledger.events import to_rfc3339
 from agentsync.observe.request import Request
+from agentsync.observe.tool_calls import call_of, written_in
 from agentsync.sync import Synced, sync
 
 # Whose state is still there when these hooks run, although the worktree is in order again.
@@ -122,6 +123,8 @@ def _noted(clone: git.Clone) -> list[git.Worktree | None]:
     every = git.worktrees(clone)
     waits = notes.waiting(clone, every, time.time())
     names = {*(note.worktree for note in waits.commits), *(note.worktree for note in waits.rewritings)}
+    calls = [call for call in map(call_of, waits.tools) if call]
+    names |= {one.name for one in every if any(written_in(call, one.root) for call in calls)}
     return [clone.here, *(one for one in every if one.name in names and one != clone.here)]
 
 

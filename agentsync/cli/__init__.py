@@ -15,6 +15,7 @@ SECTIONS: tuple[tuple[str, dict[str, str]], ...] = (
             "doctor": "agentsync.cli.check:doctor",
             "demo": "agentsync.cli.demo:demo",
             "agent": "agentsync.cli.agent:agent",
+            "setup": "agentsync.cli.setup:setup",
             "completion": "agentsync.cli.hook:completion",
         },
     ),

@@ -1,4 +1,4 @@
-"""Notes: what hooks saw of a commit or a rebase, and observations that could not be appended, each in its own file.
+"""Notes: what hooks of git and of agents saw, and observations that could not be appended, each in its own file.
 
 They lie in `notes/` of the store, or in `.agentsync/notes/` of a worktree where the store cannot be written (a
 sandbox). The next look that can write takes them in, and removes them once the ledger has what came of them. One file
@@ -48,6 +48,14 @@ class RewritingNote(NamedTuple):
     originals: Mapping[str, Sequence[str]]
 
 
+class ToolNote(NamedTuple):
+    """What an agent's own hook handed over after a tool call. `noted`: when, in seconds since 1970."""
+
+    path: str
+    noted: float
+    payload: Mapping[str, Any]
+
+
 class Observations(NamedTuple):
     """Events that wait to be appended, in the order in which they were observed."""
 
@@ -55,7 +63,7 @@ class Observations(NamedTuple):
     events: tuple[Event, ...]
 
 
-Note = CommitNote | Observations | RewritingNote
+Note = CommitNote | Observations | RewritingNote | ToolNote
 
 
 class Waiting(NamedTuple):
@@ -64,6 +72,7 @@ class Waiting(NamedTuple):
     commits: tuple[CommitNote, ...] = ()
     observations: tuple[Observations, ...] = ()
     rewritings: tuple[RewritingNote, ...] = ()
+    tools: tuple[ToolNote, ...] = ()
     young: tuple[str, ...] = ()
     torn: tuple[str, ...] = ()
 
@@ -87,10 +96,12 @@ def waiting(clone: git.Clone, worktrees: Sequence[git.Worktree], now: float) -> 
     young = [path for path in broken if now - _written(path) < YOUNG]
     commits = [note for _, note in read if isinstance(note, CommitNote)]
     observations = [note for _, note in read if isinstance(note, Observations)]
+    tools = [note for _, note in read if isinstance(note, ToolNote)]
     return Waiting(
         tuple(sorted(commits, key=lambda note: note.noted)),
         tuple(sorted(observations, key=lambda note: os.path.basename(note.path))),
         tuple(note for _, note in read if isinstance(note, RewritingNote)),
+        tuple(sorted(tools, key=lambda note: note.noted)),
         tuple(young),
         tuple(path for path in broken if path not in young),
     )
@@ -155,7 +166,7 @@ def set_aside(paths: Iterable[str]) -> None:
 
 def others(clone: git.Clone, worktrees: Sequence[git.Worktree], known: Waiting) -> list[str]:
     """What lies in the folders and is no note, and what was set aside."""
-    taken: tuple[Note, ...] = (*known.commits, *known.observations, *known.rewritings)
+    taken: tuple[Note, ...] = (*known.commits, *known.observations, *known.rewritings, *known.tools)
     notes = {*known.young, *(note.path for note in taken)}
     found = []
     for folder in folders(clone, worktrees):
@@ -250,6 +261,12 @@ def _is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and len(value) in (40, 64) and not set(value) - set("0123456789abcdef")
 
 
+def _tool_note(path: str, flat: Mapping[str, Any]) -> ToolNote:
+    if not isinstance(flat.get("payload"), dict):
+        raise DamagedError("no payload")
+    return ToolNote(path, _written(path), flat["payload"])
+
+
 def _observations(path: str, flat: Mapping[str, Any]) -> Observations:
     if not isinstance(flat.get("events"), list):
         raise DamagedError("no events")
@@ -259,6 +276,7 @@ def _observations(path: str, flat: Mapping[str, Any]) -> Observations:
 _KINDS: dict[str, Callable[[str, Mapping[str, Any]], Note]] = {
     "commit": _commit_note,
     "rewriting": _rewriting_note,
+    "tool": _tool_note,
     "observations": _observations,
 }
 

@@ -29,6 +29,7 @@ WEIGHTS = {
     "said": 1.0,
     "setting": 0.98,
     "payload": 0.97,
+    "payload, shell": 0.8,
     "client": 0.96,
     "environment": 0.95,
     "environment, any agent's variable": 0.9,
@@ -219,9 +220,21 @@ PAYLOADS = (
     ("cursor", ("cursor_version",)),
     ("windsurf", ("trajectory_id",)),
     ("codex-local", ("turn_id", "hook_event_name")),
+    ("copilot", ("toolName", "sessionId")),
+    ("copilot", ("tool_result", "timestamp")),
     ("gemini-cli", ("timestamp", "hook_event_name", "session_id")),
     ("claude-code", ("hook_event_name", "session_id", "transcript_path")),
 )
+
+# Which ids in a payload evidence names, and how: the later of a name's spellings wins.
+PAYLOAD_IDS = (
+    ("conversation_id", "session"),
+    ("session_id", "session"),
+    ("sessionId", "session"),
+    ("agent_id", "subagent"),
+    ("tool_use_id", "call"),
+)
+SHELLS = frozenset(("Bash", "PowerShell", "Shell", "bash", "powershell", "shell", "run_shell_command", "exec_command"))
 
 KNOWN_AGENTS = tuple(
     sorted(

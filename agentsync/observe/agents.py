@@ -25,11 +25,13 @@ from agentsync.observe.agent_signals import (
     NOBODYS_DOMAINS,
     NOBODYS_ENDINGS,
     NOBODYS_USERS,
+    PAYLOAD_IDS,
     PAYLOADS,
     PERSON_KEYS,
     SESSIONS,
     SETS_TOO,
     SHARED_NAMES,
+    SHELLS,
     TOOL_KEYS,
     WEAK_ENVIRONMENT,
     WEIGHTS,
@@ -101,15 +103,20 @@ def attribute(clues: Clues) -> Attributed:
     named = dict.fromkeys(signal.agent for signal in signals if signal.kind == "trailer")
     return Attributed(
         owner,
-        [_evidence(*reason, clues.environ or {}) for reason in _reasons(signals)],
+        [_evidence(*reason, clues) for reason in _reasons(signals)],
         max(signal.weight for signal in signals if signal.agent == owner),
         [agent for agent in named if _family(agent) != _family(owner)],
     )
 
 
-def _evidence(kind: str, signal: str, agent: str, environ: Mapping[str, str]) -> dict[str, str]:
-    session = session_of(agent, environ) if kind == "environment" else None
-    return {"kind": kind, "signal": signal, "agent": agent, **({"session": session} if session else {})}
+def _evidence(kind: str, signal: str, agent: str, clues: Clues) -> dict[str, str]:
+    found = {"kind": kind, "signal": signal, "agent": agent}
+    if kind == "environment" and (session := session_of(agent, clues.environ or {})):
+        found["session"] = session
+    elif kind == "payload" and clues.payload:
+        ids = {key: clues.payload[name] for name, key in PAYLOAD_IDS if name in clues.payload}
+        found |= {key: value for key, value in ids.items() if isinstance(value, str) and is_session(value)}
+    return found
 
 
 def session_of(agent: str | None, environ: Mapping[str, str]) -> str | None:
@@ -152,7 +159,9 @@ def payload(clues: Clues) -> Iterable[Signal]:
         if all(given.get(field) for field in fields):
             running = {signal.agent for signal in environment(clues)}
             cloud = CLOUD.get(agent, agent)
-            yield Signal("payload", fields[0], cloud if cloud in running else agent, WEIGHTS["payload"])
+            shell = str(given.get("tool_name", given.get("toolName"))) in SHELLS
+            kind = "payload, shell" if shell else "payload"
+            yield Signal("payload", kind, cloud if cloud in running else agent, WEIGHTS[kind])
             return
 
 

@@ -15,6 +15,7 @@ from agentsync.observe.foreign import Foreign
 from agentsync.observe.glance import Looks
 from agentsync.observe.merges import Merges
 from agentsync.observe.request import Request
+from agentsync.observe.tool_calls import call_of, written_in
 from agentsync.observe.witness import Witness, agent_setting
 
 LONE = 3600.0  # seconds that the note of a commit is kept that git does not have
@@ -75,7 +76,7 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
     return Gathered(
         request,
         waiting,
-        _taken(waiting, walk, request.now),
+        _taken(waiting, walk, scenes, every, request.now),
         walk,
         scenes,
         contents,
@@ -83,7 +84,7 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
         answers,
         before,
         Foreign(answers, every),
-        _witness(request, every, walk),
+        _witness(request, every, walk, waiting),
         looks,
         seen,
     )
@@ -131,7 +132,13 @@ def _is_recorded(view: View, commit: history.Commit) -> bool:
     return all(view.events("commit", commit.sha, touch.path) for touch in commit.touches)
 
 
-def _taken(waiting: notes.Waiting, walk: history.Walk, now: float) -> list[str]:
+def _taken(
+    waiting: notes.Waiting,
+    walk: history.Walk,
+    scenes: Mapping[str, worktree.Scene],
+    every: Sequence[git.Worktree],
+    now: float,
+) -> list[str]:
     """Observations, pairs, notes whose commits are judged now, and old ones whose commit is nowhere."""
     judged = [
         note.path
@@ -139,15 +146,24 @@ def _taken(waiting: notes.Waiting, walk: history.Walk, now: float) -> list[str]:
         if note.commit in walk.notes or (note.commit in walk.lone and now - note.noted > LONE)
     ]
     rewritings = [note.path for note in walk.rewritings]
-    return [*judged, *rewritings, *(note.path for note in waiting.observations)]
+    unread = [one for one in every if one.name not in scenes or scenes[one.name].paused]
+    told = [note.path for note in waiting.tools if now - note.noted > LONE or not _wrote_in(note, unread)]
+    return [*judged, *rewritings, *told, *(note.path for note in waiting.observations)]
 
 
-def _witness(request: Request, every: Sequence[git.Worktree], walk: history.Walk) -> Witness:
+def _wrote_in(note: notes.ToolNote, worktrees: Sequence[git.Worktree]) -> bool:
+    """Whether a tool call may have written a file of one of these worktrees."""
+    call = call_of(note)
+    return call is not None and any(written_in(call, one.root) for one in worktrees)
+
+
+def _witness(request: Request, every: Sequence[git.Worktree], walk: history.Walk, waiting: notes.Waiting) -> Witness:
     return Witness(
         source=request.source,
         here=request.clone.here.name if request.clone.here else None,
         said=request.said,
         wrote=request.wrote,
+        tools=[call for call in map(call_of, waiting.tools) if call],
         notes=walk.notes,
         settings={one.name: agent_setting(one) for one in every},
         branches={one.name: git.branch_of(one.git_dir) for one in every},

@@ -87,9 +87,9 @@ def baseline(
 
 def _change(gathered: Gathered, scene: Scene, path: str, before: Content, after: Content) -> Change:
     now = gathered.request.now
-    found = attribute(gathered.witness.of_file(scene.worktree.name, path))
     signature = scene.signatures[path]
     written = min(now, signature[2] / 1e9) if signature else now  # the file's own time; a deletion has none
+    found = attribute(gathered.witness.of_file(scene.worktree, path, signature[2] / 1e9 if signature else None))
     return Change(
         id=new_id(now),
         timestamp=to_rfc3339(written),

@@ -1,7 +1,7 @@
 """Who may speak for a change: a commit's note for the commit, a setting for its worktree."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from agentsync.base import files, git
@@ -9,20 +9,22 @@ from agentsync.ledger.events import is_agent
 from agentsync.ledger.notes import CommitNote
 from agentsync.observe.agents import Clues, parse_trailers
 from agentsync.observe.history import Commit
+from agentsync.observe.tool_calls import ToolCall, who_wrote
 
 
 class Witness(NamedTuple):
     """The circumstances of one look.
 
     `source` says who looks. `said`: what AGENTSYNC_AGENT says of the files in `here`, where somebody asked explicitly.
-    `wrote`: for which edits in `here` who looks can speak, by path. `notes`: by commit. `settings`: worktree to the
-    name that `agentsync agent` has set. `branches`: by worktree.
+    `wrote`: for which edits in `here` who looks can speak, by path. `tools`: the calls of which agents' own hooks have
+    told. `notes`: by commit. `settings`: worktree to the name that `agentsync agent` has set. `branches`: by worktree.
     """
 
     source: str
     here: str | None
     said: str | None = None
     wrote: Mapping[str, Clues] = {}
+    tools: Sequence[ToolCall] = ()
     notes: Mapping[str, CommitNote] = {}
     settings: Mapping[str, str | None] = {}
     branches: Mapping[str, str | None] = {}
@@ -57,11 +59,17 @@ class Witness(NamedTuple):
             return Clues(author=commit.author)
         return Clues(trailers=clues.trailers, subject=clues.subject, body=clues.body, author=clues.author)
 
-    def of_file(self, worktree: str, path: str) -> Clues:
-        """What speaks for an uncommitted edit: who sees it is hardly ever who made it."""
-        if worktree == self.here and path in self.wrote:
+    def of_file(self, worktree: git.Worktree, path: str, written: float | None) -> Clues:
+        """What speaks for an uncommitted edit: who sees it is hardly ever who made it. `written`: None: it is gone."""
+        name = worktree.name
+        if name == self.here and path in self.wrote:
             return self.wrote[path]
-        return Clues(said=self.said if worktree == self.here else None, setting=self.settings.get(worktree))
+        call = who_wrote(self.tools, f"{worktree.root}/{path}", written)
+        return Clues(
+            said=self.said if name == self.here else None,
+            setting=self.settings.get(name),
+            payload=dict(call.payload) if call else None,
+        )
 
 
 def _path(worktree: git.Worktree) -> str:

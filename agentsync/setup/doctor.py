@@ -186,7 +186,8 @@ def noted(patient: Patient) -> Iterator[Result]:
     """No note waits to be taken in, and nothing else lies there."""
     every = git.worktrees(patient.clone)
     waiting = notes.waiting(patient.clone, every, time.time())
-    count = len(waiting.commits) + len(waiting.rewritings) + sum(len(one.events) for one in waiting.observations)
+    count = len(waiting.commits) + len(waiting.rewritings) + len(waiting.tools)
+    count += sum(len(one.events) for one in waiting.observations)
     if count:
         yield Result("notes", False, f"{count} observation(s) not in the ledger yet", "agentsync scan", patient.look)
     for path in notes.others(patient.clone, every, waiting):

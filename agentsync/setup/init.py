@@ -20,7 +20,7 @@ from agentsync.ledger.view import View
 from agentsync.observe.request import Request
 from agentsync.report import attributes, leftovers, obstacle, region
 from agentsync.report.phrases import PHRASES, STARTERS, starter
-from agentsync.setup import documents, elsewhere, git_filter, hooks, local_files
+from agentsync.setup import agent_hooks, documents, elsewhere, git_filter, hooks, local_files
 from agentsync.setup.changes import Change, Edit, Remove, Say, Write, carried_out, carry_out
 from agentsync.setup.hook_scripts import PACKAGE
 from agentsync.setup.interpreter import check_interpreter
@@ -229,6 +229,7 @@ def plan_uninstall(clone: Clone, *, purge: bool) -> list[Change]:
     return [
         *_plan_to_show(clone, every),
         *hooks.plan_uninstall(clone, first),
+        *agent_hooks.plan_remove_all(clone, every),
         *local_files.plan_no_excludes(clone),
         *(change for worktree in every for change in _plan_worktree(worktree, purge=purge)),
         *_plan_store(clone, purge=purge),
