@@ -88,7 +88,7 @@ def init(
     plan = setup.plan_init(session.clone, wish, python=sys.executable, environ=os.environ)
     if not dry_run:
         setup.begin(session.clone, plan, now=time.time())
-    history = "" if dry_run or no_history or not plan.begins else _history(session, since)
+    history = "" if dry_run else _history(session, since, wanted=not no_history)
     unreached = [] if dry_run else _unreached(session, plan, manager or "")
     if as_json:
         print_json({**_as_json(plan, dry_run), "history": history or None})
@@ -105,12 +105,16 @@ def init(
     return FINDINGS if unreached else OK
 
 
-def _history(session: Session, since: float | None) -> str:
-    """Take the history of the documents in, and say what came of it; whatever fails can be had later."""
+def _history(session: Session, since: float | None, *, wanted: bool) -> str:
+    """Take the history in, also where an `init` was killed before it had; what came of it. It can be had later, too."""
+    said = ""
     try:
-        return told(taken(session, since), since)
+        if wanted and setup.history_is_due(session.clone):
+            said = told(taken(session, since), since)
     except AgentsyncError as error:
         return f"not taken in: {clean(error.message)}; try `agentsync import`"
+    setup.history_is_done(session.clone)
+    return said
 
 
 def _taken_in(history: str) -> list[tuple[str, str]]:

@@ -46,7 +46,9 @@ def _keep(folder: str, blob: str, data: bytes) -> int:
 
     packed = zlib.compress(b"blob %d\0%b" % (len(data), data), 1)
     files.make_folder(os.path.dirname(path))
-    files.replace_file(path, packed)
+    whole = f"{folder}/{blob}.{os.getpid()}.new"  # where `leftovers` looks; not in one of 256 folders
+    files.replace_file(whole, packed)
+    os.replace(whole, path)
     return len(packed)
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from agentsync.base import files, git
-from agentsync.ledger import notes
+from agentsync.ledger import kept, notes
 from agentsync.report import git_index, region
 
 _NAME = re.compile(r"(?P<name>.+)\.(?P<pid>\d+)(?:-\d+)?\.(?:new|old)")
@@ -82,7 +82,8 @@ def left(clone: git.Clone, worktrees: Sequence[git.Worktree], report: str) -> It
     common, own = clone.common_dir, os.path.basename(clone.store)
     folder, _, name = report.rpartition("/")
     places: list[tuple[str, str, re.Pattern[str] | None]] = [
-        *((common, f"{own}{below}", None) for below in ("", f"/{notes.FOLDER}", "/torn", "/no-attributes")),
+        (common, own, None),
+        *((common, f"{own}/{below}", None) for below in (notes.FOLDER, kept.FOLDER, "torn", "no-attributes")),
         *((common, below, _SHARED) for below in ("", "hooks", "info")),
         *((one.git_dir, "", _SHARED) for one in worktrees if one.git_dir != common),
         *((one.root, below, None) for one in worktrees for below in (files.OWN, notes.IN_WORKTREE)),

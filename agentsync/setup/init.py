@@ -62,6 +62,7 @@ def init(clone: Clone, wish: Wish, *, python: str, environ: Mapping[str, str], n
     """Put in what is missing; where nothing is, change nothing. Raises AgentsyncError, then nothing was touched."""
     plan = plan_init(clone, wish, python=python, environ=environ)
     begin(clone, plan, now=now)
+    history_is_done(clone)
     return plan
 
 
@@ -98,6 +99,7 @@ def begin(clone: Clone, plan: Plan, *, now: float) -> None:
             config.begin_with(clone, plan.settings)
             config.in_force(clone, clone.here)
             if plan.begins:
+                files.replace_file(_history_due(clone), b"")
                 sync(Request(clone, plan.settings, "init", git.worktrees(clone), now, begin=True))
     except BaseException:
         if fresh:
@@ -105,6 +107,21 @@ def begin(clone: Clone, plan: Plan, *, now: float) -> None:
         raise
     leftovers.clear(clone, git.worktrees(clone), plan.settings.report.path)
     compileall.compile_dir(PACKAGE, quiet=2)  # not every installer has done it, and hooks are in a hurry
+
+
+def history_is_due(clone: Clone) -> bool:
+    """Whether watching has begun, and nobody has taken in the history since, nor said that it is not wanted."""
+    return os.path.exists(_history_due(clone))
+
+
+def history_is_done(clone: Clone) -> None:
+    """Ask for the history no more."""
+    with suppress(OSError):
+        os.unlink(_history_due(clone))
+
+
+def _history_due(clone: Clone) -> str:
+    return f"{clone.store}/history-due"
 
 
 def _plan_filter(clone: Clone, here: Worktree, settings: Settings, python: str) -> Iterator[Change]:

@@ -24,6 +24,7 @@ def dead() -> int:
 PLACES = [
     ".git/agentsync/due.{}.new",
     ".git/agentsync/torn/12-abc.{}.new",
+    ".git/agentsync/contents/f719efd4.{}.new",
     ".git/agentsync-report.{}.new",
     ".git/config.{}-0.old",
     ".git/info/attributes.{}-1.old",

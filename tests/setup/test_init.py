@@ -26,6 +26,7 @@ def plan(
 def init(repo: Repo, **wish: Any) -> setup.Plan:
     planned = plan(repo, **wish)
     setup.begin(repo.clone(), planned, now=NOON)
+    setup.history_is_done(repo.clone())
     return planned
 
 
@@ -41,6 +42,18 @@ def test_a_commit_after_init_is_recorded(repo: Repo) -> None:
     )
     repo.commit("edited\n")
     assert [(change["file_path"], change["source"]) for change in repo.changes()] == [("doc.md", "hook")]
+
+
+def test_the_history_is_taken_in_by_the_next_init_where_one_was_killed(repo: Repo) -> None:
+    """Once."""
+    repo.write("1. Begin\n", "ROADMAP.md")
+    repo.git("add", "-A")
+    repo.git("commit", "-qm", "plan")
+    setup.begin(repo.clone(), plan(repo), now=NOON)
+    for _ in range(2):
+        agentsync(repo.root, "init", "--since", "2000-01-01")
+        taken = [line["file_path"] for line in repo.lines() if line["kind"] == "change"]
+        assert taken == ["AGENT_SYNC.md", "ROADMAP.md"]
 
 
 def test_init_says_what_it_touches_and_what_to_commit(repo: Repo) -> None:
