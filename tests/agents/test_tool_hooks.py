@@ -67,7 +67,7 @@ def claude(root: Path, path: str, **more: object) -> dict[str, object]:
 
 CODEX = {"session_id": "s-2", "turn_id": "t", "hook_event_name": "PostToolUse", "transcript_path": None}
 PATCH = "*** Begin Patch\n*** Update File: ROADMAP.md\n@@\n-x\n+y\n*** End Patch\n"
-OTHERS = {
+OTHERS: dict[str, dict[str, Any]] = {
     "codex-local": {**CODEX, "tool_name": "apply_patch", "tool_input": {"command": PATCH}, "tool_use_id": "call_1"},
     "cursor": {
         "conversation_id": "c",

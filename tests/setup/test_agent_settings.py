@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ BODIES = (
     '{"a": "}{][,\\"", "b": -1.5e3, "c": [[], {}, [{}]], }',
     '{"hooks": {"EVENT": [ /* none */ ]}}',
 )
-DRESS = {
+DRESS: dict[str, Callable[[str], bytes]] = {
     "plain": lambda text: text.encode(),
     "mark": lambda text: b"\xef\xbb\xbf" + text.encode(),
     "crlf": lambda text: text.replace("\n", "\r\n").encode(),
