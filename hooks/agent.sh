@@ -57,7 +57,9 @@ meant() {
 # A file of its own, because sh has no lock; who reads it knows by its end that it is whole.
 put_note() {
     [ ! -h "$1/notes" ] && { [ -d "$1/notes" ] || mkdir -p "$1/notes"; } || return 1
-    agentsync_note=$1/notes/tool.$$.json
+    agentsync_number=0 # processes' numbers come again, and their notes may still wait
+    while [ -e "$1/notes/tool.$$.$agentsync_number.json" ]; do agentsync_number=$((agentsync_number + 1)); done
+    agentsync_note=$1/notes/tool.$$.$agentsync_number.json
     set -C
     printf '{"v":1,"kind":"tool","agent":"%s","payload":%s}\n' "$agentsync_agent" "$agentsync_payload" \
         >"$agentsync_note" || return 1
