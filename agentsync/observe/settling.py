@@ -4,16 +4,21 @@ git writes the files of a worktree, then its index, then its HEAD; an editor may
 writes it anew. In between stands what nobody has meant.
 """
 
+import os
 import time
 from collections.abc import Iterable
 
 from agentsync.base import git
 from agentsync.ledger.events import Change, Event
 from agentsync.observe.gather import Gathered
+from agentsync.observe.request import Request
 from agentsync.observe.worktree import Scene
 
 AT_REST = 0.1  # seconds after which what was written is what was meant
 BETWEEN = 1.0  # seconds that git may need from the index to HEAD, where others want the processor, too
+HOOKED = ("agent-python", "agent-mark")  # in the store, where an agent has a hook of ours: installed, and used
+TOLD = 2.0  # seconds after which an agent's own hook has told of an edit: it runs when the edit is made
+AGAIN = 0.25  # seconds until one looks whether it has
 
 
 def rest(gathered: Gathered, events: Iterable[Event]) -> float:
@@ -27,20 +32,32 @@ def _left(gathered: Gathered, event: Change, now: float) -> float:
     scene = gathered.scenes.get(event.worktree or "")
     if scene is None:
         return 0.0
-    saved, staged = now - _saved(scene, event.file_path), now - _staged(scene, event.file_path)
-    left = AT_REST - min((age for age in (saved, staged) if age >= 0), default=AT_REST)
+    written, staged = now - _written(scene, event.file_path), now - _staged(scene, event.file_path)
+    ages = (written if _is_empty(scene, event.file_path) else AT_REST, staged)
+    left = AT_REST - min((age for age in ages if age >= 0), default=AT_REST)
+    if event.agent_owner is None and 0 <= written < TOLD and _may_be_told(gathered.request, now):
+        left = AGAIN
     if 0 <= staged < BETWEEN and _is_elsewhere(gathered, event):
         left = BETWEEN - staged
     return max(left, 0.0)
 
 
-def _saved(scene: Scene, path: str) -> float:
-    """When a file was emptied or taken away; 0 for neither."""
-    root, signature = scene.worktree.root, scene.signatures.get(path)
-    if signature is None:
-        folder = git.signature(f"{root}/{path}".rpartition("/")[0])
-        return folder[-1] / 1e9 if folder else 0.0
-    return signature[-1] / 1e9 if signature[1] == 0 else 0.0
+def _may_be_told(request: Request, now: float) -> bool:
+    """Whether a note of an agent's hook may come: only the poller is there before it, and nobody waits for that."""
+    hooked = any(os.path.exists(f"{request.clone.store}/{name}") for name in HOOKED)
+    return request.source == "poller" and now - request.now < TOLD and hooked
+
+
+def _written(scene: Scene, path: str) -> float:
+    """When what stands there was written or, of a file that is gone, taken away; 0 for unknown."""
+    stat = scene.signatures.get(path) or git.signature(f"{scene.worktree.root}/{path}".rpartition("/")[0])
+    return stat[-1] / 1e9 if stat else 0.0
+
+
+def _is_empty(scene: Scene, path: str) -> bool:
+    """Whether a file was emptied or taken away."""
+    signature = scene.signatures.get(path)
+    return signature is None or signature[1] == 0
 
 
 def _staged(scene: Scene, path: str) -> float:

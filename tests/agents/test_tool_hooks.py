@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from typing import Any
 import pytest
 from lab.commands import agentsync
 from lab.sealing import seal_off
+
+from agentsync.base import config, git
+from agentsync.observe.look import look
+from agentsync.observe.request import Request
 
 
 @pytest.fixture
@@ -221,3 +226,20 @@ def test_the_users_script_finds_the_clone(root: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (0, b"")
     assert [change["agent_owner"] for change in changes(other)] == ["claude-code"]
+
+
+def test_the_poller_is_there_first_and_waits_for_the_hook(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees an edit before the agent's hook has begun; a person's is recorded all the same."""
+    clone = git.locate(str(root))
+    request = Request(clone, config.in_force(clone, clone.worktree()).settings, "poller", [clone.worktree()], 0.0)
+    (root / "ROADMAP.md").write_text("1\n")
+    with monkeypatch.context() as patient:
+        patient.setattr("agentsync.observe.settling.TOLD", 60)
+        poller = threading.Thread(target=look, args=[request._replace(now=time.time())])
+        poller.start()
+        call(root, claude(root, "ROADMAP.md"))
+        poller.join()
+    (root / "AGENTS.md").write_text("a person\n")
+    look(request._replace(now=time.time()))
+    owners = {one["file_path"]: one["agent_owner"] for one in agentsync(root, "log", "--json").records}
+    assert owners == {"ROADMAP.md": "claude-code", "AGENTS.md": None}
