@@ -21,6 +21,7 @@ from agentsync.ledger.view import View
 from agentsync.report import attributes, obstacle
 from agentsync.report.leftovers import left as left_behind
 from agentsync.setup import git_filter, hooks, local_files, repository
+from agentsync.setup.agent_coverage import agents
 from agentsync.setup.changes import carry_out
 from agentsync.setup.hook_scripts import Script
 from agentsync.setup.patient import Patient, Result
@@ -340,6 +341,7 @@ CHECKS: tuple[Callable[[Patient], Iterator[Result]], ...] = (
     documents,
     hook_errors,
     coverage,
+    agents,
     door,
     leftovers,
 )

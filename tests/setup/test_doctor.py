@@ -14,7 +14,7 @@ from lab.commands import agentsync
 from lab.repo import NOON, Repo, new_repo, snapshot
 from lab.templates import copied
 
-from agentsync.setup import doctor, init
+from agentsync.setup import agent_coverage, doctor, init
 from agentsync.setup import repository as repo_module
 from agentsync.setup.patient import Patient, Result
 
@@ -304,6 +304,18 @@ def test_coverage_tells_who_saw_the_changes(clinic: Repo) -> None:
     clinic.write("two\n")
     agentsync(clinic.root, "scan")
     assert "coverage: changes seen: 1 by hook, 1 by scan" in agentsync(clinic.root, "doctor").said
+
+
+def test_what_an_agents_own_hook_tells_is_counted(clinic: Repo) -> None:
+    """One that was set up, and tells of nothing, is silent: Codex asks first whether it may run."""
+    agentsync(clinic.root, "setup", "codex")
+    for number in range(agent_coverage.ENOUGH):
+        assert "silent" not in agentsync(clinic.root, "doctor", code=0).said
+        clinic.write(f"{number}\n")
+        agentsync(clinic.root, "scan", AGENTSYNC_AGENT="codex-local")
+    said = agentsync(clinic.root, "doctor", code=3).said
+    assert "agents: codex-local: 0 change(s) told by its own hook, 0 by commits, 5 by looks alone" in said
+    assert "agents: codex-local's hook is silent: none of 5 edits" in said
 
 
 def test_a_missing_door_is_found_and_made(clinic: Repo) -> None:
