@@ -99,7 +99,7 @@ def begin(clone: Clone, plan: Plan, *, now: float) -> None:
             config.begin_with(clone, plan.settings)
             config.in_force(clone, clone.here)
             if plan.begins:
-                files.replace_file(_history_due(clone), b"")
+                files.replace_file(_history_due(clone), b"", durable=True)
                 sync(Request(clone, plan.settings, "init", git.worktrees(clone), now, begin=True))
     except BaseException:
         if fresh:

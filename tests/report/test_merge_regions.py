@@ -32,14 +32,20 @@ def with_base(root: Path) -> Repo:
 
 
 def report(repo: Repo, text: str) -> str:
-    """An edit, and the report of it in the same commit; the consolidation's id."""
+    """An edit, and the report of it in the same commit; the id of the newest record that it shows."""
     repo.write(f"{text}\n", f"docs/{text.replace(' ', '-')}.md")
     repo.write(f"{text}\n{repo.read()}")
-    made = repo.look(asked=True).seen.consolidation
-    assert made
+    made = consolidated(repo)
     repo.commit(message=text)
-    assert shown(repo.git("show", f"HEAD:{PATH}")) == made.id
-    return made.id
+    assert shown(repo.git("show", f"HEAD:{PATH}")) == made
+    return made
+
+
+def consolidated(repo: Repo) -> str:
+    """The id of the newest record that the report shows: the consolidation, or the overlaps after it."""
+    seen = repo.look(asked=True).seen
+    assert seen.consolidation and seen.view.state.page
+    return seen.view.state.page.id
 
 
 def one_region(repo: Repo, expected: str, commit: str = "HEAD") -> None:
@@ -56,13 +62,12 @@ def branch(repo: Repo, name: str, line: int | None = None, start: str = "main") 
     if line is not None:
         edit(repo, line, name)
     repo.write(f"{name}\n", "docs/other.md")
-    made = repo.look(asked=True).seen.consolidation
-    assert made
+    made = consolidated(repo)
     repo.git("checkout", "-q", "--", "docs/other.md")
     repo.git("commit", "-q", "-a", "-m", name)
     repo.git("switch", "-q", start)
-    assert shown(repo.git("show", f"{name}:{PATH}")) == made.id
-    return made.id
+    assert shown(repo.git("show", f"{name}:{PATH}")) == made
+    return made
 
 
 def edit(repo: Repo, line: int, text: str) -> None:
