@@ -15,7 +15,9 @@ from lab.repo import Repo
 
 # A later look makes it anew; of the index an older one is as good; what a change keeps beside a file until its end; and
 # what `rescue` has of a text, which stands in its file as well.
-LOSABLE = re.compile(r"[.]git/(agentsync/due\b|agentsync/contents/|agentsync-report\b|index([.]lock)?: |index[.]agentsync)|\S+[.]old")
+LOSABLE = re.compile(
+    r"[.]git/(agentsync/due\b|agentsync/contents/|agentsync-report\b|index([.]lock)?: |index[.]agentsync)|\S+[.]old"
+)
 
 
 @pytest.fixture(autouse=True)
