@@ -34,7 +34,7 @@ def plan_remove(root: str) -> list[Change]:
 
 def _with_block(path: str, data: bytes) -> Change:
     if b"\0" in data:
-        return Say(path, "keep", "it is not UTF-8")
+        return Say(path, "keep", "it holds NUL bytes, so it is no text")
     newline = b"\r\n" if b"\r\n" in data else b"\n"
     if not data or data.endswith(b"\n"):
         return Write(path, data=data + _block(newline, b""))
