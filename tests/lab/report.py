@@ -79,13 +79,13 @@ class Lab(Repo):
         return self.git("status", "--porcelain").splitlines()
 
     def shows(self, path: str | None = None) -> str:
-        """The id of the consolidation that the file shows; "" where it has no region."""
+        """The id of the newest record that the file shows; "" where it has no region."""
         found = region.find((self.root / (path or self.path)).read_bytes())
         assert found is None or found.intact
         return found.id if found else ""
 
     def newest(self) -> str:
-        """The id of the newest consolidation in the ledger."""
+        """The id of the newest record in the ledger that a report shows."""
         return newest(self)
 
     def text(self) -> str:
@@ -184,16 +184,16 @@ def _hidden_report(root: Path) -> Repo:
 
 
 def shown(content: str | bytes) -> str | None:
-    """The id of the newest consolidation in a region; None where there is no region."""
+    """The id of the newest record in a region; None where there is no region."""
     found = region.find(content if isinstance(content, bytes) else content.encode())
     return found.id if found else None
 
 
 def newest(repo: Repo) -> str:
-    """The id of the newest consolidation in the ledger."""
-    last = repo.view().state.last
-    assert last
-    return last.id
+    """The id of the newest record in the ledger that a report shows: a consolidation, overlaps, ..."""
+    page = repo.view().state.page
+    assert page
+    return page.id
 
 
 def blob(repo: Repo, name: str) -> bytes:
@@ -226,11 +226,10 @@ def no_report_in(repo: Repo, revision: str = "HEAD") -> None:
 
 
 def edited(repo: Repo, text: str | None = None) -> str:
-    """Somebody edits a document, and a report of it is written; the consolidation's id."""
+    """Somebody edits a document, and a report of it is written; the id of the newest record that it shows."""
     repo.write(text or f"edit {repo.time}\n", "docs/other.md")
-    made = repo.look(asked=True).seen.consolidation
-    assert made
-    return made.id
+    assert repo.look(asked=True).seen.consolidation
+    return newest(repo)
 
 
 def consolidated(lab: Lab, *, published: bool = False) -> Lab:

@@ -517,7 +517,7 @@ class Hidden(RuleBasedStateMachine):
             why = obstacle.of_report(lab.here(), lab.settings)
             assert why or not paid.is_owed(lab.here(), state, lab.settings), lab.root.name
             found = report(lab.file.read_bytes())
-            assert why or (found.id if found else None) == (state.last.id if state.last else None)
+            assert why or (found.id if found else None) == (state.page.id if state.page else None)
 
     # What must hold after every step.
 
@@ -531,9 +531,9 @@ class Hidden(RuleBasedStateMachine):
         for number, lab in enumerate(self.labs):
             found |= self.judge_worktree(number, lab)
             here = lab.here()
-            if state.last and not paid.is_owed(here, state, lab.settings):
+            if state.page and not paid.is_owed(here, state, lab.settings):
                 shown = report(lab.file.read_bytes())
-                assert shown and shown.id == state.last.id and shown.intact, shown
+                assert shown and shown.id == state.page.id and shown.intact, shown
         self.ever |= found
         self.gone |= self.dropped - found - self.safe
         lost = self.ever - self.gone - self.safe - found
