@@ -18,6 +18,7 @@ from pathlib import Path
 from lab.audit import audit
 from lab.commands import agentsync
 
+from agentsync.ledger.events import IMPORT
 from torture import page
 
 AUTHORS, SWITCHERS, MERGERS, BUILDERS, LOOKERS, EDITORS = 4, 4, 2, 2, 2, 2
@@ -169,7 +170,7 @@ class Crowd:
         main = self.root / "main"
         done = agentsync(main, "scan", code=None)
         found = [f"scan: {done.said}"] if done.code else []
-        changes = [one for one in audit(main / ".git/agentsync") if one["kind"] == "change"]
+        changes = [one for one in audit(main / ".git/agentsync") if one["kind"] == "change" and one["source"] != IMPORT]
         blobs = Counter(str(change["new_blob"]) for change in changes)
         wanted = {_blob(text): text for text in (*self.committed, *self.seen)}
         found += [f"lost: {text.strip()}" for blob, text in wanted.items() if not blobs[blob]]
