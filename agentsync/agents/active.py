@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from agentsync.ledger import history
+from agentsync.ledger.events import session_in
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
 
@@ -46,7 +47,7 @@ def active(
 def _actor(entry: history.Entry) -> Actor:
     record = entry.record
     evidence = tuple(record.get("evidence") or ())
-    session = next((one["session"] for one in evidence if "session" in one), None)
+    session = session_in(evidence)
     place = (entry.worktree, record.get("branch"))
     return Actor(
         entry.agent_owner, entry.author, session, *place, entry.happened_at, 1, (entry.file_path or "",), evidence

@@ -17,7 +17,7 @@ from agentsync.base.globs import is_glob, literal
 from agentsync.base.settings import Settings
 from agentsync.base.times import to_rfc3339
 from agentsync.ledger import history
-from agentsync.ledger.events import is_agent, is_time
+from agentsync.ledger.events import is_agent, is_time, session_in
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.state import Claimed, State
 from agentsync.ledger.view import View
@@ -175,7 +175,7 @@ def _since(view: View, waiting: Iterable[Observations], seen: Seen | None) -> It
 
 def _is_own(entry: history.Entry, reader: Caller) -> bool:
     evidence = entry.record.get("evidence") or ()
-    session = next((one["session"] for one in evidence if "session" in one), None)
+    session = session_in(evidence)
     return reader.made(entry.agent_owner, session, entry.worktree)
 
 

@@ -10,7 +10,7 @@ from agentsync.base import git
 from agentsync.base.settings import Settings
 from agentsync.base.times import from_rfc3339, to_rfc3339
 from agentsync.ledger import history, kept
-from agentsync.ledger.events import Change
+from agentsync.ledger.events import Change, session_in
 from agentsync.ledger.history import commits_of, owner_today
 from agentsync.ledger.view import View
 from agentsync.observe.contents import Contents, hex_length
@@ -204,7 +204,7 @@ def _lost(view: View, change: Change, removed: str, by: str) -> Lost:
         change.file_path,
         change.worktree or "",
         owner_today(change, commits_of(view, change.id)),
-        next((one["session"] for one in change.evidence if "session" in one), None),
+        session_in(change.evidence),
         change.timestamp,
         removed,
         by,

@@ -8,21 +8,22 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agentsync.agents.active import Actor, active
+from agentsync.agents.active import LATELY, Actor, active
 from agentsync.agents.caller import Caller
 from agentsync.base import files, git
 from agentsync.base.globs import escaped
 from agentsync.base.settings import Settings, Watch, type_of
 from agentsync.base.times import from_rfc3339, to_rfc3339
-from agentsync.ledger.events import Change
+from agentsync.ledger.events import Change, session_in
 from agentsync.ledger.history import commits_of, owner_today
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
 from agentsync.observe import history
-from agentsync.observe.agents import Clues, attribute, parse_trailers
+from agentsync.observe.agents import attribute
 from agentsync.observe.contents import Contents, hex_length
 from agentsync.observe.history import Commit
 from agentsync.observe.lines import ALIVE
+from agentsync.observe.witness import of_itself
 
 NEWEST = 20  # commits of a file that are read
 
@@ -187,7 +188,7 @@ def _known_edits(view: View, path: str, by: Caller) -> Iterable[Presence]:
         edits = [one for id_ in known.edits[-1:] for one in view.events("id", id_) if isinstance(one, Change)]
         change = edits[0] if edits else None
         owner = owner_today(change, commits_of(view, change.id)) if change else None
-        session = next((one["session"] for one in change.evidence if "session" in one), None) if change else None
+        session = session_in(change.evidence) if change else None
         you = by.made(owner, session, name)
         at = change.timestamp if change else None
         branch = change.branch if change else None
@@ -238,7 +239,7 @@ class Past:
 
     def recent(self, now: float) -> list[Presence]:
         """Whose commits are of the last two hours."""
-        found = (_of_commit(one) for one in self.all() if one.author_time > now - 2 * 3600)
+        found = (_of_commit(one) for one in self.all() if one.author_time > now - LATELY)
         return [
             Presence("changed", one.agent_owner, one.author, None, None, None, one.timestamp, 1, False) for one in found
         ]
@@ -286,14 +287,7 @@ class Past:
 
 def _of_commit(commit: Commit) -> Last:
     """By what a commit itself says."""
-    clues = Clues(
-        trailers=parse_trailers(commit.trailers),
-        subject=commit.subject,
-        body=commit.body,
-        author=commit.author,
-        committer=commit.committer,
-    )
-    found = attribute(clues)
+    found = attribute(of_itself(commit))
     touch = commit.touches[0] if commit.touches else None
     before, after = (touch.before[0], touch.after) if touch else (None, None)
     kind = "deleted" if after is None else "created" if before is None else "modified"

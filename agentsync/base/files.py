@@ -13,6 +13,7 @@ from agentsync.base.errors import LockedError
 
 OWN = ".agentsync"  # in a worktree
 WATCH_LOCK = "watch.lock"  # in the store; whoever watches the clone holds it
+AGENT_PYTHON, AGENT_MARK = "agent-python", "agent-mark"  # beside an agent's hook: where Python is; when it last ran
 MAX_DOCUMENT = 16 << 20  # bytes; a larger "document" is reported, not read
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from agentsync import status as answers
 from agentsync.agents import claims, overlaps, rescue
+from agentsync.agents.active import LATELY, MOST
 from agentsync.base.background import LOCK
 from agentsync.base.git import HOOKS
 from agentsync.base.processes import has_ended
@@ -26,8 +27,6 @@ from agentsync.setup import hooks
 from agentsync.setup.hook_managers import insertable
 from agentsync.status import Shown, Status, Survey
 
-LATELY = 2 * 3600  # seconds in which who changed something is at work
-MOST = 1000  # records that are looked through for them
 NAMED = 3  # documents that a row names
 TRIGGERS = {"manual": "asked for", "threshold": "enough changes", "time_based": "enough time had passed"}
 

@@ -259,6 +259,11 @@ KINDS: dict[str, type[Event]] = {
 }
 
 
+def session_in(evidence: Iterable[Mapping[str, str]]) -> str | None:
+    """The agent's session that evidence names, if any does."""
+    return next((one["session"] for one in evidence if "session" in one), None)
+
+
 def is_past(event: Event) -> bool:
     """Whether a record was taken in from the history before watching began: no report is owed of it, ever."""
     return isinstance(event, (Change, Attribution)) and event.source == IMPORT

@@ -12,17 +12,18 @@ from typing import NamedTuple
 from agentsync.base import git
 from agentsync.base.settings import Settings, type_of
 from agentsync.base.times import to_rfc3339
-from agentsync.ledger.events import Attribution, Change, Overlaps, new_id
+from agentsync.ledger.events import Attribution, Change, Overlaps, new_id, session_in
 from agentsync.ledger.history import commits_of, owner_today
 from agentsync.ledger.state import Known
 from agentsync.ledger.view import View
 from agentsync.observe import history
-from agentsync.observe.agents import Clues, attribute, parse_trailers
+from agentsync.observe.agents import attribute
 from agentsync.observe.contents import Contents, hex_length
 from agentsync.observe.lines import Graph, Line, graph, lines
 from agentsync.observe.merges import three_way
 from agentsync.observe.sizes import is_binary
 from agentsync.observe.threeway import Three, conflicts
+from agentsync.observe.witness import of_itself
 
 CONFLICT, SAME_DOCUMENT = "conflict", "same document"
 UNKNOWN, ASK = "unknown", "ask"
@@ -225,7 +226,7 @@ class Holdings:
             return Edit(id_, UNKNOWN, "", "", lines)
         commits = commits_of(self.view, id_)
         owner = owner_today(change, commits)
-        session = next((one["session"] for one in change.evidence if "session" in one), "")
+        session = session_in(change.evidence) or ""
         by = f"{owner} {session}" if owner else (change.author or "")
         return Edit(id_, owner or UNKNOWN, by, change.timestamp, lines)
 
@@ -266,14 +267,7 @@ class Holdings:
         """Who made the commits from before the ledger."""
         commits = [id_ for id_ in older if id_ in self.found.commits]
         for commit in history.read(self.folder, commits, self.settings) if commits else ():
-            clues = Clues(
-                trailers=parse_trailers(commit.trailers),
-                subject=commit.subject,
-                body=commit.body,
-                author=commit.author,
-                committer=commit.committer,
-            )
-            owner = attribute(clues).agent_owner
+            owner = attribute(of_itself(commit)).agent_owner
             for path in older[commit.sha]:
                 self._edits[path][commit.sha] = self._edits[path][commit.sha]._replace(
                     owner=owner or UNKNOWN, by=owner or commit.author, timestamp=to_rfc3339(commit.author_time)

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable
 
-from agentsync.base import git
+from agentsync.base import files, git
 from agentsync.ledger.events import Change, Event
 from agentsync.observe.gather import Gathered
 from agentsync.observe.request import Request
@@ -16,7 +16,6 @@ from agentsync.observe.worktree import Scene
 
 AT_REST = 0.1  # seconds after which what was written is what was meant
 BETWEEN = 1.0  # seconds that git may need from the index to HEAD, where others want the processor, too
-HOOKED = ("agent-python", "agent-mark")  # in the store, where an agent has a hook of ours: installed, and used
 TOLD = 2.0  # seconds after which an agent's own hook has told of an edit: it runs when the edit is made
 AGAIN = 0.25  # seconds until one looks whether it has
 
@@ -44,8 +43,9 @@ def _left(gathered: Gathered, event: Change, now: float) -> float:
 
 def _may_be_told(request: Request, now: float) -> bool:
     """Whether a note of an agent's hook may come: only the poller is there before it, and nobody waits for that."""
-    hooked = any(os.path.exists(f"{request.clone.store}/{name}") for name in HOOKED)
-    return request.source == "poller" and now - request.now < TOLD and hooked
+    if request.source != "poller" or now - request.now >= TOLD:
+        return False
+    return any(os.path.exists(f"{request.clone.store}/{name}") for name in (files.AGENT_PYTHON, files.AGENT_MARK))
 
 
 def _written(scene: Scene, path: str) -> float:

@@ -40,15 +40,10 @@ class Witness(NamedTuple):
         Then its process, committer and branch say nothing, nor does the message, if an agent's process wrote it.
         """
         note = self.note_of(commit)
-        clues = Clues(
+        clues = of_itself(commit)._replace(
             said=note.variables.get("AGENTSYNC_AGENT") if note else None,
             setting=self.settings.get(note.worktree) if note else None,
             environ=note.variables if note else None,
-            trailers=parse_trailers(commit.trailers),
-            subject=commit.subject,
-            body=commit.body,
-            author=commit.author,
-            committer=commit.committer,
             branch=self.branches.get(worktree) if worktree else None,
             tty=note.tty if note else None,
             has_devin_dir=note is not None and note.has_devin_dir,
@@ -70,6 +65,17 @@ class Witness(NamedTuple):
             setting=self.settings.get(name),
             payload=dict(call.payload) if call else None,
         )
+
+
+def of_itself(commit: Commit) -> Clues:
+    """What a commit says of itself."""
+    return Clues(
+        trailers=parse_trailers(commit.trailers),
+        subject=commit.subject,
+        body=commit.body,
+        author=commit.author,
+        committer=commit.committer,
+    )
 
 
 def _path(worktree: git.Worktree) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from agentsync.ledger import history
 from agentsync.ledger.events import IMPORT
+from agentsync.setup.agent_hooks import marker
 from agentsync.setup.patient import Patient, Result
 
 NEWEST = 1000  # changes that are counted
@@ -36,31 +38,40 @@ class Coverage(NamedTuple):
 
 def agents(patient: Patient) -> Iterator[Result]:
     """What each agent's own hook has told of, and which one tells of nothing though it was set up."""
-    for owner, seen in sorted(_counted(patient, since=None).items()):
+    newest = list(_newest(patient))
+    for owner, seen in sorted(_counted(newest, since=0).items()):
         what = (
             f"{owner}: {seen.hook} change(s) told by its own hook, {seen.commit} by commits, {seen.look} by looks alone"
         )
         yield Result("agents", True, what)
     for name, owner in OWNERS.items():
-        installed = f"{patient.clone.store}/agent-{name}"
+        installed = marker(patient.clone.store, name)
         if not os.path.exists(installed):
             continue
-        seen = _counted(patient, since=os.stat(installed).st_mtime).get(owner, Coverage())
+        seen = _counted(newest, since=os.stat(installed).st_mtime).get(owner, Coverage())
         if not seen.hook and seen.look >= ENOUGH:
             what = f"{owner}'s hook is silent: none of {seen.look} edits since it was set up was told by it"
             yield Result("agents", False, what, SILENT.get(name, f"agentsync setup {name}"))
 
 
-def _counted(patient: Patient, since: float | None) -> dict[str, Coverage]:
-    """By owner, of the newest changes; those from before watching began are left out."""
-    found: dict[str, Coverage] = {}
-    entries = (one for one in history.newest(patient.ledger, since=since) if one.kind == "change" and one.agent_owner)
+def _newest(patient: Patient) -> Iterator[tuple[float, str, str]]:
+    """When each of the newest changes was recorded, whose it is, and how that came to be known.
+
+    Those from before watching began are left out.
+    """
+    entries = (one for one in history.newest(patient.ledger) if one.kind == "change" and one.agent_owner)
     for entry in itertools.islice(entries, NEWEST):
         record = entry.record
         if record["source"] == IMPORT:
             break  # these come last
         told = any(one["kind"] == "payload" for one in record["evidence"])
-        way = "hook" if told else "commit" if entry.commit else "look"
-        seen = found.setdefault(entry.agent_owner or "", Coverage())
-        found[entry.agent_owner or ""] = seen._replace(**{way: getattr(seen, way) + 1})
-    return found
+        yield entry.recorded_at, record["agent_owner"], "hook" if told else "commit" if entry.commit else "look"
+
+
+def _counted(newest: Iterable[tuple[float, str, str]], since: float) -> dict[str, Coverage]:
+    """By owner, of those recorded since (seconds since 1970)."""
+    ways: dict[str, Counter[str]] = {}
+    for recorded, owner, way in newest:
+        if recorded >= since:
+            ways.setdefault(owner, Counter())[way] += 1
+    return {owner: Coverage(**counted) for owner, counted in ways.items()}

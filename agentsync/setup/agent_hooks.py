@@ -14,13 +14,14 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from agentsync.base import files
 from agentsync.base.errors import AgentsyncError
 from agentsync.base.git import Clone, Worktree
 from agentsync.setup import jsonc
 from agentsync.setup.changes import Change, Remove, Write
 from agentsync.setup.hook_scripts import ENTRY, template
 
-SCRIPT, PYTHON = "agent-hook", "agent-python"
+SCRIPT, PYTHON = "agent-hook", files.AGENT_PYTHON
 NEW, OLD = b"new\n", b"old\n"  # whether there was a settings file
 
 
@@ -109,14 +110,14 @@ def plan_install(place: Place, python: str) -> list[Change]:
     before = _read(place.path)
     text = _decoded(place, before)
     wanted = text if _mark(place) in text else _with_hook(place, text)
-    files = {
+    beside = {
         f"{place.folder}/{SCRIPT}": _script(),
         f"{place.folder}/{PYTHON}": f"{python}\n{ENTRY}\n".encode(errors="surrogateescape"),
-        f"{place.folder}/agent-{place.agent}": f"{place.path}\n".encode(errors="surrogateescape"),
+        marker(place.folder, place.agent): f"{place.path}\n".encode(errors="surrogateescape"),
     }
     changes: list[Change] = [
         Write(path, data=data, mode=0o777 if path.endswith(SCRIPT) else 0o666)
-        for path, data in files.items()
+        for path, data in beside.items()
         if _read(path) != data
     ]
     data = wanted.encode()
@@ -133,7 +134,7 @@ def plan_install(place: Place, python: str) -> list[Change]:
 def plan_remove(place: Place) -> list[Change]:
     """The settings file as it was, or without our hook where others have written since. Raises AgentsyncError."""
     changes: list[Change] = [
-        Remove(path) for path in (_kept(place), f"{place.folder}/agent-{place.agent}") if os.path.lexists(path)
+        Remove(path) for path in (_kept(place), marker(place.folder, place.agent)) if os.path.lexists(path)
     ]
     there = _read(place.path)
     if there is None:
@@ -158,8 +159,13 @@ def plan_remove_all(clone: Clone, worktrees: list[Worktree]) -> Iterator[Change]
     for agent in AGENTS:
         for one in worktrees:
             place = in_clone(clone, one, agent)
-            if (_read(f"{clone.store}/agent-{agent}") or b"").decode(errors="surrogateescape") == f"{place.path}\n":
+            if (_read(marker(clone.store, agent)) or b"").decode(errors="surrogateescape") == f"{place.path}\n":
                 yield from (one for one in plan_remove(place) if not one.path.startswith(f"{clone.store}/"))
+
+
+def marker(folder: str, agent: str) -> str:
+    """What lies beside the script where an agent has its hook: the file holds the path of the settings."""
+    return f"{folder}/agent-{agent}"
 
 
 def entry(place: Place) -> dict[str, Any]:
@@ -205,7 +211,7 @@ def _mark(place: Place) -> str:
 
 
 def _kept(place: Place) -> str:
-    return f"{place.folder}/agent-{place.agent}.before"
+    return f"{marker(place.folder, place.agent)}.before"
 
 
 def _digest(data: bytes) -> bytes:
