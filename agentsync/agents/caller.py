@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agentsync.base import git, processes
 from agentsync.observe.agents import Clues, attribute, is_session, session_of
@@ -27,6 +27,10 @@ class Caller(NamedTuple):
     source: str
     worktree: str | None
     branch: str | None
+
+    def without(self, *names: str) -> dict[str, Any]:
+        """The fields but for these: of what a caller says a record keeps some."""
+        return {name: value for name, value in self._asdict().items() if name not in names}
 
     def made(self, agent_owner: str | None, session: str | None, worktree: str | None) -> bool:
         """Whether what these made is the caller's: by the session, or by name and worktree where one has none."""

@@ -57,7 +57,7 @@ def claim(caller: Caller, paths: Sequence[str], note: str | None, ttl: int, now:
 
 def release(caller: Caller, ids: Iterable[str], reason: str, now: float) -> Release:
     """The record of claims that are over."""
-    said = {name: value for name, value in caller._asdict().items() if name not in ("process", "branch")}
+    said = caller.without("process", "branch")
     return Release(new_id(now), to_rfc3339(now), "", claims=list(ids), reason=reason, **said)
 
 

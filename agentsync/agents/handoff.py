@@ -181,7 +181,6 @@ def has_conflict(journal: bytes) -> bool:
 
 def record(by: Caller, path: str, work: Work, blob: str | None, now: float) -> Handoff:
     """The record of a handoff."""
-    said = {name: value for name, value in by._asdict().items() if name != "process"}
     return Handoff(
         id=new_id(now),
         timestamp=to_rfc3339(now),
@@ -190,5 +189,5 @@ def record(by: Caller, path: str, work: Work, blob: str | None, now: float) -> H
         commits=[one.id for one in work.commits[:MOST]],
         files=list(work.files[:MOST]),
         new_blob=blob,
-        **said,
+        **by.without("process"),
     )

@@ -106,5 +106,5 @@ def found_by(every: Sequence[Overlap], part: str) -> Overlap:
 
 def dismissal(caller: Caller, one: Overlap, now: float) -> Dismissal:
     """The record that somebody says: this one needs nobody's care."""
-    said = {name: value for name, value in caller._asdict().items() if name not in ("process", "branch")}
+    said = caller.without("process", "branch")
     return Dismissal(new_id(now), to_rfc3339(now), "", overlap=one.id, file_path=one.file_path, **said)

@@ -11,7 +11,7 @@ from agentsync.base.settings import Settings
 from agentsync.base.times import from_rfc3339, to_rfc3339
 from agentsync.ledger import history, kept
 from agentsync.ledger.events import Change, session_in
-from agentsync.ledger.history import commits_of, owner_today
+from agentsync.ledger.history import change_of, changes_of, owner_of
 from agentsync.ledger.view import View
 from agentsync.observe.contents import Contents, hex_length
 
@@ -65,7 +65,7 @@ def states(view: View, path: str) -> Iterator[Change]:
     """The recorded changes of a document, newest first."""
     for entry in history.newest(view.ledger):
         if entry.kind == "change" and entry.file_path == path:
-            yield from (event for event in view.events("id", entry.id) if isinstance(event, Change))
+            yield from changes_of(view, [entry.id])
 
 
 def lost(clone: git.Clone, view: View, settings: Settings, now: float, told: Collection[str] = ()) -> list[Lost]:
@@ -102,7 +102,7 @@ def _shelved(clone: git.Clone, view: View, contained: Contained, now: float, tol
     trees = {one.name: one for one in git.worktrees(clone)} if lying else {}
     settled = list(_settled(view, now)) if lying else []
     for name, path, shelved in lying:
-        first, change = _by_id(view, shelved.edits[0]), _by_id(view, shelved.edits[-1])
+        first, change = change_of(view, shelved.edits[0]), change_of(view, shelved.edits[-1])
         known = view.state.known.get(name, {}).get(path)
         if first is None or change is None or from_rfc3339(change.recorded) < now - kept.LONGEST:
             continue
@@ -158,14 +158,14 @@ def _overwritten(view: View, contained: Contained, told: Collection[str]) -> Ite
     """Uncommitted edits of which a later one by somebody else has left nothing."""
     for paths in view.state.known.values():
         for known in paths.values():
-            chain = [_by_id(view, id_) for id_ in known.edits[-CHAIN:]] if known.dirty and len(known.edits) > 1 else []
-            found = [one for one in chain if one]
+            chained = known.dirty and len(known.edits) > 1
+            found = changes_of(view, known.edits[-CHAIN:]) if chained else []
             if any(one.id not in told for one in found[:-1]):
                 yield from (one for one in _removed_in(found, view, contained) if one.change not in told)
 
 
 def _removed_in(chain: Sequence[Change], view: View, contained: Contained) -> Iterator[Lost]:
-    owners = [owner_today(one, commits_of(view, one.id)) for one in chain]
+    owners = [owner_of(view, one) for one in chain]
     for at, change in enumerate(chain[:-1]):
         others = [(one, owner) for one, owner in zip(chain, owners, strict=True) if one.id > change.id]
         others = [(one, owner) for one, owner in others if owner != owners[at]]
@@ -194,16 +194,12 @@ def is_gone(old: bytes, new: bytes, now: bytes) -> bool:
     return bool(added) and not added & after
 
 
-def _by_id(view: View, id_: str) -> Change | None:
-    return next((event for event in view.events("id", id_) if isinstance(event, Change)), None)
-
-
 def _lost(view: View, change: Change, removed: str, by: str) -> Lost:
     return Lost(
         change.id,
         change.file_path,
         change.worktree or "",
-        owner_today(change, commits_of(view, change.id)),
+        owner_of(view, change),
         session_in(change.evidence),
         change.timestamp,
         removed,

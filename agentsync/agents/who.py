@@ -15,7 +15,7 @@ from agentsync.base.globs import escaped
 from agentsync.base.settings import Settings, Watch, type_of
 from agentsync.base.times import from_rfc3339, to_rfc3339
 from agentsync.ledger.events import Change, session_in
-from agentsync.ledger.history import commits_of, owner_today
+from agentsync.ledger.history import change_of, commits_of, owner_of, owner_today
 from agentsync.ledger.notes import Observations
 from agentsync.ledger.view import View
 from agentsync.observe import history
@@ -144,7 +144,7 @@ def _newest(view: View, around: Around, path: str) -> Last | None:
     noted = [event for one in around.waiting for event in one.events if isinstance(event, Change)]
     change = next((one for one in reversed(noted) if one.file_path == path), None)
     if change is None and (latest := view.state.latest.get(path)):
-        change = next((one for one in view.events("id", latest.id) if isinstance(one, Change)), None)
+        change = change_of(view, latest.id)
     if change is None:
         return None
     commits = commits_of(view, change.id)
@@ -185,9 +185,8 @@ def _known_edits(view: View, path: str, by: Caller) -> Iterable[Presence]:
         known = paths.get(path)
         if known is None or not known.dirty:
             continue
-        edits = [one for id_ in known.edits[-1:] for one in view.events("id", id_) if isinstance(one, Change)]
-        change = edits[0] if edits else None
-        owner = owner_today(change, commits_of(view, change.id)) if change else None
+        change = change_of(view, known.edits[-1]) if known.edits else None
+        owner = owner_of(view, change) if change else None
         session = session_in(change.evidence) if change else None
         you = by.made(owner, session, name)
         at = change.timestamp if change else None

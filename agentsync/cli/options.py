@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -44,14 +43,12 @@ def watched_paths(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 def from_root(session: Session, paths: Iterable[str]) -> tuple[str, ...]:
     """The paths as the ledger has them; they are given from the current folder, as git takes them."""
-    root = session.here.root if session.here else os.path.realpath(".")
     found = []
     for path in paths:
-        folder, name = os.path.split(os.path.abspath(path))
-        inside = os.path.relpath(os.path.join(os.path.realpath(folder), name), root)
-        if inside.split("/")[0] == "..":
+        inside = session.inside(path)
+        if inside is None:
             raise click.UsageError(f"{clean(path)} is outside of the repository")
-        found.append("" if inside == "." else inside)
+        found.append(inside)
     return tuple(found)
 
 

@@ -52,10 +52,8 @@ def answers(session: Session, now: Shown, paths: Iterable[str], by: Caller, at: 
 
 def from_root(session: Session, path: str) -> str:
     """The path as git has it. Raises AgentsyncError outside of the repository."""
-    root = session.here.root if session.here else os.path.realpath(".")
-    folder, name = os.path.split(os.path.abspath(path))
-    inside = os.path.relpath(os.path.join(os.path.realpath(folder), name), root)
-    if inside.split("/")[0] == ".." or inside == ".":
+    inside = session.inside(path)
+    if not inside:
         raise AgentsyncError(f"{clean(path)} is no file of this repository", hint="name a file below its root")
     return inside
 

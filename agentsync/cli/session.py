@@ -59,6 +59,13 @@ class Session:
         """The ledger and what lies around it, after what waits was taken in. Raises AgentsyncError as `view` does."""
         return up_to_date(self.clone, self.configuration, self.view())
 
+    def inside(self, path: str) -> str | None:
+        """A path given from the current folder, as git has it from the root ("" for that); None outside of it."""
+        root = self.here.root if self.here else os.path.realpath(".")
+        folder, name = os.path.split(os.path.abspath(path))
+        found = os.path.relpath(os.path.join(os.path.realpath(folder), name), root)
+        return None if found.split("/")[0] == ".." else "" if found == "." else found
+
     def check_set_up(self) -> None:
         """Raise AgentsyncError where nothing was set up; the ledger is not replayed for that."""
         if Ledger(self.clone.store).size() == 0:

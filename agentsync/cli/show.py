@@ -17,7 +17,6 @@ from agentsync.ledger import history
 from agentsync.ledger.events import Attribution, Baseline, Change, Consolidation, Event, Overlaps, flatten, is_past
 from agentsync.ledger.view import View
 from agentsync.observe.diffs import Diff, of_change
-from agentsync.report.pages import owner_of
 from agentsync.status import record
 
 Rows = list[tuple[str, str]]
@@ -152,16 +151,15 @@ def _facts(event: Event) -> Rows:
 def _changes(event: Event, view: View) -> Iterable[str]:
     """The changes that a consolidation covers, or a commit carries."""
     ids = event.event_ids if isinstance(event, (Consolidation, Attribution)) else []
-    found = [one for id_ in ids for one in view.events("id", id_) if isinstance(one, Change)]
     rows = [
         (
             moment(one.timestamp),
             clean(one.event_type),
             clean(one.file_path),
-            who(owner_of(view, one), one.author),
+            who(history.owner_of(view, one), one.author),
             short(one.id),
         )
-        for one in found
+        for one in history.changes_of(view, ids)
     ]
     return ["", *plain(Table(("",) * 5, rows))] if rows else []
 

@@ -9,6 +9,7 @@ from agentsync.ledger.events import (
     IMPORT,
     Attribution,
     Baseline,
+    Change,
     Consolidation,
     DamagedError,
     Event,
@@ -249,6 +250,21 @@ def owner_today(event: Event, commits: Iterable[Attribution]) -> str | None:
     """Who did it: as it was seen then, or as the first of its commits that knows it tells."""
     owner: str | None = getattr(event, "agent_owner", None)
     return owner or next((one.agent_owner for one in commits if one.agent_owner), None)
+
+
+def changes_of(view: View, ids: Iterable[str]) -> list[Change]:
+    """The changes with these ids, in their order; of an id that is no change's, none."""
+    return [event for id_ in ids for event in view.events("id", id_) if isinstance(event, Change)]
+
+
+def change_of(view: View, id_: str) -> Change | None:
+    """The change with this id, if there is one."""
+    return next(iter(changes_of(view, [id_])), None)
+
+
+def owner_of(view: View, change: Change) -> str | None:
+    """Who made a change, as is known today."""
+    return change.agent_owner or owner_today(change, commits_of(view, change.id))
 
 
 def commits_of(view: View, id_: str) -> list[Attribution]:

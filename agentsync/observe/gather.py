@@ -15,7 +15,7 @@ from agentsync.observe.foreign import Foreign
 from agentsync.observe.glance import Looks
 from agentsync.observe.merges import Merges
 from agentsync.observe.request import Request
-from agentsync.observe.tool_calls import call_of, written_in
+from agentsync.observe.tool_calls import ToolCall, call_of, written_in
 from agentsync.observe.witness import Witness, agent_setting
 
 LONE = 3600.0  # seconds that the note of a commit is kept that git does not have
@@ -73,10 +73,11 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
         before.prepare()
     else:
         _read_commits(walk, view, contents, merges, specs)
+    calls = {note.path: call_of(note) for note in waiting.tools}
     return Gathered(
         request,
         waiting,
-        _taken(waiting, walk, scenes, every, request.now),
+        _taken(waiting, walk, calls, scenes, every, request.now),
         walk,
         scenes,
         contents,
@@ -84,7 +85,7 @@ def gather(request: Request, view: View, every: Sequence[git.Worktree]) -> Gathe
         answers,
         before,
         Foreign(answers, every),
-        _witness(request, every, walk, waiting),
+        _witness(request, every, walk, list(filter(None, calls.values()))),
         looks,
         seen,
     )
@@ -135,6 +136,7 @@ def _is_recorded(view: View, commit: history.Commit) -> bool:
 def _taken(
     waiting: notes.Waiting,
     walk: history.Walk,
+    calls: Mapping[str, ToolCall | None],
     scenes: Mapping[str, worktree.Scene],
     every: Sequence[git.Worktree],
     now: float,
@@ -147,23 +149,22 @@ def _taken(
     ]
     rewritings = [note.path for note in walk.rewritings]
     unread = [one for one in every if one.name not in scenes or scenes[one.name].paused]
-    told = [note.path for note in waiting.tools if now - note.noted > LONE or not _wrote_in(note, unread)]
+    told = [note.path for note in waiting.tools if now - note.noted > LONE or not _wrote_in(calls[note.path], unread)]
     return [*judged, *rewritings, *told, *(note.path for note in waiting.observations)]
 
 
-def _wrote_in(note: notes.ToolNote, worktrees: Sequence[git.Worktree]) -> bool:
+def _wrote_in(call: ToolCall | None, worktrees: Sequence[git.Worktree]) -> bool:
     """Whether a tool call may have written a file of one of these worktrees."""
-    call = call_of(note)
     return call is not None and any(written_in(call, one.root) for one in worktrees)
 
 
-def _witness(request: Request, every: Sequence[git.Worktree], walk: history.Walk, waiting: notes.Waiting) -> Witness:
+def _witness(request: Request, every: Sequence[git.Worktree], walk: history.Walk, calls: Sequence[ToolCall]) -> Witness:
     return Witness(
         source=request.source,
         here=request.clone.here.name if request.clone.here else None,
         said=request.said,
         wrote=request.wrote,
-        tools=[call for call in map(call_of, waiting.tools) if call],
+        tools=calls,
         notes=walk.notes,
         settings={one.name: agent_setting(one) for one in every},
         branches={one.name: git.branch_of(one.git_dir) for one in every},

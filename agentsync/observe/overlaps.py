@@ -13,7 +13,7 @@ from agentsync.base import git
 from agentsync.base.settings import Settings, type_of
 from agentsync.base.times import to_rfc3339
 from agentsync.ledger.events import Attribution, Change, Overlaps, new_id, session_in
-from agentsync.ledger.history import commits_of, owner_today
+from agentsync.ledger.history import change_of, commits_of, owner_today
 from agentsync.ledger.state import Known
 from agentsync.ledger.view import View
 from agentsync.observe import history
@@ -180,7 +180,7 @@ class Holdings:
 
     def _undone(self, path: str, old: str | None, edits: Sequence[str], blob: str | None) -> list[str]:
         """The edits of commits that lie before uncommitted ones: `reset --soft` has undone them."""
-        first = self._change(edits[0]) if edits else None
+        first = change_of(self.view, edits[0]) if edits else None
         return self._between(path, old, first.old_blob if first else blob)
 
     def _between(self, path: str, old: str | None, new: str | None) -> list[str]:
@@ -213,15 +213,12 @@ class Holdings:
         owns = [one for one in origins if isinstance(one, Attribution) and one.reason == "own"]
         return [id_ for one in owns for id_ in self._before(one)]
 
-    def _change(self, id_: str) -> Change | None:
-        return next((event for event in self.view.events("id", id_) if isinstance(event, Change)), None)
-
     def _have(self, path: str, id_: str, lines: int) -> None:
         edits = self._edits.setdefault(path, {})
         edits[id_] = edits[id_]._replace(lines=edits[id_].lines | lines) if id_ in edits else self._edit(id_, lines)
 
     def _edit(self, id_: str, lines: int) -> Edit:
-        change = self._change(id_)
+        change = change_of(self.view, id_)
         if change is None:
             return Edit(id_, UNKNOWN, "", "", lines)
         commits = commits_of(self.view, id_)

@@ -1,7 +1,8 @@
 """The reports to be shown, as facts from the ledger: what `render` makes Markdown of."""
 
 from agentsync.base.settings import Settings
-from agentsync.ledger.events import Attribution, Change, Consolidation
+from agentsync.ledger.events import Consolidation
+from agentsync.ledger.history import changes_of, owner_of
 from agentsync.ledger.state import State
 from agentsync.ledger.view import View
 from agentsync.report.render import Fact, Overlap, Report, Zone, render
@@ -33,7 +34,7 @@ def newest(view: View, count: int) -> list[Report]:
 
 
 def _report(view: View, event: Consolidation) -> Report:
-    changes = [change for id_ in event.event_ids for change in view.events("id", id_) if isinstance(change, Change)]
+    changes = changes_of(view, event.event_ids)
     facts = tuple(
         Fact(c.file_path, c.event_type, c.timestamp, owner_of(view, c), c.author, c.lines_added, c.lines_removed)
         for c in changes
@@ -42,11 +43,3 @@ def _report(view: View, event: Consolidation) -> Report:
     return Report(
         event.id, event.timestamp, event.trigger_type, event.conditions_met, len(event.event_ids), len(paths), facts
     )
-
-
-def owner_of(view: View, change: Change) -> str | None:
-    """Who made a change, as it was seen then or as a later commit told."""
-    if change.agent_owner is not None:
-        return change.agent_owner
-    told = [event for event in view.events("attributed", change.id) if isinstance(event, Attribution)]
-    return next((event.agent_owner for event in reversed(told) if event.agent_owner), None)
