@@ -51,7 +51,7 @@ def not_recorded(documents: Iterable["NotRecorded"]) -> list[str]:
 REASONS = {
     "said": "AGENTSYNC_AGENT said so",
     "setting": "`agentsync agent` says so of the worktree",
-    "payload": "its tool hook handed over {signal}",
+    "payload": "its own hook told of {signal}",
     "client": "its MCP client gave its name ({signal})",
     "environment": "{signal} was set where it was made",
     "trailer": "the commit has the trailer {signal}",
@@ -60,12 +60,13 @@ REASONS = {
     "message": 'the message says "{signal}"',
     "branch": "the branch begins with {signal}",
 }
+SIGNALS = {"name": "named so", "payload": "the edit", "payload, shell": "a shell command in whose time it was made"}
 
 
 def because(evidence: Mapping[str, str]) -> str:
     """One piece of evidence as a sentence, and whom it names."""
     kind, signal, agent = (clean(evidence.get(key, "")) for key in ("kind", "signal", "agent"))
-    sentence = REASONS.get(kind, f"{kind} {{signal}}").format(signal="named so" if signal == "name" else signal)
+    sentence = REASONS.get(kind, f"{kind} {{signal}}").format(signal=SIGNALS.get(signal, signal))
     return f"{sentence} ({agent})"
 
 

@@ -92,7 +92,7 @@ def _work(dice: random.Random, repo: Repo, moment: int, paths: list[str]) -> Non
     """Somebody edits one to three documents and commits them."""
     name = dice.choices(list(TRAILERS), WEIGHTS)[0]
     chosen = dice.choices(paths, [1 / (n + 2) for n in range(len(paths))], k=dice.choice((1, 1, 1, 2, 3)))
-    for path in set(chosen):
+    for path in dict.fromkeys(chosen):  # a set has another order in each process
         _edit(dice, repo, path)
     date = to_rfc3339(moment)
     who = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date, "GIT_AUTHOR_NAME": "Ada Lovelace", "AGENTSYNC": "0"}

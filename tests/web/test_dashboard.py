@@ -230,8 +230,7 @@ class TestStatus:
     def test_a_document_that_several_change_at_once_is_named_once(self, busy: Server, opened: Opened) -> None:
         """With whose edits where; of many the first ones."""
         page = opened(busy).page
-        # The first answer takes git some time; where it takes longer than the page waits, the page asks again.
-        page.locator("#attention").filter(has_text="docs/glossary.md: edits ").first.wait_for(timeout=90_000)
+        wait(page, "#attention", "docs/glossary.md: edits ")
         (line,) = texts(page, "#attention li")
         assert "main (claude-code)" in line and "billing (" in line
         sides: list[Any] = [{"worktree": name, "branch": None, "owners": []} for name in ("main", "side")]

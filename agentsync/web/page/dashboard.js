@@ -147,7 +147,8 @@ async function readAndShow() {
     setTrouble(null);
     tellPending(before, page.data.status.pending_changes);
     if (byId("report").open) await readReport();
-    await read("overlaps", "api/overlaps"); // which git may have to be asked for
+    // Which git may have to be asked for, longer than a page waits: then the next reading has them, and nothing is gone.
+    await read("overlaps", "api/overlaps").catch(() => {});
   } catch (error) {
     tellTrouble(error);
   }
