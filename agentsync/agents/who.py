@@ -112,6 +112,8 @@ def who(clone: git.Clone, view: View, settings: Settings, path: str, by: Caller,
     if watched:
         found += _known_edits(view, path, by)
         unread = {one.name: why for one in every if (why := files.why_unreadable(one.root, path))}
+        if all(one.you for one in found):  # git is asked once more before nobody is said
+            found += past.taken_back(view, settings)
     else:
         found += past.recent(now)
         edits, unread = past.uncommitted(settings)
@@ -261,6 +263,21 @@ class Past:
                 else Presence("branch", by.agent_owner, by.author, None, None, branch, by.timestamp, 1, False)
             )
         return list(found.values())
+
+    def taken_back(self, view: View, settings: Settings) -> list[Presence]:
+        """The other worktrees that hold something else than their commit, by no recorded edit: after `reset --soft`."""
+        known = {name: paths[self.path] for name, paths in view.state.known.items() if self.path in paths}
+        others = {name: one for name, one in known.items() if name != self.here and not one.dirty}
+        contents = Contents(self.clone.folder, settings.report.path, hex_length(self.clone.common_dir))
+        heads = {name: head for name, head in self.heads.items() if head and name in others}
+        blobs = history.blobs_at(self.clone.folder, [(head, self.path) for head in heads.values()]) if heads else {}
+        contents.ask((self.path, blob) for blob in blobs.values())
+        committed = {name: contents.of(self.path, blobs.get((head, self.path))) for name, head in heads.items()}
+        return [
+            Presence("uncommitted", None, None, None, name, None, None, 0, False)
+            for name, content in committed.items()
+            if content and content.blob != others[name].blob
+        ]
 
     def uncommitted(self, settings: Settings) -> tuple[list[Presence], dict[str, str]]:
         """The worktrees whose file is not as in their commit, and those that cannot be read."""
