@@ -52,10 +52,16 @@ def glance(root: str) -> Callable[[], object]:
     """What the poller does between its looks: has anything changed since the last one?"""
     clone = git.locate(root)
     watcher = Watcher(clone, lambda _: None, lambda _: None)
+
+    def is_quiet() -> bool:
+        return all(watcher._is_as_seen(worktree) for worktree in git.worktrees(clone))
+
     watcher.look_at_all()
+    while not is_quiet():  # another contestant begins in the same repository, and had git's index locked
+        watcher.look_at_all()
 
     def once() -> object:
-        assert all(watcher._is_as_seen(worktree) for worktree in git.worktrees(clone))
+        assert is_quiet()
         return None
 
     return once

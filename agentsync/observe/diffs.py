@@ -12,6 +12,7 @@ from agentsync.observe.sizes import is_binary
 
 LINES = 5_000  # of one diff that are shown
 WIDEST = 2_000  # bytes of one line that are shown
+# Whatever somebody has configured, git says the same.
 _CONFIG = (
     "core.autocrlf=false",
     "core.safecrlf=false",
@@ -20,7 +21,7 @@ _CONFIG = (
 )
 _DIFF = [
     *(word for setting in _CONFIG for word in ("-c", setting)),
-    *"diff --no-index --no-color --no-ext-diff --no-textconv --no-renames --text --minimal old new".split(),
+    *"diff --no-index --no-color --no-ext-diff --no-textconv --no-renames --text".split(),
 ]
 
 
@@ -82,16 +83,18 @@ def _why(change: Change, old: bytes | None, new: bytes | None) -> str:
 
 def _diffs(pairs: Mapping[int, tuple[bytes, bytes]]) -> dict[int, Diff]:
     """The diffs of these contents, by their numbers; nothing of equal ones."""
-    if not pairs:
-        return {}
+    return dict(_parsed(compared(pairs, "--minimal"))) if pairs else {}
+
+
+def compared(pairs: Mapping[int, tuple[bytes, bytes]], *options: str) -> bytes:
+    """What `git diff` says of the contents of these pairs, as files `old/N` and `new/N`, in one process."""
     with tempfile.TemporaryDirectory() as folder:
         for side, name in enumerate(("old", "new")):
             os.mkdir(f"{folder}/{name}")
             for number, pair in pairs.items():
                 with open(f"{folder}/{name}/{number}", "wb") as file:
                     file.write(pair[side])
-        said = git.answer(_DIFF, cwd=folder)[1]
-    return dict(_parsed(said))
+        return git.answer([*_DIFF, *options, "old", "new"], cwd=folder)[1]
 
 
 def _parsed(said: bytes) -> Iterator[tuple[int, Diff]]:

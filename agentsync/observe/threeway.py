@@ -5,20 +5,13 @@ A process for each pair would take seconds where twenty branches change one docu
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from agentsync.base import git
+from agentsync.observe.diffs import compared
 
-# The changes as `merge-file` finds them.
-_DIFF = (
-    "-c core.autocrlf=false -c core.safecrlf=false -c core.attributesFile=/dev/null -c diff.indentHeuristic=false "
-    "diff --no-index --no-color --no-ext-diff --no-textconv --no-renames --text --diff-algorithm=myers --unified=0 "
-    "old new"
-).split()
+_AS_MERGE_FILE = ("--diff-algorithm=myers", "--no-indent-heuristic", "--unified=0")  # finds the changes
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
 
 
@@ -46,9 +39,9 @@ class Three(NamedTuple):
 def conflicts(wanted: Sequence[Three]) -> list[bool]:
     """Of each, whether `git merge-file` would find a conflict."""
     sides = dict.fromkeys(side for one in wanted for side in ((one.base, one.ours), (one.base, one.theirs)))
-    numbers = {side: str(number) for number, side in enumerate(sides)}
-    found = _hunks({number: side for side, number in numbers.items()}) if numbers else {}
-    changes = {side: found.get(number, []) for side, number in numbers.items()}
+    numbered = dict(enumerate(sides))
+    found = dict(_parsed(compared(numbered, *_AS_MERGE_FILE).split(b"\n"))) if numbered else {}
+    changes = {side: found.get(number, []) for number, side in numbered.items()}
     return [collide(_lines(one.base), changes[one.base, one.ours], changes[one.base, one.theirs]) for one in wanted]
 
 
@@ -99,26 +92,15 @@ def _lines(content: bytes) -> list[bytes]:
     return [line for line in re.split(rb"(?<=\n)", content) if line]
 
 
-def _hunks(pairs: Mapping[str, tuple[bytes, bytes]]) -> dict[str, list[Hunk]]:
-    """The changes between contents, by name, in one process."""
-    with tempfile.TemporaryDirectory() as folder:
-        for at, side in enumerate(("old", "new")):
-            os.mkdir(f"{folder}/{side}")
-            for name, contents in pairs.items():
-                with open(f"{folder}/{side}/{name}", "wb") as file:
-                    file.write(contents[at])
-        _, out = git.answer(_DIFF, cwd=folder)
-    return dict(_parsed(out.split(b"\n")))
-
-
-def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[str, list[Hunk]]]:
-    name, head = "", True
+def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[int, list[Hunk]]]:
+    """The changes of each pair, by its number."""
+    number, head = -1, True
     hunks: list[Hunk] = []
     for line in lines:
         if line.startswith(b"diff --git "):
-            if name:
-                yield name, hunks
-            name, hunks, head = line.rpartition(b"/")[2].decode(), [], True
+            if number >= 0:
+                yield number, hunks
+            number, hunks, head = int(line.rpartition(b"/")[2]), [], True
         elif found := _HUNK.match(line):
             begin, removed = int(found[1]), int(found[2] or 1)
             hunks.append(Hunk(begin - 1 if removed else begin, removed, ()))
@@ -128,5 +110,5 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[str, list[Hunk]]]:
         elif not head and line[:1] == b"\\" and hunks[-1].lines:
             *others, last = hunks[-1].lines
             hunks[-1] = hunks[-1]._replace(lines=(*others, last[:-1]))
-    if name:
-        yield name, hunks
+    if number >= 0:
+        yield number, hunks
